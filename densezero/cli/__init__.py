@@ -1,0 +1,1 @@
+"""The command line: parse, one call, say what was written. No logic."""

@@ -1,0 +1,62 @@
+"""``densezero COMMAND``: the commands, and what an error becomes on the way out."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from densezero import __version__
+from densezero.cli.models import models
+from densezero.cli.segment import segment
+from densezero.cli.vocabularies import vocabularies
+from densezero.errors import DenseZeroError
+
+REQUEST_WRONG = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(segment)
+app.add_typer(models, name="models")
+app.add_typer(vocabularies, name="vocabularies")
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"densezero {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _densezero(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Zero-shot dense prediction: masks from image-text encoders and class names, with no training."""
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes one sentence on standard error and an exit status."""
+    try:
+        app()
+    except DenseZeroError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(REQUEST_WRONG)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read the output has gone; there is nobody to tell
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

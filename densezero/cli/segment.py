@@ -1,0 +1,81 @@
+"""``densezero segment``: from images and words to masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from densezero.cli.show import Shower
+from densezero.jobs.settings import SegmentSettings
+
+SOME_FAILED = 1
+
+
+def segment(
+    inputs: Annotated[list[Path], typer.Argument(help="Image files and folders; folders are searched recursively.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")],
+    classes: Annotated[
+        str | None,
+        typer.Option("--classes", "-c", help='Class names: "sky, grass, boat=sailing ship|yacht".'),
+    ] = SegmentSettings.classes,
+    vocabulary: Annotated[
+        str | None, typer.Option(help="A packaged class list (see `densezero vocabularies list`), or a file.")
+    ] = SegmentSettings.vocabulary,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A model (see `densezero models list`), a folder, or a *_vision.npz.")
+    ] = SegmentSettings.model,
+    save: Annotated[
+        str, typer.Option(help="What to write, out of: labels, overlay, coco, polygons, scores, csv.")
+    ] = ",".join(SegmentSettings.save),
+    protocol: Annotated[
+        str, typer.Option(help="tips-slide, tips-simple, ovss, ovss-clearclip or ovss-proxyclip.")
+    ] = SegmentSettings.protocol,
+    templates: Annotated[
+        str | None,
+        typer.Option(help="Prompt templates: tcl9, imagenet80, imagenet7, plain, or a file. [the protocol's]"),
+    ] = SegmentSettings.templates,
+    short_side: Annotated[
+        int | None, typer.Option(help="Short side of the model input, pixels. [the protocol's]")
+    ] = SegmentSettings.short_side_px,
+    background_word: Annotated[
+        list[str] | None, typer.Option(help="Add a class called background with this word; may be repeated.")
+    ] = None,
+    background_threshold: Annotated[
+        float | None,
+        typer.Option(help="Pixels whose best class has a lower probability become background. [the protocol's]"),
+    ] = SegmentSettings.background_threshold,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = SegmentSettings.device,
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = SegmentSettings.dtype,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite/--resume", help="Do again what an earlier run has written, or go on from it.")
+    ] = SegmentSettings.overwrite,
+) -> None:
+    """Segment images with class names: label maps, overlays and more into a folder.
+
+    Example: densezero segment photos --classes "sky, grass, boat=sailing ship|yacht" --out masks
+    """
+    settings = SegmentSettings(
+        inputs=tuple(inputs),
+        out=out,
+        classes=classes,
+        vocabulary=vocabulary,
+        model=model,
+        protocol=protocol,
+        templates=templates,
+        short_side_px=short_side,
+        background_words=tuple(background_word or ()),
+        background_threshold=background_threshold,
+        save=tuple(name.strip() for name in save.split(",") if name.strip()),
+        device=device,
+        dtype=dtype,
+        overwrite=overwrite,
+    )
+    from densezero.jobs.segment import segment_images
+
+    shower = Shower()
+    summary = segment_images(settings, shower)
+    shower.summarise(summary)
+    if summary.failed or summary.stopped:
+        raise typer.Exit(SOME_FAILED)

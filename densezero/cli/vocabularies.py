@@ -1,0 +1,29 @@
+"""``densezero vocabularies``: the packaged class lists."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+vocabularies = typer.Typer(no_args_is_help=True, help="List or show the class lists.", rich_markup_mode=None)
+
+
+@vocabularies.command("list")
+def list_vocabularies() -> None:
+    """List every packaged class list."""
+    from densezero.vocabulary import CATALOG, load_packaged
+
+    for name, what in CATALOG.items():
+        typer.echo(f"{name:<22} {len(load_packaged(name)):>3} classes  {what}")
+
+
+@vocabularies.command()
+def show(name: Annotated[str, typer.Argument(help="A packaged class list, or a file.")]) -> None:
+    """Show the classes of a list: index, name, and the words that are prompted for it."""
+    from densezero.vocabulary import load_class_list
+
+    classes = load_class_list(name)
+    for index, (label, words) in enumerate(zip(classes.names, classes.words, strict=True)):
+        prompted = "" if words == (label,) else f"  <- {', '.join(words)}"
+        typer.echo(f"{index:>5}  {label}{prompted}")

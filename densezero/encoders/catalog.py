@@ -1,0 +1,141 @@
+"""Every model by its literal name, and how a name or a path becomes an encoder. Importing this loads no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from densezero.encoders.digest import cache_folder
+from densezero.errors import ModelError, did_you_mean
+
+if TYPE_CHECKING:
+    from densezero.encoders.base import DenseEncoder
+    from densezero.encoders.tips.load import TipsOptions
+
+DEFAULT_MODEL = "tipsv2-l14"  # best of the family at this task; larger ones score lower
+NANO_NOTE = (
+    "nano is a tiny model that knows only the words of drawn scenes (sky, house, boat ...); "
+    "for real photographs use --model tipsv2-l14."
+)
+TIPS_LICENCE = "CC-BY 4.0"
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model of the catalog.
+
+    Args:
+        name: what ``--model`` takes.
+        summary: what it is, in a few words.
+        licence: of the weights.
+        repository: hub repository that holds it, if any.
+        pair: common start of the published ``.npz`` files' names, if any.
+        size_mb: download, megabytes, where it is known.
+    """
+
+    name: str
+    summary: str
+    licence: str
+    repository: str | None = None
+    pair: str | None = None
+    size_mb: int | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the published pair is looked for."""
+        return cache_folder() / "models" / self.name
+
+
+MODELS: dict[str, ModelEntry] = {
+    entry.name: entry
+    for entry in (
+        ModelEntry("nano", "embedded, drawn scenes only, for trying out and for tests", "Apache-2.0"),
+        ModelEntry("tipsv2-b14", "TIPSv2 ViT-B/14", TIPS_LICENCE, "google/tipsv2-b14", "tips_v2_oss_b14", size_mb=784),
+        ModelEntry(
+            "tipsv2-l14", "TIPSv2 ViT-L/14, the default", TIPS_LICENCE, "google/tipsv2-l14", "tips_v2_oss_l14", 1952
+        ),
+        ModelEntry(
+            "tipsv2-so400m14", "TIPSv2 ViT-SO400m/14", TIPS_LICENCE, "google/tipsv2-so400m14", "tips_v2_oss_so14"
+        ),
+        ModelEntry("tipsv2-g14", "TIPSv2 ViT-g/14", TIPS_LICENCE, "google/tipsv2-g14", "tips_v2_oss_g14"),
+        ModelEntry("tips-s14", "TIPS ViT-S/14", TIPS_LICENCE, pair="tips_oss_s14_highres_distilled"),
+        ModelEntry("tips-b14", "TIPS ViT-B/14", TIPS_LICENCE, pair="tips_oss_b14_highres_distilled"),
+        ModelEntry("tips-l14", "TIPS ViT-L/14", TIPS_LICENCE, pair="tips_oss_l14_highres_distilled"),
+        ModelEntry(
+            "tips-so400m14", "TIPS ViT-SO400m/14", TIPS_LICENCE, pair="tips_oss_so400m14_highres_largetext_distilled"
+        ),
+        ModelEntry("tips-g14", "TIPS ViT-g/14", TIPS_LICENCE, pair="tips_oss_g14_highres"),
+    )
+}
+
+
+def load_encoder(model: str | Path, device: str = "auto", dtype: str = "auto") -> DenseEncoder:
+    """Load an encoder by name or from files.
+
+    Args:
+        model: a name of ``MODELS``; a folder with ``model.safetensors`` or a published ``.npz`` pair, and
+            ``tokenizer.model``; or the ``*_vision.npz`` of such a pair.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+
+    Returns:
+        An encoder, ready to use. A hub model that is not in the cache is downloaded first.
+
+    Raises:
+        ModelError: for an unknown name, or files that are missing, damaged or do not belong together.
+
+    Example:
+        >>> import densezero
+        >>> densezero.load_encoder("nano").patch_px
+        14
+    """
+    from densezero.encoders.tips.load import TipsOptions
+
+    entry = MODELS.get(str(model))
+    if entry is None:
+        return _load_path(Path(model), TipsOptions(device=device, dtype=dtype))
+    note = NANO_NOTE if entry.name == "nano" else None
+    return _load_entry(entry, TipsOptions(name=entry.name, device=device, dtype=dtype, note=note))
+
+
+def find_model(name: str) -> ModelEntry:
+    """Look a model up.
+
+    Raises:
+        ModelError: if there is none of this name, with the nearest.
+    """
+    if name not in MODELS:
+        raise ModelError(f"Expected the name of a model; got {name!r}. {did_you_mean(name, list(MODELS))}")
+    return MODELS[name]
+
+
+def _load_entry(entry: ModelEntry, options: TipsOptions) -> DenseEncoder:
+    from densezero.encoders.hub import fetch_repository
+    from densezero.encoders.tips.load import load_tips_folder
+
+    if entry.name == "nano":
+        return load_tips_folder(Path(str(resources.files("densezero.encoders") / "nano")), options)
+    if entry.folder.is_dir():
+        return load_tips_folder(entry.folder, options)
+    if entry.repository is None:
+        raise ModelError(
+            f"The weights of {entry.name} are published as files, not as a hub repository. Put "
+            f"{entry.pair}_vision.npz, {entry.pair}_text.npz and tokenizer.model into {entry.folder}, "
+            "or into any folder and give it as --model FOLDER."
+        )
+    return load_tips_folder(fetch_repository(entry.repository), options)
+
+
+def _load_path(path: Path, options: TipsOptions) -> DenseEncoder:
+    from densezero.encoders.tips.load import load_tips_folder, load_tips_pair
+
+    if path.is_dir():
+        return load_tips_folder(path, options)
+    if path.is_file():
+        return load_tips_pair(path, options)
+    raise ModelError(
+        f"Expected a model's name, a folder or a *_vision.npz file; got {str(path)!r}, which is none of them. "
+        f"{did_you_mean(str(path), list(MODELS))}"
+    )

@@ -1,0 +1,50 @@
+"""SHA-256 of weight files, remembered by path, size and time of change, so that gigabytes are read once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """Folder for what can be computed again: ``DENSEZERO_CACHE``, else ``densezero`` in the user's cache folder."""
+    chosen = os.environ.get("DENSEZERO_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "densezero"
+
+
+def file_sha256(file: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    real = file.resolve()
+    stat = real.stat()
+    stamp = f"{real}|{stat.st_size}|{stat.st_mtime_ns}"
+    note = cache_folder() / "digests" / f"{hashlib.sha256(stamp.encode()).hexdigest()[:32]}.json"
+    remembered = _remembered(note, stamp)
+    if remembered:
+        return remembered
+    with real.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    _remember(note, stamp, digest)
+    return digest
+
+
+def _remembered(note: Path, stamp: str) -> str | None:
+    try:
+        known = json.loads(note.read_text())
+    except (OSError, ValueError):
+        return None
+    return known.get("sha256") if isinstance(known, dict) and known.get("stamp") == stamp else None
+
+
+def _remember(note: Path, stamp: str, digest: str) -> None:
+    """Write the note if that is possible; a read-only home only costs time."""
+    aside = note.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(json.dumps({"stamp": stamp, "sha256": digest}))
+        aside.replace(note)
+    except OSError:
+        aside.unlink(missing_ok=True)

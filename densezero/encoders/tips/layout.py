@@ -1,0 +1,123 @@
+"""Reads the sizes of the towers from the shapes of their tensors, and holds files to the published layout."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from densezero.encoders.tips.checkpoint import Shapes
+from densezero.encoders.tips.config import TextConfig, VisionConfig, published_heads
+from densezero.encoders.tips.text import TextTower
+from densezero.encoders.tips.vision import VisionTower
+from densezero.errors import ModelError
+
+TEMPERATURE = "temperature"  # sits in the text file, and is no layer's weight
+
+
+def read_vision_config(shapes: Shapes, file: Path, heads: int | None = None) -> VisionConfig:
+    """Read a vision tower's sizes from its tensors' shapes.
+
+    Args:
+        shapes: name to shape, names as published.
+        file: named in messages.
+        heads: attention heads, which shapes do not tell; None takes the published ones of this width.
+
+    Raises:
+        ModelError: if a tensor that tells a size is missing or misshapen, or the heads are not known.
+    """
+    positions, width = _shape(shapes, "pos_embed", 3, file)[1:]
+    patch_px = _shape(shapes, "patch_embed.proj.weight", 4, file)[2]
+    gated = "blocks.0.mlp.w3.weight" in shapes
+    down = "blocks.0.mlp.w3.weight" if gated else "blocks.0.mlp.fc2.weight"
+    return VisionConfig(
+        width=width,
+        depth=_count_blocks(shapes, r"blocks\.(\d+)\.", file),
+        heads=heads or _known_heads(width, file),
+        mlp_width=_shape(shapes, down, 2, file)[1],
+        ffn="swiglu" if gated else "mlp",
+        patch_px=patch_px,
+        native_px=math.isqrt(positions - 1) * patch_px,
+    )
+
+
+def read_text_config(shapes: Shapes, file: Path, heads: int | None = None) -> TextConfig:
+    """Read a text tower's sizes from its tensors' shapes; arguments and errors as for the vision tower."""
+    vocab_size, width = _shape(shapes, "token_embedding.weight", 2, file)
+    return TextConfig(
+        width=width,
+        depth=_count_blocks(shapes, r"transformer\.resblocks\.(\d+)\.", file),
+        heads=heads or _known_heads(width, file),
+        mlp_width=_shape(shapes, "transformer.resblocks.0.mlp.c_fc.weight", 2, file)[0],
+        vocab_size=vocab_size,
+    )
+
+
+def empty_towers(vision: VisionConfig, text: TextConfig) -> tuple[VisionTower, TextTower]:
+    """Build both towers without memory for their weights."""
+    with torch.device("meta"):
+        return VisionTower(vision), TextTower(text)
+
+
+def check_layout(tower: nn.Module, shapes: Shapes, file: Path) -> None:
+    """Hold a file's tensors to the tower's own names and shapes.
+
+    Raises:
+        ModelError: naming the first tensors that are missing, unexpected or misshapen.
+    """
+    expected = {name: tuple(value.shape) for name, value in tower.state_dict().items()}
+    found = {name: shape for name, shape in shapes.items() if name != TEMPERATURE}
+    problems = [f"{name} is missing" for name in expected if name not in found]
+    problems += [f"{name} is unexpected" for name in found if name not in expected]
+    problems += [
+        f"{name} has shape {found[name]} where {shape} was expected"
+        for name, shape in expected.items()
+        if name in found and found[name] != shape
+    ]
+    if problems:
+        more = f", and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise ModelError(
+            f"{file} does not hold a complete TIPS {type(tower).__name__}: {'; '.join(problems[:5])}{more}. "
+            "Download the file again, or give the one of the published layout."
+        )
+
+
+def check_same_width(vision: VisionConfig, text: TextConfig, vision_file: Path, text_file: Path) -> None:
+    """Refuse a vision and a text tower of two different models.
+
+    Raises:
+        ModelError: if their features do not share one space.
+    """
+    if vision.width != text.width:
+        raise ModelError(
+            f"The vision tower in {vision_file} has width {vision.width}, the text tower in {text_file} has width "
+            f"{text.width}: they belong to two different models. Give both files of the same size."
+        )
+
+
+def _shape(shapes: Shapes, name: str, dimensions: int, file: Path) -> tuple[int, ...]:
+    if name not in shapes:
+        raise ModelError(f"{file} is no TIPS checkpoint, or not whole: tensor {name} is missing.")
+    if len(shapes[name]) != dimensions:
+        raise ModelError(f"{file}: {name} has shape {shapes[name]} where {dimensions} dimensions were expected.")
+    return shapes[name]
+
+
+def _count_blocks(shapes: Shapes, pattern: str, file: Path) -> int:
+    numbers = {int(match[1]) for name in shapes if (match := re.match(pattern, name))}
+    if not numbers:
+        raise ModelError(f"{file} is no TIPS checkpoint, or not whole: it holds no transformer block.")
+    return max(numbers) + 1
+
+
+def _known_heads(width: int, file: Path) -> int:
+    heads = published_heads(width)
+    if heads is None:
+        raise ModelError(
+            f"{file} has width {width}, which no published TIPS model has, and shapes do not tell the number of "
+            'attention heads. Put a config.json beside it with "vision_heads" and "text_heads".'
+        )
+    return heads

@@ -1,0 +1,172 @@
+"""Loads TIPS models: the published ``.npz`` pair, or a folder with ``model.safetensors`` and ``tokenizer.model``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from densezero.encoders.device import pick_device, pick_dtype
+from densezero.encoders.tips.checkpoint import open_tensors
+from densezero.encoders.tips.config import PUBLISHED_SIZES
+from densezero.encoders.tips.encoder import TipsEncoder, TowerSource
+from densezero.encoders.tips.layout import (
+    TEMPERATURE,
+    check_layout,
+    check_same_width,
+    empty_towers,
+    read_text_config,
+    read_vision_config,
+)
+from densezero.errors import ModelError
+
+TOKENIZER = "tokenizer.model"
+SAFETENSORS = "model.safetensors"
+VISION_SUFFIX, TEXT_SUFFIX = "_vision.npz", "_text.npz"
+
+
+@dataclass(frozen=True)
+class TipsOptions:
+    """How to load, apart from the files.
+
+    Args:
+        name: as reports name the model; None takes the file's or folder's name.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, of the vision tower.
+        vision_heads: attention heads where the width is not a published one.
+        text_heads: likewise.
+        temperature: where the files do not tell it.
+        note: a line the user should read.
+    """
+
+    name: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    vision_heads: int | None = None
+    text_heads: int | None = None
+    temperature: float | None = None
+    note: str | None = None
+
+
+def load_tips(
+    vision_file: str | Path, text_file: str | Path, tokenizer_file: str | Path, options: TipsOptions | None = None
+) -> TipsEncoder:
+    """Load the published pair of ``.npz`` files.
+
+    Args:
+        vision_file: ``*_vision.npz``.
+        text_file: ``*_text.npz``.
+        tokenizer_file: ``tokenizer.model``.
+        options: device, numeric type and the like.
+
+    Raises:
+        ModelError: if a file is missing, damaged, incomplete, or of another model than its neighbour.
+    """
+    vision, text = open_tensors(Path(vision_file)), open_tensors(Path(text_file))
+    name = Path(vision_file).name.removesuffix(VISION_SUFFIX)
+    return _load(TowerSource(vision), TowerSource(text), Path(tokenizer_file), options or TipsOptions(), name)
+
+
+def load_tips_folder(folder: Path, options: TipsOptions | None = None) -> TipsEncoder:
+    """Load a folder that holds ``model.safetensors`` or one published pair, and ``tokenizer.model``.
+
+    Raises:
+        ModelError: as for ``load_tips``, and if the folder holds neither or several.
+    """
+    options = options or TipsOptions()
+    if (folder / SAFETENSORS).exists():
+        options = _with_config(folder / "config.json", options)
+        tensors = open_tensors(folder / SAFETENSORS)
+        vision, text = TowerSource(tensors, "vision_encoder."), TowerSource(tensors, "text_encoder.")
+        return _load(vision, text, folder / TOKENIZER, options, folder.name)
+    pairs = sorted(folder.glob(f"*{VISION_SUFFIX}"))
+    if len(pairs) != 1:
+        found = ", ".join(file.name for file in pairs) or "none"
+        raise ModelError(
+            f"Expected {folder} to hold {SAFETENSORS}, or exactly one *{VISION_SUFFIX} with its *{TEXT_SUFFIX}; "
+            f"found: {found}. Give the path of the *{VISION_SUFFIX} itself where there are several."
+        )
+    return load_tips_pair(pairs[0], _with_config(folder / "config.json", options))
+
+
+def load_tips_pair(vision_file: Path, options: TipsOptions | None = None) -> TipsEncoder:
+    """Load a published pair by its vision file; the text file and the tokenizer lie beside it.
+
+    Raises:
+        ModelError: as for ``load_tips``.
+    """
+    if not vision_file.name.endswith(VISION_SUFFIX):
+        raise ModelError(f"Expected the vision file of a published pair (*{VISION_SUFFIX}); got {vision_file}.")
+    text_file = vision_file.with_name(vision_file.name.removesuffix(VISION_SUFFIX) + TEXT_SUFFIX)
+    return load_tips(vision_file, text_file, vision_file.with_name(TOKENIZER), options)
+
+
+def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: TipsOptions, name: str) -> TipsEncoder:
+    device = pick_device(options.device)
+    dtype = pick_dtype(options.dtype, device)
+    if not tokenizer.is_file():
+        raise ModelError(
+            f"Expected the SentencePiece model {tokenizer} beside the weights; it is missing. "
+            "It is published with them, one file for every size."
+        )
+    vision_file, text_file = vision.tensors.file, text.tensors.file
+    vision_shapes, text_shapes = (s.tensors.shapes_under(s.prefix) for s in (vision, text))
+    vision_config = read_vision_config(vision_shapes, vision_file, options.vision_heads)
+    text_config = read_text_config(text_shapes, text_file, options.text_heads)
+    check_same_width(vision_config, text_config, vision_file, text_file)
+    vision_tower, text_tower = empty_towers(vision_config, text_config)
+    check_layout(vision_tower, vision_shapes, vision_file)
+    check_layout(text_tower, text_shapes, text_file)
+    weights = {key: value.to(device, dtype) for key, value in vision.tensors.load(vision.prefix).items()}
+    vision_tower.load_state_dict(weights, assign=True)
+    files = (vision_file,) if vision_file == text_file else (vision_file, text_file)
+    return TipsEncoder(
+        options.name or name,
+        vision_tower,
+        text_tower,
+        text,
+        tokenizer,
+        _temperature(text, vision_config.width, options),
+        files,
+        options.note,
+    )
+
+
+def _temperature(text: TowerSource, width: int, options: TipsOptions) -> float | None:
+    if TEMPERATURE in text.tensors.shapes_under(text.prefix):
+        stored = text.tensors.load(text.prefix + TEMPERATURE)[""]
+        return float(stored.to(torch.float32).reshape(-1)[0])
+    if options.temperature is not None:
+        return options.temperature
+    return next((size.temperature for size in PUBLISHED_SIZES.values() if size.vision.width == width), None)
+
+
+def _with_config(file: Path, options: TipsOptions) -> TipsOptions:
+    """Take from ``config.json`` what shapes do not tell; other keys are left alone."""
+    if not file.exists():
+        return options
+    try:
+        config: Any = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read as JSON ({error}). Delete it or download it again.") from None
+    if not isinstance(config, dict):
+        raise ModelError(f"Expected a JSON object in {file}; got {type(config).__name__}.")
+    return TipsOptions(
+        name=options.name,
+        device=options.device,
+        dtype=options.dtype,
+        vision_heads=options.vision_heads or _whole_number(config, "vision_heads", file),
+        text_heads=options.text_heads or _whole_number(config, "text_heads", file),
+        temperature=config.get("temperature") if isinstance(config.get("temperature"), float) else options.temperature,
+        note=options.note,
+    )
+
+
+def _whole_number(config: dict[str, Any], key: str, file: Path) -> int | None:
+    value = config.get(key)
+    if value is not None and (not isinstance(value, int) or value < 1):
+        raise ModelError(f"Expected a whole number of at least 1 for {key!r} in {file}; got {value!r}.")
+    return value

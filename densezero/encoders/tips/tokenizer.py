@@ -1,0 +1,69 @@
+"""The TIPS tokenizer: lower case, SentencePiece, at most 64 pieces, no start or end piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from densezero.errors import ModelError
+
+MAX_TOKENS = 64  # the published text towers saw no longer texts
+
+
+class Tokens(NamedTuple):
+    """Piece ids (N, T) int64 and paddings (N, T) float32, 1 where a position is padding."""
+
+    ids: Tensor
+    paddings: Tensor
+
+
+class Tokenizer:
+    """Turns texts into padded piece ids with a SentencePiece model file.
+
+    Raises:
+        ModelError: if the file is missing or is no SentencePiece model.
+    """
+
+    def __init__(self, model_file: Path) -> None:
+        from sentencepiece import SentencePieceProcessor
+
+        if not model_file.is_file():
+            raise ModelError(
+                f"Expected the SentencePiece model {model_file}; it is missing. "
+                "Put the published tokenizer.model beside the weights."
+            )
+        self._processor = SentencePieceProcessor()
+        try:
+            self._processor.LoadFromSerializedProto(model_file.read_bytes())
+        except (RuntimeError, OSError) as error:
+            raise ModelError(
+                f"{model_file} cannot be read as a SentencePiece model ({type(error).__name__}). "
+                "Download it again; a complete tokenizer.model of the published models has about 800 kB."
+            ) from None
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of pieces."""
+        return int(self._processor.GetPieceSize())
+
+    def __call__(self, texts: Sequence[str], length: int | None = None) -> Tokens:
+        """Tokenise texts; longer ones are cut after 64 pieces.
+
+        Args:
+            texts: N texts.
+            length: number of positions T; None takes the longest text's, at least 1. Padding is masked out by the
+                text tower, so T does not change an embedding.
+        """
+        pieces = [self._processor.EncodeAsIds(text.lower())[:MAX_TOKENS] for text in texts]
+        positions = length or max([len(row) for row in pieces], default=1) or 1
+        ids = torch.zeros(len(pieces), positions, dtype=torch.int64)
+        paddings = torch.ones(len(pieces), positions)
+        for row, ids_of_text in enumerate(pieces):
+            kept = ids_of_text[:positions]
+            ids[row, : len(kept)] = torch.tensor(kept, dtype=torch.int64)
+            paddings[row, : len(kept)] = 0
+        return Tokens(ids, paddings)

@@ -1,0 +1,185 @@
+"""The TIPS vision tower: a ViT with one register, two class tokens, and the value read-out of its last block.
+
+Source: TIPS (arXiv 2410.16512) and TIPSv2 (arXiv 2604.12012); the backbone is DINOv2's (arXiv 2304.07193).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from densezero.encoders.tips.config import VisionConfig
+from densezero.errors import ModelError
+
+READOUTS = ("value", "patch")
+PREFIX_TOKENS = 2  # class token 1 (alt-text) and the register, which serves as class token 2 (captions)
+
+
+class VisionFeatures(NamedTuple):
+    """Tokens after the final norm: ``cls`` (B, 2, D) and ``grid`` (B, gh, gw, D)."""
+
+    cls: Tensor
+    grid: Tensor
+
+
+class VisionTower(nn.Module):
+    """Vision transformer whose ``state_dict`` has exactly the published key names and shapes."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, side = config.width, config.native_px // config.patch_px
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + side * side, width))
+        self.register_tokens = nn.Parameter(torch.zeros(1, 1, width))
+        self.mask_token = nn.Parameter(torch.zeros(1, width))
+        self.patch_embed = _PatchEmbed(config)
+        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+
+    def forward(self, pixels: Tensor, readout: str = "value") -> VisionFeatures:
+        """Encode images into class tokens and a grid of patch features.
+
+        Args:
+            pixels: (B, 3, h, w) in [0, 1]; h and w are multiples of the patch.
+            readout: ``"value"`` replaces the attention-weighted sum of the last block by each token's own value;
+                ``"patch"`` gives the ordinary tokens.
+
+        Returns:
+            Class tokens (B, 2, D) and grid (B, h / patch, w / patch, D), both through the same read-out.
+
+        Raises:
+            ModelError: for an unknown read-out or sides that are no multiples of the patch.
+        """
+        return self.read_out(self.trunk(pixels), self.grid_hw(pixels), readout)
+
+    def grid_hw(self, pixels: Tensor) -> tuple[int, int]:
+        """Rows and columns of the patch grid that (B, 3, h, w) pixels give."""
+        h, w = pixels.shape[-2:]
+        patch = self.config.patch_px
+        if h % patch or w % patch or h < patch or w < patch:
+            raise ModelError(f"Expected sides that are multiples of {patch} pixels; got {h} x {w}.")
+        return h // patch, w // patch
+
+    def trunk(self, pixels: Tensor) -> Tensor:
+        """Run all blocks but the last: (B, 3, h, w) to tokens (B, 2 + gh * gw, D)."""
+        tokens = self.embed(pixels)
+        for block in self.blocks[:-1]:
+            tokens = block(tokens)
+        return tokens
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Cut (B, 3, h, w) into patches and add positions: (B, 2 + gh * gw, D)."""
+        grid_hw = self.grid_hw(pixels)
+        patches = self.patch_embed(pixels.to(self.cls_token.dtype))  # (B, gh * gw, D)
+        position = self.pos_embed[:, :1], self._grid_positions(grid_hw)  # (1, 1, D), (1, gh * gw, D)
+        batch = pixels.shape[0]
+        cls = (self.cls_token + position[0]).expand(batch, -1, -1)
+        register = self.register_tokens.expand(batch, -1, -1)
+        return torch.cat([cls, register, patches + position[1]], dim=1)
+
+    def read_out(self, tokens: Tensor, grid_hw: tuple[int, int], readout: str) -> VisionFeatures:
+        """Run the last block with the named read-out, then the final norm.
+
+        Args:
+            tokens: (B, 2 + gh * gw, D) from ``trunk``.
+            grid_hw: rows and columns of the patch grid.
+            readout: ``"value"`` or ``"patch"``.
+        """
+        if readout not in READOUTS:
+            raise ModelError(f"A TIPS read-out is one of {READOUTS}; got {readout!r}.")
+        last = self.blocks[-1]
+        assert isinstance(last, _Block)
+        tokens = self.norm(last(tokens, values_only=readout == "value"))
+        cls, patches = tokens[:, :PREFIX_TOKENS], tokens[:, PREFIX_TOKENS:]
+        return VisionFeatures(cls, patches.reshape(patches.shape[0], *grid_hw, -1))
+
+    def _grid_positions(self, grid_hw: tuple[int, int]) -> Tensor:
+        stored = self.pos_embed[:, 1:]  # (1, side * side, D)
+        side = math.isqrt(stored.shape[1])
+        if grid_hw == (side, side):
+            return stored
+        square = stored.float().reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, D, side, side)
+        resized = F.interpolate(square, size=grid_hw, mode="bilinear", antialias=True, align_corners=False)
+        return resized.flatten(2).transpose(1, 2).to(stored.dtype)
+
+
+class _PatchEmbed(nn.Module):
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, config.width, kernel_size=config.patch_px, stride=config.patch_px)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        patches: Tensor = self.proj(pixels)  # (B, D, gh, gw)
+        return patches.flatten(2).transpose(1, 2)
+
+
+class _Block(nn.Module):
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(config.width, eps=1e-6)
+        self.attn = _Attention(config.width, config.heads)
+        self.ls1 = _LayerScale(config.width)
+        self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
+        self.mlp = _SwiGlu(config) if config.ffn == "swiglu" else _Mlp(config)
+        self.ls2 = _LayerScale(config.width)
+
+    def forward(self, tokens: Tensor, values_only: bool = False) -> Tensor:
+        normed = self.norm1(tokens)
+        mixed = self.attn.own_values(normed) if values_only else self.attn(normed)
+        tokens = tokens + self.ls1(mixed)
+        return tokens + self.ls2(self.mlp(self.norm2(tokens)))  # type: ignore[no-any-return]
+
+
+class _Attention(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        # (B, N, 3 D) -> (3, B, heads, N, D / heads)
+        q, k, v = self.qkv(tokens).reshape(*tokens.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def own_values(self, tokens: Tensor) -> Tensor:
+        """Each token attends to itself alone: only the value third of ``qkv`` is computed."""
+        width = tokens.shape[-1]
+        values = F.linear(tokens, self.qkv.weight[2 * width :], self.qkv.bias[2 * width :])
+        return self.proj(values)  # type: ignore[no-any-return]
+
+
+class _LayerScale(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(width))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens * self.gamma
+
+
+class _Mlp(nn.Module):
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(config.width, config.mlp_width)
+        self.fc2 = nn.Linear(config.mlp_width, config.width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(tokens)))  # type: ignore[no-any-return]
+
+
+class _SwiGlu(nn.Module):
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.w12 = nn.Linear(config.width, 2 * config.mlp_width)
+        self.w3 = nn.Linear(config.mlp_width, config.width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        gate, value = self.w12(tokens).chunk(2, dim=-1)
+        return self.w3(F.silu(gate) * value)  # type: ignore[no-any-return]

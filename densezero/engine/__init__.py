@@ -1,0 +1,48 @@
+"""The core: protocols, windows, scores strip by strip, labels, and the Segmenter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from densezero.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from densezero.engine.presets import DEFAULT_PROTOCOL, PROTOCOLS, find_protocol
+    from densezero.engine.protocol import Background, Protocol
+    from densezero.engine.scores import cosine, dense_scores
+    from densezero.engine.segmenter import Provenance, Segmentation, Segmenter
+    from densezero.engine.windows import Window, window_boxes
+
+__all__ = [
+    "DEFAULT_PROTOCOL",
+    "PROTOCOLS",
+    "Background",
+    "Protocol",
+    "Provenance",
+    "Segmentation",
+    "Segmenter",
+    "Window",
+    "cosine",
+    "dense_scores",
+    "find_protocol",
+    "window_boxes",
+]
+
+# Protocols are read by the command line, which loads no torch until there is work.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "DEFAULT_PROTOCOL": "densezero.engine.presets",
+        "PROTOCOLS": "densezero.engine.presets",
+        "Background": "densezero.engine.protocol",
+        "Protocol": "densezero.engine.protocol",
+        "Provenance": "densezero.engine.segmenter",
+        "Segmentation": "densezero.engine.segmenter",
+        "Segmenter": "densezero.engine.segmenter",
+        "Window": "densezero.engine.windows",
+        "cosine": "densezero.engine.scores",
+        "dense_scores": "densezero.engine.scores",
+        "find_protocol": "densezero.engine.presets",
+        "window_boxes": "densezero.engine.windows",
+    },
+)

@@ -1,0 +1,110 @@
+"""From scores to labels at the image's own size: synonyms, argmax, background, small classes. Strip by strip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from densezero.engine.protocol import Protocol
+from densezero.engine.scores import ScoreMap, strips
+from densezero.vocabulary.text_bank import TextBank
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """How the scores of a pixel become its label.
+
+    Args:
+        protocol: scale, threshold and smallest area.
+        bank: which words belong to which class.
+        background_index: the label of pixels under the threshold; None where there is no such class.
+        temperature: of the encoder; turns scores into probabilities for the threshold.
+    """
+
+    protocol: Protocol
+    bank: TextBank
+    background_index: int | None
+    temperature: float | None
+
+
+class Strip(NamedTuple):
+    """Some rows of the image: where they are, and (C, rows, W) class scores."""
+
+    start: int
+    end: int
+    scores: Tensor
+
+
+def class_strips(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Iterator[Strip]:
+    """Give class scores at the image's size, some rows at a time."""
+    for start, end in strips(hw[0], 4 * scores.channels * hw[1]):
+        rows = scores.resized_rows(start, end, hw)  # (K, rows, W)
+        if rule.protocol.scale is not None:
+            rows = rule.bank.best_of_class(rows.mul_(rule.protocol.scale).softmax(0), dim=0)
+        yield Strip(start, end, rows)
+
+
+def label_map(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
+    """Label every pixel of an image.
+
+    Args:
+        scores: what the protocol defines before the last resize.
+        hw: rows and columns of the image.
+        rule: how scores become labels.
+
+    Returns:
+        (H, W) int64 class indices on the processor.
+    """
+    dropped = _small_classes(scores, hw, rule) if rule.protocol.min_area_share else None
+    labels = torch.empty(hw, dtype=torch.int64)
+    for strip in class_strips(scores, hw, rule):
+        if dropped is not None:
+            strip.scores[dropped] = float("-inf") if rule.protocol.scale is None else 0
+        labels[strip.start : strip.end] = _strip_labels(strip.scores, rule).cpu()
+    return labels
+
+
+def confidence(scores: Tensor, rule: LabelRule) -> Tensor:
+    """Probability of the best class of each pixel.
+
+    The averaged softmax of temperature 1 is nearly uniform, so its logarithm, which is the cosine up to a constant
+    wherever one window reaches, is divided by the encoder's temperature first.
+
+    Args:
+        scores: (C, rows, W) class scores of the protocol.
+        rule: protocol and temperature.
+
+    Returns:
+        (rows, W) in [0, 1].
+    """
+    if rule.protocol.scale is not None:  # already softmax(scale x cosine)
+        return scores.amax(0)
+    assert rule.temperature is not None, "the Segmenter refuses a threshold without a temperature"
+    cosines = scores.log() if rule.protocol.window_scores == "softmax" else scores
+    return (cosines / rule.temperature).softmax(0).amax(0)
+
+
+def _strip_labels(scores: Tensor, rule: LabelRule) -> Tensor:
+    labels = scores.argmax(0)
+    threshold = rule.protocol.background.threshold
+    if threshold and rule.background_index is not None:
+        labels[confidence(scores, rule) < threshold] = rule.background_index
+    return labels
+
+
+def _small_classes(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
+    """(C,) True for classes, other than background, with too small a share of the area that is not background."""
+    counts = torch.zeros(rule.bank.classes, dtype=torch.int64)
+    for strip in class_strips(scores, hw, rule):
+        counts += strip.scores.argmax(0).flatten().bincount(minlength=len(counts)).cpu()
+    background = rule.background_index
+    if background is not None:
+        counts[background] = 0
+    small = counts <= rule.protocol.min_area_share * counts.sum()
+    if background is not None:
+        small[background] = False
+    return small if not bool(small.all()) else torch.zeros_like(small)

@@ -1,0 +1,91 @@
+"""The presets by name, and the constants that their papers take for each benchmark: literal tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from densezero.engine.protocol import Background, Protocol
+from densezero.errors import ProtocolError, did_you_mean
+
+
+def _ovss(name: str, short_side_px: int, window_px: int, stride_px: int, scale: float) -> Protocol:
+    return Protocol(
+        name,
+        short_side_px=short_side_px,
+        long_side_cap_px=2048,
+        rounding="nearest",
+        window_px=window_px,
+        stride_px=stride_px,
+        window_scores="cosine",
+        scale=scale,
+        templates="imagenet80",
+    )
+
+
+# Sources: tips-* the TIPSv2 notebook and paper (arXiv 2604.12012); ovss* the papers' released configurations.
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol("tips-simple", window_px=None, window_scores="cosine"),
+        Protocol("tips-slide"),
+        _ovss("ovss", 336, 224, 112, scale=40),
+        _ovss("ovss-clearclip", 448, 448, 224, scale=50),
+        _ovss("ovss-proxyclip", 336, 336, 112, scale=40),
+    )
+}
+DEFAULT_PROTOCOL = "tips-slide"
+
+# SCLIP's constants for each benchmark, by the class list that belongs to it.
+_SCLIP: dict[str, dict[str, Any]] = {
+    "voc21": {"scale": 65.0, "background": Background(threshold=0.1), "min_area_share": 0.1},
+    "pascal-context60": {"scale": 50.0, "background": Background(threshold=0.1)},
+    "coco-object": {"scale": 50.0, "background": Background(threshold=0.1)},
+    "coco-stuff": {"short_side_px": 448},
+    "cityscapes": {"short_side_px": 560},
+}
+_CLEARCLIP: dict[str, dict[str, Any]] = {
+    "voc21": {"background": Background(threshold=0.5)},
+    "pascal-context60": {"background": Background(threshold=0.15)},
+    "coco-object": {"background": Background(threshold=0.4)},
+}
+_PROXYCLIP: dict[str, dict[str, Any]] = {
+    "voc21": {"background": Background(threshold=0.2)},
+    "pascal-context60": {"background": Background(threshold=0.15)},
+    "coco-object": {"background": Background(threshold=0.25)},
+    "ade20k": {"short_side_px": 448},
+    "cityscapes": {"short_side_px": 448},
+}
+_BY_BENCHMARK = {"ovss": _SCLIP, "ovss-clearclip": _CLEARCLIP, "ovss-proxyclip": _PROXYCLIP}
+
+
+# Class lists of the training-free papers belong to a benchmark under a name of their own.
+_BENCHMARK_OF = {
+    "ovss-voc21": "voc21",
+    "clearclip-voc21": "voc21",
+    "proxyclip-voc21": "voc21",
+    "ovss-context60": "pascal-context60",
+    "ovss-coco-object": "coco-object",
+    "proxyclip-coco-object": "coco-object",
+    "ovss-coco-stuff": "coco-stuff",
+    "ovss-cityscapes": "cityscapes",
+    "ovss-ade20k": "ade20k",
+}
+
+
+def find_protocol(name: str, class_list: str | None = None) -> Protocol:
+    """Look a preset up, with the constants that its paper takes for a benchmark.
+
+    Args:
+        name: of the preset.
+        class_list: a packaged class list, for example ``voc21``, which names the benchmark; None, or a list of no
+            benchmark, takes the preset as it is.
+
+    Raises:
+        ProtocolError: if there is no such preset, with the nearest.
+    """
+    if name not in PROTOCOLS:
+        raise ProtocolError(f"Expected the name of a protocol; got {name!r}. {did_you_mean(name, list(PROTOCOLS))}")
+    benchmark = _BENCHMARK_OF.get(class_list or "", class_list or "")
+    constants = _BY_BENCHMARK.get(name, {}).get(benchmark, {})
+    return replace(PROTOCOLS[name], **constants)

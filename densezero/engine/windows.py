@@ -1,0 +1,60 @@
+"""Where the windows lie: integers only."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from densezero.errors import ProtocolError
+
+
+class Window(NamedTuple):
+    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right`` of the model input, ends excluded."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width, pixels."""
+        return self.bottom - self.top, self.right - self.left
+
+
+def window_boxes(h: int, w: int, side: int, stride: int) -> list[Window]:
+    """Cover an h x w input with windows, row by row.
+
+    A window that would reach beyond the input is shifted inward; an input smaller than a window gives one window of
+    the input's own side.
+
+    Args:
+        h: rows of the input, at least 1.
+        w: columns of the input, at least 1.
+        side: side of a window, pixels.
+        stride: step from one window to the next, pixels; at most ``side``, so that every pixel is covered.
+
+    Returns:
+        Windows of one size, (min(side, h), min(side, w)).
+
+    Raises:
+        ProtocolError: if the numbers leave pixels uncovered or are below 1.
+
+    Example:
+        >>> [tuple(box) for box in window_boxes(4, 7, side=4, stride=2)]
+        [(0, 0, 4, 4), (0, 2, 4, 6), (0, 3, 4, 7)]
+    """
+    if min(h, w, side, stride) < 1 or stride > side:
+        raise ProtocolError(
+            f"Expected h, w and 1 <= stride <= side of at least 1; got h {h}, w {w}, side {side}, stride {stride}."
+        )
+    return [
+        Window(top, left, min(top + side, h), min(left + side, w))
+        for top in _starts(h, side, stride)
+        for left in _starts(w, side, stride)
+    ]
+
+
+def _starts(length: int, side: int, stride: int) -> list[int]:
+    steps = max(length - side + stride - 1, 0) // stride + 1
+    last = max(length - side, 0)
+    return [min(step * stride, last) for step in range(steps)]

@@ -1,0 +1,26 @@
+"""From image files to model input: find, read, plan in integers, resize.
+
+Images are uint8 arrays (H, W, 3) in RGB, upright; sizes are (height, width).
+"""
+
+from densezero.images.find import FoundImage, find_images
+from densezero.images.formats import FORMATS, IMAGE_SUFFIXES, ImageFormat
+from densezero.images.geometry import Box, ResizePlan, Rounding, plan_resize
+from densezero.images.read import MAX_PIXELS, read_rgb
+from densezero.images.resize import resize_rgb, to_pixels
+
+__all__ = [
+    "FORMATS",
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "Box",
+    "FoundImage",
+    "ImageFormat",
+    "ResizePlan",
+    "Rounding",
+    "find_images",
+    "plan_resize",
+    "read_rgb",
+    "resize_rgb",
+    "to_pixels",
+]

@@ -1,0 +1,53 @@
+"""The image formats that are read: their names, endings and first bytes."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFormat:
+    """A kind of image file.
+
+    Attributes:
+        name: what people call it.
+        suffixes: endings of file names, lower case, with the dot.
+        signatures: what the file begins with, one of these; ``?`` stands for any byte.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    signatures: tuple[bytes, ...]
+
+
+FORMATS: Final = (
+    ImageFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), (b"\xff\xd8\xff",)),
+    ImageFormat("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",)),
+    ImageFormat("WebP", (".webp",), (b"RIFF????WEBP",)),
+    ImageFormat("TIFF", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    ImageFormat("BMP", (".bmp",), (b"BM",)),
+    ImageFormat("GIF", (".gif",), (b"GIF87a", b"GIF89a")),
+)
+FORMAT_NAMES: Final = ", ".join(kind.name for kind in FORMATS)
+IMAGE_SUFFIXES: Final = tuple(sorted(suffix for kind in FORMATS for suffix in kind.suffixes))
+SIGNATURE_BYTES: Final = max(len(signature) for kind in FORMATS for signature in kind.signatures)
+
+
+def recognise_format(head: bytes) -> ImageFormat | None:
+    """Tell a file's format by its first bytes, whatever its name says.
+
+    Args:
+        head: the first ``SIGNATURE_BYTES`` bytes, or fewer where the file has fewer.
+
+    Returns:
+        The format, or None where the file begins like none of them.
+    """
+    for kind in FORMATS:
+        if any(_begins_with(head, signature) for signature in kind.signatures):
+            return kind
+    return None
+
+
+def _begins_with(head: bytes, signature: bytes) -> bool:
+    if len(head) < len(signature):
+        return False
+    return all(wanted in (ord("?"), came) for wanted, came in zip(signature, head, strict=False))

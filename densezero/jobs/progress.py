@@ -1,0 +1,57 @@
+"""Progress as values: how far, how fast, how long still. Whoever shows it is somebody else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands after an image.
+
+    Args:
+        relative: the image just ended.
+        error: why it failed; None if its files are written.
+        done: images written in this run.
+        failed: images that failed in this run.
+        skipped: images found written by an earlier run.
+        total: all images of the run.
+        seconds: time of this run's work so far.
+    """
+
+    relative: str
+    error: str | None
+    done: int
+    failed: int
+    skipped: int
+    total: int
+    seconds: float
+
+    @property
+    def worked(self) -> int:
+        """Images that this run has worked on."""
+        return self.done + self.failed
+
+    @property
+    def rate(self) -> float:
+        """Images a second in this run."""
+        return self.worked / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        """Time that the rest takes at this rate."""
+        rest = self.total - self.skipped - self.worked
+        return rest / self.rate if self.rate > 0 else 0.0
+
+
+class Listener:
+    """Hears of a run. All methods may be left out."""
+
+    def note(self, text: str) -> None:
+        """Something the user should read once."""
+
+    def embedding(self, done: int, total: int) -> None:
+        """Words embedded so far, while the text bank is made."""
+
+    def image(self, progress: Progress) -> None:
+        """An image has ended, well or not."""

@@ -1,0 +1,70 @@
+"""Files that appear whole or not at all: written aside in the same folder, then renamed."""
+
+import errno
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from densezero.errors import DeviceFullError, OutputError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_ADVICE = {
+    errno.ENOSPC: "no space is left on the device. Free some space, or choose an output folder on another device",
+    errno.EDQUOT: "the disk quota is used up. Free some space, or choose an output folder elsewhere",
+    errno.EACCES: "permission was denied. Make the folder writable, or choose another output folder",
+    errno.EPERM: "the operation is not permitted. Make the folder writable, or choose another output folder",
+    errno.EROFS: "the file system is read-only. Choose an output folder on a writable one",
+    errno.ENAMETOOLONG: "the name is too long for the file system. Shorten the input's name or the output folder's",
+    errno.ENOTDIR: "a part of its path is a file, not a folder. Move that file away, or choose another output folder",
+    errno.EEXIST: "a part of its path is a file, not a folder. Move that file away, or choose another output folder",
+    errno.EISDIR: "a folder stands where the file should be. Move that folder away, or choose another output folder",
+}
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = False) -> None:
+    """Write a file so that it appears whole or not at all; parent folders are made.
+
+    Whatever is raised inside ``write``, an interrupt included, leaves neither the file nor its temporary behind; an
+    older file of that name stays as it was. A killed process may leave a hidden ``.densezero-*.part``.
+
+    Args:
+        path: the file to write or to replace.
+        write: is given the open binary file, and writes all of it.
+        durable: also wait until the device holds the bytes, so that a power cut after the return loses nothing.
+
+    Raises:
+        DeviceFullError: no space or no quota is left; further files of the run would fail too.
+        OutputError: any other reason of the operating system.
+    """
+    aside = path.parent / f".densezero-{uuid.uuid4().hex}.part"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with aside.open("xb") as file:
+                write(file)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+    except OSError as reason:
+        raise output_error(path, reason) from reason
+
+
+def output_error(path: Path, reason: OSError) -> OutputError:
+    """Turn the operating system's reason into a sentence that names the file and the way out.
+
+    Args:
+        path: the file that was to be written.
+        reason: what the operating system raised.
+
+    Returns:
+        A ``DeviceFullError`` when space or quota is used up, otherwise an ``OutputError``; to be raised by the caller.
+    """
+    advice = _ADVICE.get(reason.errno or 0, f"{reason.strerror or reason}. Check the output folder, or choose another")
+    kind = DeviceFullError if reason.errno in _FULL else OutputError
+    return kind(f"Cannot write {path}: {advice}.")

@@ -1,0 +1,181 @@
+"""One result, every file that was asked for: the table of formats, the plan of the paths, the fan-out."""
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePath
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densezero.errors import OutputError, did_you_mean
+from densezero.output.atomic import write_atomically
+from densezero.output.coco import encode_coco
+from densezero.output.labels import encode_labels
+from densezero.output.overlay import encode_overlay
+from densezero.output.polygons import encode_polygons
+from densezero.output.scores import encode_scores
+from densezero.vocabulary.classes import ClassList
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """What is known of one image when its files are written."""
+
+    rgb: NDArray[np.uint8]
+    """(H, W, 3) the picture."""
+    labels: NDArray[np.integer]
+    """(H, W) class indices."""
+    classes: ClassList
+    scores: NDArray[np.floating] | None = None
+    """(C, h, w), needed by the ``scores`` format only."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file per image: its folder, its suffix and how a result becomes its bytes."""
+
+    folder: str
+    suffix: str
+    encode: Callable[[ImageResult], bytes]
+
+
+def _encode_scores(result: ImageResult) -> bytes:
+    if result.scores is None:
+        raise OutputError("Expected scores for the scores format, got none. Keep the scores, or leave the format away.")
+    return encode_scores(result.scores, result.classes)
+
+
+FORMATS: dict[str, Format] = {
+    "labels": Format("labels", ".png", lambda result: encode_labels(result.labels, result.classes)),
+    "overlay": Format("overlays", ".jpg", lambda result: encode_overlay(result.rgb, result.labels, result.classes)),
+    "coco": Format("coco", ".json", lambda result: encode_coco(result.labels, result.classes)),
+    "polygons": Format("polygons", ".geojson", lambda result: encode_polygons(result.labels, result.classes)),
+    "scores": Format("scores", ".npz", _encode_scores),
+}
+"""The files of each image, by the name that a person asks with."""
+
+RUN_FORMATS: dict[str, str] = {"csv": "areas.csv"}
+"""The files of the whole run, by the same kind of name."""
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """Where the files of a run go; its inputs are known not to share an output."""
+
+    root: Path
+    formats: tuple[str, ...]
+    """Names in ``FORMATS``, each once."""
+    run_formats: tuple[str, ...]
+    """Names in ``RUN_FORMATS``, each once."""
+
+    def paths(self, relative: PurePath | str) -> dict[str, Path]:
+        """The files of one input by the name of their format; the input's last suffix gives way to the format's."""
+        stem = _stem(relative)
+        return {name: self.root / FORMATS[name].folder / (stem + FORMATS[name].suffix) for name in self.formats}
+
+    def run_path(self, name: str) -> Path | None:
+        """The file of a format of the whole run, None where it was not asked for."""
+        return self.root / RUN_FORMATS[name] if name in self.run_formats else None
+
+
+def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
+    """Check the names of formats.
+
+    Args:
+        formats: names in ``FORMATS`` and ``RUN_FORMATS``, in any order.
+
+    Returns:
+        Each name once, in the order of the tables.
+
+    Raises:
+        OutputError: a name that is unknown, or no name at all.
+    """
+    known = [*FORMATS, *RUN_FORMATS]
+    asked = set(formats)
+    if not asked:
+        raise OutputError(f"Expected at least one format to save, got none. Known: {', '.join(known)}.")
+    for name in sorted(asked - set(known)):
+        raise OutputError(f"Expected the name of a format to save, got {name!r}. {did_you_mean(name, known)}")
+    return tuple(name for name in known if name in asked)
+
+
+def plan_outputs(root: Path, relatives: Sequence[PurePath | str], formats: Iterable[str]) -> OutputPlan:
+    """Plan the files of a run, before any work starts.
+
+    Args:
+        root: the output folder.
+        relatives: the inputs' paths relative to the input folder, with their suffixes.
+        formats: names in ``FORMATS`` and ``RUN_FORMATS``.
+
+    Returns:
+        The plan, which gives the paths of each input.
+
+    Raises:
+        OutputError: an unknown format; an input that is no relative path; two inputs that would write one output,
+            also where they differ only in upper and lower case, which some file systems do not tell apart.
+    """
+    names = check_formats(formats)
+    plan = OutputPlan(
+        root, tuple(name for name in names if name in FORMATS), tuple(name for name in names if name in RUN_FORMATS)
+    )
+    taken: dict[str, str] = {}
+    clashes = []
+    for relative in map(str, relatives):
+        stem = _folded(_stem(relative))
+        if stem in taken:
+            clashes.append(f"{taken[stem]} and {relative}")
+        taken.setdefault(stem, relative)
+    folders = {_folded(str(folder)): relative for relative in taken.values() for folder in PurePath(relative).parents}
+    for stem, relative in taken.items():
+        inside = [folders[path] for name in plan.formats if (path := stem + FORMATS[name].suffix) in folders]
+        clashes += [f"{relative} and {other}" for other in inside[:1]]
+    if clashes:
+        raise OutputError(
+            f"Expected an output of its own for each input, got {len(clashes)} that would write over another's: "
+            f"{'; '.join(clashes[:5])}{'; ...' if len(clashes) > 5 else ''}. "
+            "Rename one of each pair, or run them into different output folders."
+        )
+    return plan
+
+
+def write_result(paths: dict[str, Path], result: ImageResult) -> list[Path]:
+    """Write the files of one image, each whole or not at all.
+
+    Args:
+        paths: the files by the name of their format, as ``OutputPlan.paths`` gives them.
+        result: the picture, its labels and what else the formats need.
+
+    Returns:
+        The files in the order of ``paths``; all of them exist.
+
+    Raises:
+        DeviceFullError: no space is left, so the run should stop.
+        OutputError: a file cannot be written, or the result lacks what a format needs. Files before it are complete.
+    """
+    for name, path in paths.items():
+        write_atomically(path, partial(_write_bytes, FORMATS[name].encode(result)))
+    return list(paths.values())
+
+
+def _write_bytes(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
+
+
+def _stem(relative: PurePath | str) -> str:
+    """The relative path without its last suffix, so that "a.b.jpg" keeps its first dot."""
+    path = PurePath(relative)
+    if path.is_absolute() or not path.name or ".." in path.parts:
+        raise OutputError(
+            f"Expected an input's path relative to the input folder, got {os.fspath(relative)!r}. "
+            "Pass it relative, and without '..'."
+        )
+    return str(path.with_name(path.stem))
+
+
+def _folded(path: str) -> str:
+    """What file systems that fold case or accents compare."""
+    return unicodedata.normalize("NFC", path).casefold()

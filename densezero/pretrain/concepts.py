@@ -1,0 +1,69 @@
+"""What the drawn scenes show: a literal table of concepts, their words, and where they belong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Concept:
+    """One thing or one kind of stuff that a scene can show.
+
+    Args:
+        name: the word a class list uses for it.
+        synonyms: other words that captions use for it.
+        place: ``"above"`` or ``"below"`` the horizon for stuff; ``"air"``, ``"ground"`` or ``"water"`` for things.
+        colour: RGB in 0..255 for label maps.
+    """
+
+    name: str
+    synonyms: tuple[str, ...]
+    place: str
+    colour: tuple[int, int, int]
+
+    @property
+    def is_stuff(self) -> bool:
+        """Whether it fills a region of the scene rather than standing in it."""
+        return self.place in ("above", "below")
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The name and its synonyms."""
+        return (self.name, *self.synonyms)
+
+
+# The order is the label order of every drawn scene: index = class.
+CONCEPTS: tuple[Concept, ...] = (
+    Concept("sky", ("heaven",), "above", (120, 180, 235)),
+    Concept("wall", ("brick wall", "bricks"), "above", (165, 75, 60)),
+    Concept("mountain", ("hill", "peak"), "above", (120, 110, 130)),
+    Concept("grass", ("meadow", "lawn"), "below", (70, 160, 60)),
+    Concept("sand", ("beach", "desert"), "below", (230, 205, 140)),
+    Concept("sea", ("water", "ocean"), "below", (30, 95, 170)),
+    Concept("snow", ("snowfield",), "below", (215, 225, 245)),
+    Concept("road", ("street", "asphalt"), "below", (95, 95, 100)),
+    Concept("cloud", ("clouds",), "air", (185, 195, 210)),
+    Concept("sun", ("sunshine",), "air", (255, 200, 0)),
+    Concept("moon", ("crescent",), "air", (240, 240, 180)),
+    Concept("star", ("stars",), "air", (255, 245, 120)),
+    Concept("balloon", ("hot air balloon",), "air", (220, 40, 110)),
+    Concept("kite", ("paper kite",), "air", (150, 60, 200)),
+    Concept("bird", ("gull",), "air", (40, 40, 60)),
+    Concept("tree", ("oak", "leafy tree"), "ground", (25, 100, 40)),
+    Concept("pine", ("fir", "conifer"), "ground", (10, 70, 60)),
+    Concept("house", ("home", "cottage"), "ground", (225, 120, 60)),
+    Concept("tower", ("castle tower",), "ground", (150, 140, 120)),
+    Concept("fence", ("picket fence",), "ground", (190, 140, 90)),
+    Concept("car", ("automobile",), "ground", (200, 30, 40)),
+    Concept("ball", ("beach ball",), "ground", (255, 110, 180)),
+    Concept("mushroom", ("toadstool",), "ground", (170, 20, 70)),
+    Concept("cactus", ("cacti",), "ground", (90, 140, 30)),
+    Concept("flower", ("blossom", "daisy"), "ground", (250, 160, 220)),
+    Concept("rock", ("stone", "boulder"), "ground", (110, 105, 95)),
+    Concept("umbrella", ("parasol",), "ground", (60, 200, 200)),
+    Concept("flag", ("banner",), "ground", (0, 60, 130)),
+    Concept("boat", ("sailing ship", "sailboat"), "water", (140, 80, 30)),
+    Concept("fish", ("fishes",), "water", (255, 140, 0)),
+)
+
+CONCEPT_INDEX: dict[str, int] = {concept.name: index for index, concept in enumerate(CONCEPTS)}

@@ -1,0 +1,161 @@
+"""Drawn scenes: a seed and a size give a picture, its exact label map, and what the captions may say of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densezero.pretrain import stuff
+from densezero.pretrain.concepts import CONCEPT_INDEX, CONCEPTS
+from densezero.pretrain.shapes import square_grid
+from densezero.pretrain.things import THINGS, TINTED, TINTS, shade
+
+Float = NDArray[np.float32]
+
+_AIR = tuple(c.name for c in CONCEPTS if c.place == "air")
+_GROUND = tuple(c.name for c in CONCEPTS if c.place == "ground")
+_WATER = tuple(c.name for c in CONCEPTS if c.place == "water")
+_STRAY = 0.12  # share of things put where they do not belong, so that place alone tells nothing
+
+
+@dataclass(frozen=True)
+class Mention:
+    """Something a caption can name: the concept's name, and its colour word where it has one."""
+
+    concept: str
+    tint: str | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One drawn scene.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        labels: (H, W) uint8, index into ``CONCEPTS``; every pixel has one.
+        mentions: what was drawn, from the back to the front; a thing hidden later is still listed.
+    """
+
+    rgb: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    mentions: tuple[Mention, ...]
+
+
+@dataclass
+class _Canvas:
+    rgb: Float
+    labels: NDArray[np.uint8]
+    mentions: list[Mention] = field(default_factory=list)
+
+    def fill(self, concept: str, cover: NDArray[np.bool_], texture: Float) -> None:
+        self.rgb[cover] = texture[cover]
+        self.labels[cover] = CONCEPT_INDEX[concept]
+        self.mentions.append(Mention(concept))
+
+
+def draw_scene(seed: int | tuple[int, ...], hw: tuple[int, int] = (224, 224)) -> Scene:
+    """Draw one scene; the same seed and size give the same pixels.
+
+    Args:
+        seed: any non-negative integer or tuple of them.
+        hw: height and width in pixels, at least 16 each.
+
+    Returns:
+        The picture, its label map, and its mentions.
+    """
+    rng = np.random.default_rng(seed)
+    canvas = _Canvas(np.zeros((*hw, 3), np.float32), np.zeros(hw, np.uint8))
+    night = rng.random() < 0.2
+    ground, horizon_px = _draw_stuff(canvas, rng, night)
+    for name, centre, side_px in _plan_things(rng, hw, ground, horizon_px, night):
+        _draw_thing(canvas, rng, name, centre, side_px)
+    return Scene(_finish(canvas.rgb, rng), canvas.labels, tuple(canvas.mentions))
+
+
+def _draw_stuff(canvas: _Canvas, rng: np.random.Generator, night: bool) -> tuple[str, int]:
+    """Paint the back and the ground; tell the ground's name and the horizon's mean row."""
+    h, w = canvas.labels.shape
+    rows = np.arange(h, dtype=np.float32)[:, None]
+    columns = np.linspace(0, 1, w, dtype=np.float32)[None, :]
+    horizon = rng.uniform(0.35, 0.7) * h
+    everywhere = np.ones((h, w), bool)
+    if rng.random() < 0.15:
+        canvas.fill("wall", everywhere, stuff.wall(rng, (h, w)))
+    else:
+        canvas.fill("sky", everywhere, stuff.sky(rng, (h, w), night))
+        if rng.random() < 0.4:
+            ridge = horizon - stuff.ridge(rng, columns) * rng.uniform(0.15, 0.35) * h
+            canvas.fill("mountain", rows >= ridge, stuff.mountain(rng, (h, w)))
+    ground = str(rng.choice(["grass", "grass", "sand", "sea", "sea", "snow", "road"]))
+    bump = 0 if ground in ("sea", "road") else rng.uniform(0, 0.05) * h
+    edge = horizon + bump * np.sin(columns * rng.uniform(2, 9) + rng.uniform(0, 6))
+    canvas.fill(ground, rows >= edge, stuff.GROUNDS[ground](rng, (h, w)))
+    if rng.random() < 0.3:  # a second ground in front of the first
+        front = str(rng.choice([name for name in stuff.GROUNDS if name != ground]))
+        shore = horizon + (h - horizon) * rng.uniform(0.4, 0.7) + 0.04 * h * np.sin(columns * 5 + rng.uniform(0, 6))
+        canvas.fill(front, rows >= shore, stuff.GROUNDS[front](rng, (h, w)))
+    return ground, int(horizon)
+
+
+def _plan_things(
+    rng: np.random.Generator, hw: tuple[int, int], ground: str, horizon_px: int, night: bool
+) -> list[tuple[str, tuple[float, float], int]]:
+    """Choose names, centres (row, column) and sides in pixels; nearer things are larger and come later."""
+    h, w = hw
+    unit = min(h, w)
+    plans = []
+    for _ in range(int(rng.integers(4, 10))):
+        name = _pick_name(rng, ground, night)
+        side = rng.uniform(0.18, 0.38) * unit
+        if name in _AIR and rng.random() > _STRAY:
+            row = rng.uniform(0.05 * h, max(horizon_px - side * 0.3, 0.1 * h))
+            side *= 0.85 if name in ("sun", "moon", "star", "bird") else 1
+        else:
+            row = rng.uniform(horizon_px, h * 0.97)
+            side *= 0.75 + 0.9 * (row - horizon_px) / max(h - horizon_px, 1)
+            row -= side * 0.3
+        plans.append((name, (row, rng.uniform(0.02, 0.98) * w), max(int(side), 6)))
+    return sorted(plans, key=lambda plan: (plan[0] not in _AIR, plan[1][0] + plan[2] / 2))
+
+
+def _pick_name(rng: np.random.Generator, ground: str, night: bool) -> str:
+    if rng.random() < 0.4:
+        if night and rng.random() < 0.6:
+            return str(rng.choice(["moon", "star"]))
+        return str(rng.choice(_AIR))
+    if ground == "sea" and rng.random() < 0.7:
+        return str(rng.choice(_WATER))
+    return str(rng.choice(_GROUND + _WATER if rng.random() < _STRAY else _GROUND))
+
+
+def _draw_thing(
+    canvas: _Canvas, rng: np.random.Generator, name: str, centre: tuple[float, float], side_px: int
+) -> None:
+    h, w = canvas.labels.shape
+    grid = square_grid(side_px, flip=bool(rng.random() < 0.5), turn_rad=rng.normal(0, 0.08))
+    word = str(rng.choice(list(TINTS)))
+    parts = THINGS[name](grid, rng, shade(TINTS[word], rng.uniform(0.8, 1.15)))
+    top, left = int(centre[0] - side_px / 2), int(centre[1] - side_px / 2)
+    y0, x0, y1, x1 = max(top, 0), max(left, 0), min(top + side_px, h), min(left + side_px, w)
+    if y0 >= y1 or x0 >= x1:
+        return
+    inside = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+    target = canvas.rgb[y0:y1, x0:x1]
+    covered = np.zeros((y1 - y0, x1 - x0), bool)
+    for part in parts:
+        alpha = grid.cover(part.field)[inside]
+        target += alpha[..., None] * (part.colour - target)
+        covered |= alpha >= 0.5
+    if covered.any():
+        canvas.labels[y0:y1, x0:x1][covered] = CONCEPT_INDEX[name]
+        canvas.mentions.append(Mention(name, word if name in TINTED else None))
+
+
+def _finish(rgb: Float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Light, contrast and grain of one exposure."""
+    rgb = (rgb - 0.5) * rng.uniform(0.8, 1.15) + 0.5 + rng.uniform(-0.06, 0.06)
+    rgb *= rng.uniform(0.94, 1.06, size=3).astype(np.float32)
+    rgb += rng.normal(0, rng.uniform(0.005, 0.03), size=rgb.shape).astype(np.float32)
+    return (np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8)

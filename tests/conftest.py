@@ -1,0 +1,42 @@
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+GOLDEN = ROOT / "tests" / "golden"
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Every test has a cache of its own, and none sees the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("DENSEZERO_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def blocked_network(monkeypatch):
+    """Only the loopback address can be reached."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        host = address[0] if isinstance(address, tuple) else address
+        if isinstance(host, str) and host not in ("127.0.0.1", "localhost", "::1") and self.family != socket.AF_UNIX:
+            raise OSError(f"the network is blocked in tests; {host} was asked for")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def golden():
+    """Load one of the reference's files by name."""
+
+    def load(name):
+        with np.load(GOLDEN / f"{name}.npz", allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    return load

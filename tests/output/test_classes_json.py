@@ -1,0 +1,21 @@
+import json
+
+from densezero.output.classes_json import write_classes_json
+
+
+def test_the_meaning_of_each_index_is_written(tmp_path, classes_of):
+    classes = classes_of(["sky", "天空", "boat"])
+    write_classes_json(tmp_path / "classes.json", classes)
+    meaning = json.loads((tmp_path / "classes.json").read_text(encoding="utf-8"))
+    assert [entry["index"] for entry in meaning["classes"]] == [0, 1, 2]
+    assert [entry["name"] for entry in meaning["classes"]] == ["sky", "天空", "boat"]
+    assert [entry["colour"] for entry in meaning["classes"]] == classes.colours.tolist()
+    assert [entry["words"] for entry in meaning["classes"]] == [["sky"], ["天空"], ["boat"]]
+    assert (meaning["name"], meaning["sha256"]) == ("test", classes.sha256)
+    assert meaning["ignore"] == 255
+    assert meaning["background_index"] is None
+
+
+def test_many_classes_have_the_larger_ignore_value(tmp_path, random_classes):
+    write_classes_json(tmp_path / "classes.json", random_classes(255))
+    assert json.loads((tmp_path / "classes.json").read_text())["ignore"] == 65535

@@ -1,0 +1,246 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from densezero.errors import VocabularyError
+from densezero.vocabulary import class_list_from, load_class_list, load_packaged, parse_inline
+
+
+def write(folder: Path, name: str, text: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+    return path
+
+
+def test_inline_classes_are_parted_by_commas_and_prompted_with_their_synonyms():
+    classes = parse_inline(" sky,grass , boat = sailing  ship | yacht,")
+    assert classes.names == ("sky", "grass", "boat")
+    assert classes.words == (("sky",), ("grass",), ("boat", "sailing ship", "yacht"))
+
+
+def test_inline_line_breaks_part_classes_too():
+    assert parse_inline("sky,\ngrass\n\nboat\n").names == ("sky", "grass", "boat")
+
+
+def test_inline_synonyms_need_no_equals_sign():
+    assert parse_inline("boat|ship, sky").words == (("boat", "ship"), ("sky",))
+
+
+def test_an_inline_background_is_a_class_of_that_name_prompted_with_it():
+    classes = parse_inline("cat, background=wall|floor")
+    assert classes.background_index == 1
+    assert classes.words[1] == ("background", "wall", "floor")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sky,,grass", "position 2: expected a class, got ''"),
+        (",sky", "position 1"),
+        ("sky, boat=", "position 2: expected a class, got 'boat='"),
+        ("=ship", "position 1"),
+        ("boat=a||b", "position 1"),
+        ("boat=a=b", "position 1"),
+        ("sky; grass", "expected commas between classes, got 'sky; grass'"),
+        ("", "at least one class"),
+        (" \n ", "at least one class"),
+        ("sky, grass, sky", "'sky' stands twice: at position 1 and at position 3"),
+        ("boat=ship, vessel=ship", "'ship' stands in two classes: 'boat' .* and 'vessel'"),
+        ("sky, gra\x07ss", "position 2: Expected a word on one line"),
+    ],
+)
+def test_malformed_inline_text_is_refused_where_it_goes_wrong(text, said):
+    with pytest.raises(VocabularyError, match=said):
+        parse_inline(text)
+
+
+def test_the_name_of_a_packaged_list_is_no_class():
+    with pytest.raises(VocabularyError, match="'voc21' is the name of a packaged vocabulary"):
+        class_list_from("voc21")
+
+
+def test_seventy_thousand_inline_classes_are_refused():
+    with pytest.raises(VocabularyError, match=r"at most 65,534 .* got 70,000"):
+        parse_inline(",".join(f"class {index}" for index in range(70_000)))
+
+
+def test_a_python_list_may_nest_synonyms():
+    classes = class_list_from(["sky", " grass ", ["boat", "sailing ship"], ("cat",)])
+    assert classes.words == (("sky",), ("grass",), ("boat", "sailing ship"), ("cat",))
+
+
+def test_a_name_in_a_python_list_may_hold_a_comma():
+    assert class_list_from(["salt, pepper"]).names == ("salt, pepper",)
+
+
+def test_a_ready_list_and_inline_text_pass_through():
+    classes = parse_inline("sky, grass")
+    assert class_list_from(classes) is classes
+    assert class_list_from("sky, grass") == classes
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "at least one class"),
+        (["sky", []], "position 2: .*empty list"),
+        (["sky", ""], "position 2: .*empty text"),
+        (["sky", 3], "position 2: .*got 3"),
+        (["sky", ["boat", None]], "position 2: .*got None"),
+        (7, "got 7"),
+        ({"sky"}, "Expected a list of class names"),
+        (["a", "b", "a"], "'a' stands twice: at position 1 and at position 3"),
+    ],
+)
+def test_a_python_list_of_other_things_is_refused_where_it_goes_wrong(given, said):
+    with pytest.raises(VocabularyError, match=said):
+        class_list_from(given)
+
+
+def test_a_text_file_has_one_class_a_line_with_comments_and_blank_lines(tmp_path):
+    path = write(tmp_path, "harbour.txt", "# what is there\n\nsky\n  boat=sailing ship|yacht  # both kinds\n\t\nsea\n")
+    classes = load_class_list(path)
+    assert classes.name == "harbour"
+    assert classes.words == (("sky",), ("boat", "sailing ship", "yacht"), ("sea",))
+
+
+@pytest.mark.parametrize("line", ["boat, ship, yacht", "boat,ship,yacht", "boat; ship; yacht", "boat|ship|yacht",
+                                  "boat=ship, yacht", "boat, ship, yacht,"])  # fmt: skip
+def test_the_separators_of_the_papers_are_accepted(tmp_path, line):
+    assert load_class_list(write(tmp_path, "c.txt", f"sky\n{line}")).words[1] == ("boat", "ship", "yacht")
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_byte_order_marks_and_line_ends_leave_no_trace(tmp_path, ending, mark):
+    path = write(tmp_path, "c.txt", mark + ending.join(["sky", "größe", ""]))
+    assert load_class_list(str(path)).names == ("sky", "größe")
+
+
+def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path):
+    path = write(tmp_path, "latin.txt", "sky\ngröße\n".encode("latin-1"))
+    with pytest.raises(VocabularyError, match=r"latin\.txt, line 2: expected UTF-8 text, got byte 0xf6"):
+        load_class_list(path)
+
+
+def test_a_file_in_utf16_is_refused(tmp_path):
+    with pytest.raises(VocabularyError, match=r"c\.txt, line 1: expected UTF-8 text"):
+        load_class_list(write(tmp_path, "c.txt", "sky\n".encode("utf-16")))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sky\n\nboat=\n", r"c\.txt, line 3: expected a class, got 'boat='"),
+        ("sky\n;boat\n", r"c\.txt, line 2: expected a class"),
+        ("# all\nsky\n\nsky\n", r"c\.txt: Class 'sky' stands twice: at line 2 and at line 4"),
+        ("boat, ship\nvessel, ship\n", r"c\.txt: The word 'ship' .*'boat' \(line 1\) and 'vessel' \(line 2\)"),
+        ("", r"c\.txt: expected class names, got an empty file"),
+        ("# nothing\n\n", r"c\.txt: expected class names, got only blank lines"),
+        ("sky\nda\x00ta\n", r"c\.txt, line 2: Expected a word on one line"),
+    ],
+)
+def test_a_malformed_text_file_is_refused_with_file_and_line(tmp_path, text, said):
+    with pytest.raises(VocabularyError, match=said):
+        load_class_list(write(tmp_path, "c.txt", text))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ["sky", ["boat", "ship"]],
+        [{"name": "sky"}, {"name": "boat", "synonyms": ["ship"]}],
+        [{"name": "sky"}, {"name": "boat", "words": ["boat", "ship"]}],
+        {"sky": [], "boat": ["ship"]},
+        {"sky": None, "boat": ["boat", "ship"]},
+        {"classes": [{"name": "sky"}, {"name": "boat", "synonyms": ["ship"]}]},
+        {"name": "mine", "classes": ["sky", ["boat", "ship"]]},
+    ],
+)
+def test_json_is_read_in_the_shapes_that_people_keep(tmp_path, data):
+    assert load_class_list(write(tmp_path, "c.json", json.dumps(data))).words == (("sky",), ("boat", "ship"))
+
+
+def test_json_words_leave_the_name_out_of_the_prompts(tmp_path):
+    data = [{"name": "background", "words": ["wall"], "colour": [1, 2, 3]}, {"name": "cat", "color": [4, 5, 6]}]
+    classes = load_class_list(write(tmp_path, "c.json", "\ufeff" + json.dumps(data)))
+    assert classes.words == (("wall",), ("cat",))
+    assert classes.colours.tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_json_categories_of_coco_are_taken_in_the_order_of_their_ids(tmp_path):
+    data = {
+        "images": [],
+        "categories": [{"id": 18, "name": "dog", "supercategory": "animal"}, {"id": 3, "name": "car"}],
+    }
+    assert load_class_list(write(tmp_path, "c.json", json.dumps(data))).names == ("car", "dog")
+
+
+def test_a_list_written_by_to_json_loads_from_its_file(tmp_path):
+    classes = load_packaged("ovss-coco-object")
+    assert load_class_list(write(tmp_path, "c.json", classes.to_json())) == classes
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('["sky",\n "grass"', r"c\.json, line 2: expected JSON"),
+        ("sky\ngrass", r"c\.json, line 1: expected JSON"),
+        ('{"sky": [], "sky": []}', r"c\.json: the key 'sky' stands twice"),
+        ('"sky"', r"c\.json: expected a JSON list"),
+        ("[]", r"c\.json: Expected at least one class"),
+        ('["sky", {"nome": "x"}]', r"c\.json: position 2: A class has no field 'nome'. Did you mean 'name'"),
+        ('["sky", 3]', r"c\.json: position 2: .*got 3"),
+        ('{"sky": "blue"}', r"c\.json: position 1: Expected the synonyms of 'sky' as a list"),
+        ('[{"name": "sky", "colour": [0, 0]}]', r"c\.json: position 1: Expected the colour of 'sky'"),
+        ('{"categories": [{"id": "a", "name": "sky"}]}', r"c\.json: Expected an integer id"),
+        ("[" * 100_000, r"c\.json: expected a list of class names in JSON"),
+        ('["sky", "sky"]', r"c\.json: Class 'sky' stands twice: at position 1 and at position 2"),
+    ],
+)
+def test_malformed_json_is_refused_with_file_and_place(tmp_path, text, said):
+    with pytest.raises(VocabularyError, match=said):
+        load_class_list(write(tmp_path, "c.json", text))
+
+
+def test_a_packaged_name_is_loaded_by_text():
+    assert load_class_list("ade20k") is load_packaged("ade20k")
+
+
+def test_a_file_beside_us_does_not_hide_a_packaged_name_but_its_path_reaches_it(tmp_path, monkeypatch):
+    write(tmp_path, "ade20k", "mine\n")
+    monkeypatch.chdir(tmp_path)
+    assert len(load_class_list("ade20k")) == 150
+    assert load_class_list("./ade20k").names == load_class_list(Path("ade20k")).names == ("mine",)
+
+
+def test_an_unknown_vocabulary_is_refused_with_the_nearest_name():
+    with pytest.raises(VocabularyError, match=r"'ade2k': no such file\. Did you mean 'ade20k'\? Known: ade20k, voc20"):
+        load_class_list("ade2k")
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
+    with pytest.raises(VocabularyError, match="expected a text file, got a folder"):
+        load_class_list(tmp_path)
+
+
+def test_a_name_too_long_for_a_file_is_refused_in_words():
+    with pytest.raises(VocabularyError, match="cannot be read"):
+        load_class_list("sky, grass, " * 100)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the superuser reads every file")
+def test_a_file_without_permission_is_refused_in_words(tmp_path):
+    path = write(tmp_path, "c.txt", "sky\n")
+    path.chmod(0)
+    with pytest.raises(VocabularyError, match="cannot be read"):
+        load_class_list(path)
+
+
+def test_the_vocabulary_loads_without_torch():
+    probe = "import sys, densezero.vocabulary; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0
