@@ -131,9 +131,13 @@ def _load_entry(entry: ModelEntry, options: TipsOptions) -> DenseEncoder:
 def _load_path(path: Path, options: TipsOptions) -> DenseEncoder:
     from densezero.encoders.tips.load import load_tips_folder, load_tips_pair
 
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError:  # a name that no file system takes, or a way that may not be gone
+        is_folder = is_file = False
+    if is_folder:
         return load_tips_folder(path, options)
-    if path.is_file():
+    if is_file:
         return load_tips_pair(path, options)
     raise ModelError(
         f"Expected a model's name, a folder or a *_vision.npz file; got {str(path)!r}, which is none of them. "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 from densezero.errors import ModelError
@@ -20,19 +22,18 @@ def pick_device(name: str = "auto") -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    kind = name.partition(":")[0]
-    if kind not in DEVICES:
+    if not re.fullmatch(r"cpu|mps|cuda(:\d{1,3})?", name, re.ASCII):
         raise ModelError(f"Expected a device out of {', '.join(DEVICES)} (or cuda:N); got {name!r}.")
+    kind, _, index = name.partition(":")
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available[kind]:
         raise ModelError(f"Device {name!r} was asked for, but torch sees none here. Use --device auto or cpu.")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ModelError(f"Expected a device such as cpu, cuda or cuda:0; got {name!r}.") from None
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ModelError(f"Device {name!r} was asked for; this machine has {torch.cuda.device_count()} CUDA devices.")
-    return device
+    if index and int(index) >= torch.cuda.device_count():
+        raise ModelError(
+            f"Device {name!r} was asked for; this machine has {torch.cuda.device_count()} CUDA devices, "
+            "counted from cuda:0."
+        )
+    return torch.device(kind, int(index)) if index else torch.device(kind)
 
 
 def pick_dtype(name: str, device: torch.device) -> torch.dtype:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
+
+from densezero.errors import ModelError
 
 
 def cache_folder() -> Path:
@@ -17,8 +20,18 @@ def cache_folder() -> Path:
 
 
 def file_sha256(file: Path) -> str:
-    """Hexadecimal SHA-256 of a file's content."""
-    real = file.resolve()
+    """Hexadecimal SHA-256 of a file's content.
+
+    Raises:
+        ModelError: if the file cannot be read.
+    """
+    try:
+        return _file_sha256(file.resolve())
+    except OSError as error:
+        raise ModelError(f"{file} cannot be read ({error.strerror}). Check its permissions and the disk.") from None
+
+
+def _file_sha256(real: Path) -> str:
     stat = real.stat()
     stamp = f"{real}|{stat.st_size}|{stat.st_mtime_ns}"
     note = cache_folder() / "digests" / f"{hashlib.sha256(stamp.encode()).hexdigest()[:32]}.json"
@@ -36,7 +49,9 @@ def _remembered(note: Path, stamp: str) -> str | None:
         known = json.loads(note.read_text())
     except (OSError, ValueError):
         return None
-    return known.get("sha256") if isinstance(known, dict) and known.get("stamp") == stamp else None
+    if not isinstance(known, dict) or known.get("stamp") != stamp:
+        return None
+    return str(known.get("sha256", "")) or None
 
 
 def _remember(note: Path, stamp: str, digest: str) -> None:
@@ -47,4 +62,5 @@ def _remember(note: Path, stamp: str, digest: str) -> None:
         aside.write_text(json.dumps({"stamp": stamp, "sha256": digest}))
         aside.replace(note)
     except OSError:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()

@@ -9,6 +9,7 @@ from densezero.encoders.digest import file_sha256
 from densezero.errors import ModelError
 
 HUB_FILES = ("config.json", "tokenizer.model", "model.safetensors")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def cached_repository(repository: str) -> Path | None:
@@ -42,17 +43,17 @@ def fetch_repository(repository: str) -> Path:
 
 
 def _download(repository: str) -> Path:
-    from huggingface_hub import constants, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HfHubHTTPError
 
     if constants.HF_HUB_OFFLINE:
         raise _not_cached(repository, "HF_HUB_OFFLINE is set")
-    path = ""
+    path = Path()
     for name in HUB_FILES:
         try:
-            path = hf_hub_download(repository, name)
-        except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
-            raise _not_cached(repository, f"{constants.ENDPOINT} cannot be reached ({_cause(error)})") from None
+            path = _download_file(repository, name)
+        except ModelError:
+            raise
         except HfHubHTTPError as error:
             status = getattr(error.response, "status_code", "an error")
             raise ModelError(
@@ -61,16 +62,64 @@ def _download(repository: str) -> Path:
             ) from None
         except Exception as error:  # the hub library lets its transport's own exceptions through
             raise ModelError(
-                f"The download of {name} of {repository} broke off ({type(error).__name__}: {error}). "
+                f"The download of {name} of {repository} broke off ({_cause(error)}). "
                 "Run the command again; it goes on where it stopped."
             ) from None
-    return Path(path).parent
+    return path.parent
+
+
+def _download_file(repository: str, name: str) -> Path:
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:  # asked here once, because the library asks for half a minute where nobody answers
+        known = get_hf_file_metadata(hf_hub_url(repository, name))
+    except HfHubHTTPError:
+        raise
+    except Exception as error:
+        raise _not_cached(repository, f"{constants.ENDPOINT} cannot be reached ({_cause(error)})") from None
+    if known.etag and SHA256.fullmatch(known.etag):
+        _download_blob(repository, name, known.etag, known.size)
+    return Path(hf_hub_download(repository, name))
+
+
+def _download_blob(repository: str, name: str, sha256: str, size: int | None) -> None:
+    """Put a large file where the library looks for it by its digest, going on from what an earlier run left.
+
+    The library itself throws away what it has of a cut download.
+    """
+    from huggingface_hub import constants, hf_hub_url
+    from huggingface_hub.file_download import http_get, repo_folder_name
+    from huggingface_hub.utils import WeakFileLock, build_hf_headers  # type: ignore[attr-defined]  # no __all__ there
+
+    cache, folder = Path(constants.HF_HUB_CACHE), repo_folder_name(repo_id=repository, repo_type="model")
+    blob, lock = cache / folder / "blobs" / sha256, cache / ".locks" / folder / f"{sha256}.lock"
+    part = blob.with_name(f"{sha256}.incomplete")
+    for parent in (blob.parent, lock.parent):
+        parent.mkdir(parents=True, exist_ok=True)
+    # A server that compresses on the way does not start in the middle.
+    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
+    with WeakFileLock(lock):
+        if blob.exists():
+            return
+        if size is not None and part.exists() and part.stat().st_size > size:
+            part.unlink()
+        with part.open("ab") as content:
+            http_get(
+                hf_hub_url(repository, name),
+                content,
+                resume_size=content.tell(),
+                headers=headers,
+                expected_size=size,
+                displayed_filename=name,
+            )
+        part.replace(blob)
 
 
 def _check_content(file: Path, repository: str) -> None:
     """Hold a large file to the SHA-256 that the cache files it under; small ones are filed under another digest."""
     blob = file.resolve()
-    if not re.fullmatch(r"[0-9a-f]{64}", blob.name) or file_sha256(file) == blob.name:
+    if not SHA256.fullmatch(blob.name) or file_sha256(file) == blob.name:
         return
     blob.unlink()
     file.unlink(missing_ok=True)

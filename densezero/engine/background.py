@@ -31,12 +31,12 @@ def with_background(classes: ClassList, background: Background) -> WordedClasses
         VocabularyError: if a background word is also a word of another class.
     """
     own = classes.background_index
-    if own is None and not background.is_on:
+    if not background.is_on:
         return WordedClasses(classes, classes.words)
-    entry = ClassEntry("background", background.words or (() if own is None else classes.words[own]), (0, 0, 0))
     if own is None:
+        entry = ClassEntry("background", background.words, (0, 0, 0))
         extended = replace(classes, entries=(entry, *classes.entries))
         return WordedClasses(extended, (background.words, *classes.words))
-    kept = replace(entry, colour=classes.entries[own].colour)
+    kept = replace(classes.entries[own], words=background.words or classes.words[own])
     changed = replace(classes, entries=(*classes.entries[:own], kept, *classes.entries[own + 1 :]))
     return WordedClasses(changed, changed.words)

@@ -41,11 +41,14 @@ class Strip(NamedTuple):
 
 def class_strips(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Iterator[Strip]:
     """Give class scores at the image's size, some rows at a time."""
-    for start, end in strips(hw[0], 4 * scores.channels * hw[1]):
+    map_rows = -(-scores.hw[0] // hw[0])  # of the map, for each row of an image that is smaller than it
+    row_px = max(hw[1], map_rows * scores.hw[1])
+    for start, end in strips(hw[0], 4 * scores.channels * row_px):
         rows = scores.resized_rows(start, end, hw)  # (K, rows, W)
         if rule.protocol.scale is not None:
-            rows = rule.bank.best_of_class(rows.mul_(rule.protocol.scale).softmax(0), dim=0)
-        yield Strip(start, end, rows)
+            yield Strip(start, end, rule.bank.best_of_class(rows.mul_(rule.protocol.scale).softmax(0), dim=0))
+        else:
+            yield Strip(start, end, rule.bank.spread(rows, dim=0))
 
 
 def label_map(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
@@ -84,7 +87,8 @@ def confidence(scores: Tensor, rule: LabelRule) -> Tensor:
     if rule.protocol.scale is not None:  # already softmax(scale x cosine)
         return scores.amax(0)
     assert rule.temperature is not None, "the Segmenter refuses a threshold without a temperature"
-    cosines = scores.log() if rule.protocol.window_scores == "softmax" else scores
+    # Classes without words, and dropped ones, have minus infinity: no probability.
+    cosines = scores.clamp(min=0).log_() if rule.protocol.window_scores == "softmax" else scores
     return (cosines / rule.temperature).softmax(0).amax(0)
 
 

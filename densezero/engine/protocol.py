@@ -32,8 +32,8 @@ class Background:
     def __post_init__(self) -> None:
         if not 0 <= self.threshold < 1:
             raise ProtocolError(f"Expected a background threshold of 0 (off) or more, below 1; got {self.threshold}.")
-        if not all(word.strip() for word in self.words):
-            raise ProtocolError("Expected background words that are not empty.")
+        if not isinstance(self.words, tuple) or not all(isinstance(word, str) and word.strip() for word in self.words):
+            raise ProtocolError(f"Expected background words as a tuple of text that is not empty; got {self.words!r}.")
 
     @property
     def is_on(self) -> bool:
@@ -83,8 +83,8 @@ class Protocol:
         _check_sides(self)
         _check_one_of("rounding", self.rounding, ("down", "nearest"))
         _check_one_of("window_scores", self.window_scores, ("cosine", "softmax"))
-        if self.scale is not None and not self.scale > 0:
-            raise ProtocolError(f"Expected a scale above 0, or None; got {self.scale}.")
+        if self.scale is not None and not 0 < self.scale < float("inf"):
+            raise ProtocolError(f"Expected a finite scale above 0, or None; got {self.scale}.")
         if self.scale is not None and self.window_scores != "cosine":
             raise ProtocolError("A scale is applied to averaged cosines; set window_scores to 'cosine'.")
         if not 0 <= self.min_area_share < 1:
@@ -114,11 +114,11 @@ def _check_sides(protocol: Protocol) -> None:
         "short_side_px": protocol.short_side_px,
         "long_side_cap_px": protocol.long_side_cap_px,
         "stride_px": protocol.stride_px,
-        "window_px": protocol.window_px or 1,
+        "window_px": 1 if protocol.window_px is None else protocol.window_px,
     }
     for name, side in sides.items():
-        if side < 1:
-            raise ProtocolError(f"Expected {name} of at least 1 pixel; got {side}.")
+        if not isinstance(side, int) or side < 1:
+            raise ProtocolError(f"Expected {name} as a whole number of pixels, at least 1; got {side!r}.")
     if protocol.window_px is not None and protocol.stride_px > protocol.window_px:
         raise ProtocolError(
             f"Expected a stride of at most the window's side {protocol.window_px}; got {protocol.stride_px}, "

@@ -13,6 +13,7 @@ from densezero.encoders.base import DenseEncoder
 from densezero.engine.protocol import Protocol
 from densezero.engine.upsample import blend_rows, row_blend
 from densezero.engine.windows import Window, window_boxes
+from densezero.errors import InputError
 from densezero.vocabulary.text_bank import TextBank
 
 STRIP_BYTES = 64 * 2**20  # of one float32 strip; three or four of them live at a time
@@ -97,7 +98,7 @@ def cosine(features: Tensor, text: Tensor) -> Tensor:
         (B, P, gh, gw) float32 in [-1, 1].
     """
     units = F.normalize(features.float(), dim=-1)
-    similarity = units @ F.normalize(text.float(), dim=-1).T  # (B, gh, gw, P)
+    similarity = units @ F.normalize(text.float().to(units.device), dim=-1).T  # (B, gh, gw, P)
     return similarity.permute(0, 3, 1, 2).contiguous()
 
 
@@ -111,9 +112,14 @@ def score_map(encoder: DenseEncoder, pixels: Tensor, bank: TextBank, protocol: P
         protocol: whole or windows, and what overlapping windows average.
 
     Returns:
-        (h, w) of K classes, or of K words where the protocol takes their softmax at the end; for whole images the
-        map is the patch grid itself.
+        (h, w) of K classes that have words, or of K words where the protocol takes their softmax at the end; for whole
+        images the map is the patch grid itself.
+
+    Raises:
+        InputError: if pixels are no (1, 3, h, w).
     """
+    if pixels.ndim != 4 or pixels.shape[:2] != (1, 3):
+        raise InputError(f"Expected the pixels of one image, (1, 3, h, w); got {tuple(pixels.shape)}. Pass one by one.")
     h, w = pixels.shape[-2:]
     if protocol.window_px is None:
         return GridScores(_patch_scores(encoder, pixels, bank, protocol)[0])
@@ -132,12 +138,17 @@ def dense_scores(encoder: DenseEncoder, pixels: Tensor, text: TextBank | Tensor,
         protocol: of which the windows and their averaging count here.
 
     Returns:
-        (C, h, w) float32; (C, gh, gw), the patch grid, for a protocol without windows.
+        (C, h, w) float32, minus infinity for a class without words; (P, h, w), cosines of words, for a protocol with
+        a scale. Without windows, (gh, gw) of the patch grid stands for (h, w).
+
+    Raises:
+        InputError: if pixels are none of these shapes.
     """
     if isinstance(text, Tensor):
-        text = TextBank(F.normalize(text.float(), dim=-1), torch.arange(len(text)), len(text))
+        text = TextBank(F.normalize(text.float(), dim=-1), torch.arange(len(text), device=text.device), len(text))
     scores = score_map(encoder, pixels if pixels.ndim == 4 else pixels[None], text, protocol)
-    return scores.rows(0, scores.hw[0])
+    rows = scores.rows(0, scores.hw[0])
+    return rows if protocol.scale is not None else text.to(rows.device).spread(rows, dim=0)
 
 
 def strips(rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:
@@ -149,7 +160,7 @@ def strips(rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:
 
 def _patch_scores(encoder: DenseEncoder, pixels: Tensor, bank: TextBank, protocol: Protocol) -> Tensor:
     similarity = cosine(encoder.encode_dense(pixels, protocol.readout), bank.vectors)  # (B, P, gh, gw)
-    return similarity if protocol.scale is not None else bank.best_of_class(similarity, dim=1)
+    return similarity if protocol.scale is not None else bank.to(similarity.device).best_of_found(similarity, dim=1)
 
 
 def _batches(pixels: Tensor, windows: list[Window]) -> Iterator[Tensor]:

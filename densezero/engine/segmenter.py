@@ -81,7 +81,8 @@ class Segmenter:
     Args:
         encoder: from ``load_encoder``.
         classes: names; a list inside the list is one class with its synonyms. Or a ``ClassList``, or inline text.
-        protocol: a preset's name, or a ``Protocol``.
+        protocol: a preset's name, with the constants that its paper takes for a benchmark's class list, or a
+            ``Protocol``.
         templates: prompt templates; None takes the protocol's.
         progress: called with the words embedded so far and all words, while the text bank is made.
 
@@ -107,17 +108,18 @@ class Segmenter:
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.encoder = encoder
-        self.protocol = find_protocol(protocol) if isinstance(protocol, str) else protocol
+        asked = class_list_from(classes)
+        self.protocol = find_protocol(protocol, asked.name) if isinstance(protocol, str) else protocol
         self.templates = templates or load_templates(self.protocol.templates)
-        worded = with_background(class_list_from(classes), self.protocol.background)
-        self.classes = worded.classes
-        bank = build_text_bank(encoder, worded.prompted, self.templates, progress)
-        self.rule = LabelRule(self.protocol, bank, self.classes.background_index, encoder.temperature)
         if self.protocol.background.threshold and self.protocol.scale is None and encoder.temperature is None:
             raise ProtocolError(
                 f"A background threshold needs the encoder's temperature, and {encoder.name} states none. "
                 "Use background words, or a protocol with a scale."
             )
+        worded = with_background(asked, self.protocol.background)
+        self.classes = worded.classes
+        bank = build_text_bank(encoder, worded.prompted, self.templates, progress)
+        self.rule = LabelRule(self.protocol, bank, self.classes.background_index, encoder.temperature)
 
     @torch.inference_mode()
     def segment(self, rgb: NDArray[np.uint8]) -> Segmentation:

@@ -43,7 +43,7 @@ def blend_rows(source: Tensor, first_row: int, blend: RowBlend, width: int) -> T
     """Upsample the planned rows.
 
     Args:
-        source: (..., K, rows, w) that holds source rows from ``first_row`` on.
+        source: (K, rows, w) that holds source rows from ``first_row`` on.
         first_row: index of the first row that ``source`` holds.
         blend: which rows make which.
         width: columns W of the result.
@@ -54,7 +54,7 @@ def blend_rows(source: Tensor, first_row: int, blend: RowBlend, width: int) -> T
     wide = source if source.shape[-1] == width else _stretch_columns(source, width)
     low, high = (index.to(source.device) - first_row for index in (blend.low, blend.high))
     upper = wide.index_select(-2, low)
-    return upper.lerp_(wide.index_select(-2, high), blend.share.to(source.device)[:, None])
+    return upper.lerp_(wide.index_select(-2, high), blend.share.to(source)[:, None])
 
 
 def _stretch_columns(source: Tensor, width: int) -> Tensor:

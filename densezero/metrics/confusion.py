@@ -25,10 +25,13 @@ def count_pairs(labels: Labels, target: Labels, classes: int, ignore: int = 255)
         (C, C) int64 counts, rows truth, columns prediction. The matrices of several images add up.
 
     Raises:
-        InputError: if the sizes differ, or a value is no class.
+        InputError: if the sizes differ, the values are no integers, or one of them is no class.
     """
     if labels.shape != target.shape:
         raise InputError(f"Expected labels and target of one size; got {labels.shape} and {target.shape}.")
+    for name, values in (("labels", labels), ("target", target)):
+        if not np.issubdtype(values.dtype, np.integer):
+            raise InputError(f"Expected {name} as integers; got {values.dtype}. Pass class indices, not scores.")
     kept = target != ignore
     truth, predicted = target[kept].astype(np.int64), labels[kept].astype(np.int64)
     for name, values in (("target", truth), ("labels", predicted)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def _draw_pool(folder: Path, count: int) -> None:
     rgb = np.memmap(folder / "rgb.u8", np.uint8, "w+", shape=(*shape, 3))
     labels = np.memmap(folder / "labels.u8", np.uint8, "w+", shape=shape)
     mentions = []
-    with ProcessPoolExecutor() as workers:
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
         for index, scene in enumerate(workers.map(_draw_one, range(count), chunksize=32)):
             rgb[index], labels[index] = scene.rgb, scene.labels
             mentions.append([(m.concept, m.tint) for m in visible_mentions(scene)])

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
-from densezero.encoders.digest import cache_folder
 from densezero.vocabulary.templates import Templates
+from densezero.vocabulary.text_cache import bank_file, read_vectors, write_vectors
 
 PROMPTS_AT_ONCE = 4096
-LAYOUT = 1  # raised whenever the same key would mean other numbers
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,9 @@ class TextBank:
     classes: int
 
     def to(self, device: torch.device) -> TextBank:
-        """The same bank on another device."""
+        """The same bank on another device; itself where it is there already."""
+        if self.vectors.device == self.class_of.device == device:
+            return self
         return TextBank(self.vectors.to(device), self.class_of.to(device), self.classes)
 
     def best_of_class(self, rows: Tensor, dim: int) -> Tensor:
@@ -50,25 +47,61 @@ class TextBank:
         Returns:
             The same shape with C at ``dim``; minus infinity where a class has no word.
         """
-        if self.classes == len(self.class_of):
+        return self.spread(self.best_of_found(rows, dim), dim)
+
+    def best_of_found(self, rows: Tensor, dim: int) -> Tensor:
+        """Take the maximum over each class's words, for the classes that have words and for no other.
+
+        Blending rows needs finite scores, so the classes without words are spread in after it.
+
+        Args:
+            rows: any shape with P at ``dim``.
+            dim: the dimension of the words.
+
+        Returns:
+            The same shape with one entry at ``dim`` for each class that has a word, in label order.
+        """
+        if len(self.found) == len(self.class_of):
             return rows
-        shape = list(rows.shape)
-        shape[dim] = self.classes
-        best = rows.new_full(shape, float("-inf"))
+        best = rows.index_select(dim, self._first_row)
         by_class, by_row = best.movedim(dim, 0), rows.movedim(dim, 0)
-        for classes, words in self._rounds:
-            by_class[classes] = torch.maximum(by_class[classes], by_row[words])
+        for places, words in self._synonyms:
+            by_class[places] = torch.maximum(by_class[places], by_row[words])
         return best
 
+    def spread(self, scores: Tensor, dim: int) -> Tensor:
+        """Put the scores of the classes that have words in their places, and minus infinity into the others.
+
+        Args:
+            scores: as ``best_of_found`` gives them.
+            dim: the dimension of the classes.
+
+        Returns:
+            The same shape with C at ``dim``.
+        """
+        if len(self.found) == self.classes:
+            return scores
+        shape = list(scores.shape)
+        shape[dim] = self.classes
+        return scores.new_full(shape, float("-inf")).index_copy_(dim, self.found, scores)
+
     @cached_property
-    def _rounds(self) -> list[tuple[Tensor, Tensor]]:
-        """The classes that have a first word and where it is, those that have a second, and so on."""
-        rank = torch.zeros_like(self.class_of)
-        for row in range(1, len(self.class_of)):
-            rank[row] = rank[row - 1] + 1 if self.class_of[row] == self.class_of[row - 1] else 0
+    def found(self) -> Tensor:
+        """Label of each class that has a word, rising, int64."""
+        return self.class_of.bincount(minlength=self.classes).nonzero().flatten()
+
+    @cached_property
+    def _first_row(self) -> Tensor:
+        """Row of the first word of each class that has one."""
+        return torch.searchsorted(self.class_of, self.found)
+
+    @cached_property
+    def _synonyms(self) -> list[tuple[Tensor, Tensor]]:
+        """Which classes (by their place in ``found``) have a second word and where it is, a third, and so on."""
         rows = torch.arange(len(self.class_of), device=self.class_of.device)
-        most = int(rank.max()) + 1 if len(rank) else 0
-        return [(self.class_of[rank == k], rows[rank == k]) for k in range(most)]
+        place = torch.searchsorted(self.found, self.class_of)
+        rank = rows - self._first_row[place]
+        return [(place[rank == k], rows[rank == k]) for k in range(1, int(rank.max()) + 1)]
 
 
 def build_text_bank(
@@ -93,11 +126,11 @@ def build_text_bank(
     """
     flat = [word for of_class in words for word in of_class]
     class_of = torch.tensor([index for index, of_class in enumerate(words) for _ in of_class], dtype=torch.int64)
-    file = _bank_file(encoder.weights_hash, flat, templates)
-    vectors = _read_vectors(file, (len(flat), encoder.width))
+    file = bank_file(encoder.weights_hash, flat, templates)
+    vectors = read_vectors(file, (len(flat), encoder.width))
     if vectors is None:
         vectors = embed_words(encoder, flat, templates, progress)
-        _write_vectors(file, vectors)
+        write_vectors(file, vectors)
     return TextBank(vectors, class_of, len(words)).to(encoder.device)
 
 
@@ -119,34 +152,3 @@ def embed_words(
         if progress is not None:
             progress(start + len(chosen), len(words))
     return torch.cat(parts)
-
-
-def _bank_file(weights_hash: str, words: Sequence[str], templates: Templates) -> Path:
-    content = json.dumps([LAYOUT, weights_hash, list(words), templates.sha256])
-    return cache_folder() / "text" / f"{hashlib.sha256(content.encode()).hexdigest()}.safetensors"
-
-
-def _read_vectors(file: Path, shape: tuple[int, int]) -> Tensor | None:
-    """Read a kept bank; one that is damaged is computed again."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        vectors = load_file(file)["vectors"]
-    except (OSError, SafetensorError, KeyError):
-        return None
-    return vectors if tuple(vectors.shape) == shape and vectors.dtype == torch.float32 else None
-
-
-def _write_vectors(file: Path, vectors: Tensor) -> None:
-    """Keep the bank if the disk lets us; a full or read-only disk only costs time."""
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    aside = file.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"vectors": vectors.contiguous()}, aside)
-        aside.replace(file)
-    except (OSError, SafetensorError):
-        aside.unlink(missing_ok=True)

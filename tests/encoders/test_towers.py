@@ -2,13 +2,13 @@ import json
 
 import pytest
 import torch
-from tests.conftest import SHARED
-from tests.encoders.towers import fill_randomly, golden_text, golden_vision
 
 from densezero.encoders.base import stretch_to_patch
 from densezero.encoders.tips import PUBLISHED_SIZES, TextConfig, TextTower, VisionConfig, VisionTower
 from densezero.encoders.tips.config import published_heads
 from densezero.errors import ModelError
+from tests.conftest import SHARED
+from tests.encoders.towers import fill_randomly, golden_text, golden_vision
 
 TOLERANCE = {"rtol": 0, "atol": 1e-5}
 SIZES_OF = {"a": 3, "b": 2, "c": 2}

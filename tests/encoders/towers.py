@@ -1,8 +1,11 @@
 """Small towers with golden or random weights, for tests."""
 
 import json
+import shutil
 
+import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
 from densezero.encoders.tips import TextConfig, TextTower, VisionConfig, VisionTower
@@ -42,6 +45,42 @@ def fill_randomly(module, seed=0):
             if parameter.ndim == 1:
                 parameter.add_(0.5)
     return module.eval()
+
+
+def small_pair(ffn="mlp", seed=0, vocab_size=512):
+    """A vision and a text tower of width 24 with two heads each, random weights."""
+    vision = VisionTower(VisionConfig(24, 2, 2, 48, ffn, 14, 56))
+    return fill_randomly(vision, seed), fill_randomly(TextTower(TextConfig(24, 2, 2, 48, vocab_size)), seed + 1)
+
+
+def arrays_of(tower):
+    return {name: value.numpy() for name, value in tower.state_dict().items()}
+
+
+def write_pair(folder, towers, tokenizer_file, stem="small", config=None, temperature=0.0125):
+    """Write the published pair of .npz files with the temperature in the text file; returns the vision file."""
+    vision, text = towers
+    extra = {} if temperature is None else {"temperature": np.float32(temperature)}
+    np.savez(folder / f"{stem}_vision.npz", **arrays_of(vision))
+    np.savez(folder / f"{stem}_text.npz", **arrays_of(text), **extra)
+    return _write_rest(folder, tokenizer_file, config) / f"{stem}_vision.npz"
+
+
+def write_folder(folder, towers, tokenizer_file, config=None, temperature=0.0125):
+    """Write model.safetensors, tokenizer.model and config.json as the hub has them; returns the folder."""
+    vision, text = towers
+    tensors = {f"vision_encoder.{name}": value for name, value in vision.state_dict().items()}
+    tensors |= {f"text_encoder.{name}": value for name, value in text.state_dict().items()}
+    if temperature is not None:
+        tensors["text_encoder.temperature"] = torch.tensor(temperature)
+    save_file(tensors, folder / "model.safetensors")
+    return _write_rest(folder, tokenizer_file, config)
+
+
+def _write_rest(folder, tokenizer_file, config):
+    shutil.copyfile(tokenizer_file, folder / "tokenizer.model")
+    (folder / "config.json").write_text(json.dumps({"vision_heads": 2, "text_heads": 2} if config is None else config))
+    return folder
 
 
 class TowerEncoder(DenseEncoder):

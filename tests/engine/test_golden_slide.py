@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.encoders.towers import TowerEncoder, golden_vision
 
 from densezero.engine import Protocol, dense_scores
 from densezero.engine.labelling import LabelRule, label_map
 from densezero.engine.scores import score_map
 from densezero.metrics import count_pairs, iou_scores
 from densezero.vocabulary.text_bank import TextBank
+from tests.encoders.towers import TowerEncoder, golden_vision
 
 IMAGES = range(5)
 

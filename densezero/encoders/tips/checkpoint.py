@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -27,13 +27,28 @@ class TensorFile(ABC):
     file: Path
     shapes: Shapes
 
-    @abstractmethod
     def load(self, prefix: str = "") -> dict[str, Tensor]:
-        """Read the tensors whose name starts with the prefix, and take the prefix off."""
+        """Read the tensors whose name starts with the prefix, and take the prefix off.
+
+        Raises:
+            ModelError: if the file is damaged, or a tensor holds anything but floating-point numbers.
+        """
+        names = [name for name in self.shapes if name.startswith(prefix)]
+        try:
+            tensors = self._read(names)
+        except Exception as error:  # the readers raise whatever the bytes make of them
+            raise _damaged(self.file, error) from None
+        for name, value in tensors.items():
+            if not value.is_floating_point():
+                raise ModelError(f"Expected floating-point numbers in {name} of {self.file}; got {value.dtype}.")
+        return {name.removeprefix(prefix): value for name, value in tensors.items()}
 
     def shapes_under(self, prefix: str) -> Shapes:
         """Shapes of the tensors whose name starts with the prefix, with the prefix taken off."""
         return {name.removeprefix(prefix): shape for name, shape in self.shapes.items() if name.startswith(prefix)}
+
+    @abstractmethod
+    def _read(self, names: list[str]) -> dict[str, Tensor]: ...
 
 
 def open_tensors(file: Path) -> TensorFile:
@@ -42,80 +57,59 @@ def open_tensors(file: Path) -> TensorFile:
     Raises:
         ModelError: if the file is missing, is damaged, or is of another kind.
     """
-    if not file.is_file():
-        raise ModelError(f"Expected a weight file at {file}; there is none.")
-    if file.suffix == ".npz":
-        return _NpzFile(file)
-    if file.suffix == ".safetensors":
-        return _SafetensorsFile(file)
-    raise ModelError(f"Expected a weight file ending in .npz or .safetensors; got {file}.")
+    kinds: dict[str, type[_NpzFile | _SafetensorsFile]] = {".npz": _NpzFile, ".safetensors": _SafetensorsFile}
+    if file.suffix not in kinds:
+        raise ModelError(f"Expected a weight file ending in .npz or .safetensors; got {file}.")
+    try:
+        if file.is_file():
+            return kinds[file.suffix](file)
+    except Exception as error:  # as above
+        raise _damaged(file, error) from None
+    raise ModelError(f"Expected a weight file at {file}; there is none. Put it there, or give another folder.")
 
 
 class _NpzFile(TensorFile):
     def __init__(self, file: Path) -> None:
         self.file = file
-        try:
-            with zipfile.ZipFile(file) as archive:
-                self.shapes = {name.removesuffix(".npy"): _npy_shape(archive, name) for name in archive.namelist()}
-        except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-            raise _damaged(file, error) from None
+        with zipfile.ZipFile(file) as archive:
+            self.shapes = {info.filename.removesuffix(".npy"): _npy_shape(archive, info) for info in archive.infolist()}
 
-    def load(self, prefix: str = "") -> dict[str, Tensor]:
-        try:
-            with np.load(self.file, allow_pickle=False) as arrays:
-                return {
-                    name.removeprefix(prefix): torch.from_numpy(np.asarray(arrays[name]))
-                    for name in arrays.files
-                    if name.startswith(prefix)
-                }
-        except (zipfile.BadZipFile, ValueError, EOFError, OSError, zipfile.zlib.error, TypeError) as error:  # type: ignore[attr-defined]
-            raise _damaged(self.file, error) from None
+    def _read(self, names: list[str]) -> dict[str, Tensor]:
+        with np.load(self.file, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(np.asarray(arrays[name])) for name in names}
 
 
 class _SafetensorsFile(TensorFile):
     def __init__(self, file: Path) -> None:
+        from safetensors import safe_open
+
         self.file = file
-        try:
-            self.shapes = _safetensors_shapes(file)
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise _damaged(file, error) from None
+        with safe_open(file, framework="pt") as tensors:
+            self.shapes = {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118 - no mapping
 
-    def load(self, prefix: str = "") -> dict[str, Tensor]:
-        from safetensors import SafetensorError, safe_open
+    def _read(self, names: list[str]) -> dict[str, Tensor]:
+        from safetensors import safe_open
 
-        try:
-            with safe_open(self.file, framework="pt") as tensors:
-                return {
-                    name.removeprefix(prefix): tensors.get_tensor(name)
-                    for name in self.shapes
-                    if name.startswith(prefix)
-                }
-        except (SafetensorError, OSError) as error:
-            raise _damaged(self.file, error) from None
+        with safe_open(self.file, framework="pt") as tensors:
+            return {name: tensors.get_tensor(name) for name in names}
 
 
-def _npy_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
-    with archive.open(name) as member:
+def _npy_shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...]:
+    with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(member)
+        header_bytes = member.tell()
     if dtype.hasobject:
-        raise ValueError(f"{name} holds Python objects, which are never loaded")
+        raise ValueError(f"{info.filename} holds Python objects, which are never loaded")
+    announced = header_bytes + math.prod(shape) * dtype.itemsize
+    if announced != info.file_size:
+        raise ValueError(f"{info.filename} announces {announced} bytes and holds {info.file_size}")
     return tuple(int(side) for side in shape)
 
 
-def _safetensors_shapes(file: Path) -> Shapes:
-    with file.open("rb") as content:
-        length = int.from_bytes(content.read(8), "little")
-        if not 2 <= length <= min(100_000_000, file.stat().st_size - 8):
-            raise ValueError("the header's length does not fit the file")
-        header = json.loads(content.read(length))
-    tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-    end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-    if file.stat().st_size != 8 + length + end:
-        raise ValueError(f"{8 + length + end} bytes were announced, {file.stat().st_size} are there")
-    return {name: tuple(entry["shape"]) for name, entry in tensors.items()}
-
-
 def _damaged(file: Path, error: Exception) -> ModelError:
-    return ModelError(f"{file} cannot be read as a tensor file ({error}). Delete it and download it again.")
+    if isinstance(error, OSError) and error.errno is not None:
+        return ModelError(f"{file} cannot be opened ({error.strerror}). Check its permissions and the disk.")
+    reason = str(error) or type(error).__name__
+    return ModelError(f"{file} cannot be read as a tensor file ({reason}). Delete it and download it again.")

@@ -31,12 +31,14 @@ def read_vision_config(shapes: Shapes, file: Path, heads: int | None = None) -> 
     """
     positions, width = _shape(shapes, "pos_embed", 3, file)[1:]
     patch_px = _shape(shapes, "patch_embed.proj.weight", 4, file)[2]
+    if positions < 2:
+        raise ModelError(f"{file} is no TIPS checkpoint, or not whole: pos_embed has no position for a patch.")
     gated = "blocks.0.mlp.w3.weight" in shapes
     down = "blocks.0.mlp.w3.weight" if gated else "blocks.0.mlp.fc2.weight"
     return VisionConfig(
         width=width,
         depth=_count_blocks(shapes, r"blocks\.(\d+)\.", file),
-        heads=heads or _known_heads(width, file),
+        heads=_heads(heads, width, file),
         mlp_width=_shape(shapes, down, 2, file)[1],
         ffn="swiglu" if gated else "mlp",
         patch_px=patch_px,
@@ -50,7 +52,7 @@ def read_text_config(shapes: Shapes, file: Path, heads: int | None = None) -> Te
     return TextConfig(
         width=width,
         depth=_count_blocks(shapes, r"transformer\.resblocks\.(\d+)\.", file),
-        heads=heads or _known_heads(width, file),
+        heads=_heads(heads, width, file),
         mlp_width=_shape(shapes, "transformer.resblocks.0.mlp.c_fc.weight", 2, file)[0],
         vocab_size=vocab_size,
     )
@@ -69,7 +71,7 @@ def check_layout(tower: nn.Module, shapes: Shapes, file: Path) -> None:
         ModelError: naming the first tensors that are missing, unexpected or misshapen.
     """
     expected = {name: tuple(value.shape) for name, value in tower.state_dict().items()}
-    found = {name: shape for name, shape in shapes.items() if name != TEMPERATURE}
+    found = {name: shape for name, shape in shapes.items() if name != TEMPERATURE or not isinstance(tower, TextTower)}
     problems = [f"{name} is missing" for name in expected if name not in found]
     problems += [f"{name} is unexpected" for name in found if name not in expected]
     problems += [
@@ -101,23 +103,28 @@ def check_same_width(vision: VisionConfig, text: TextConfig, vision_file: Path, 
 def _shape(shapes: Shapes, name: str, dimensions: int, file: Path) -> tuple[int, ...]:
     if name not in shapes:
         raise ModelError(f"{file} is no TIPS checkpoint, or not whole: tensor {name} is missing.")
-    if len(shapes[name]) != dimensions:
-        raise ModelError(f"{file}: {name} has shape {shapes[name]} where {dimensions} dimensions were expected.")
+    if len(shapes[name]) != dimensions or 0 in shapes[name]:
+        raise ModelError(
+            f"{file} does not hold a TIPS tower: {name} has shape {shapes[name]} where {dimensions} dimensions "
+            "of at least 1 were expected. Download the file again, or give the one of the published layout."
+        )
     return shapes[name]
 
 
 def _count_blocks(shapes: Shapes, pattern: str, file: Path) -> int:
-    numbers = {int(match[1]) for name in shapes if (match := re.match(pattern, name))}
+    numbers = {match[1] for name in shapes if (match := re.match(pattern, name))}
     if not numbers:
         raise ModelError(f"{file} is no TIPS checkpoint, or not whole: it holds no transformer block.")
-    return max(numbers) + 1
+    return len(numbers)  # where a number is left out, the last block's tensors are unexpected
 
 
-def _known_heads(width: int, file: Path) -> int:
-    heads = published_heads(width)
+def _heads(given: int | None, width: int, file: Path) -> int:
+    heads = given or published_heads(width)
     if heads is None:
         raise ModelError(
             f"{file} has width {width}, which no published TIPS model has, and shapes do not tell the number of "
             'attention heads. Put a config.json beside it with "vision_heads" and "text_heads".'
         )
+    if width % heads:
+        raise ModelError(f"{file} has width {width}, which {heads} attention heads do not divide. Correct config.json.")
     return heads

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from densezero.encoders.device import pick_device, pick_dtype
 from densezero.encoders.tips.checkpoint import open_tensors
@@ -25,6 +24,8 @@ from densezero.errors import ModelError
 
 TOKENIZER = "tokenizer.model"
 SAFETENSORS = "model.safetensors"
+CONFIG = "config.json"
+MAX_TEMPERATURE = 1000  # published ones are near 0.005
 VISION_SUFFIX, TEXT_SUFFIX = "_vision.npz", "_text.npz"
 
 
@@ -70,38 +71,53 @@ def load_tips(
     return _load(TowerSource(vision), TowerSource(text), Path(tokenizer_file), options or TipsOptions(), name)
 
 
-def load_tips_folder(folder: Path, options: TipsOptions | None = None) -> TipsEncoder:
+def load_tips_folder(folder: str | Path, options: TipsOptions | None = None) -> TipsEncoder:
     """Load a folder that holds ``model.safetensors`` or one published pair, and ``tokenizer.model``.
 
     Raises:
         ModelError: as for ``load_tips``, and if the folder holds neither or several.
     """
-    options = options or TipsOptions()
-    if (folder / SAFETENSORS).exists():
-        options = _with_config(folder / "config.json", options)
+    folder, options = Path(folder), options or TipsOptions()
+    names = _names_in(folder)
+    if SAFETENSORS in names:
+        options = _with_config(folder / CONFIG, options)
         tensors = open_tensors(folder / SAFETENSORS)
         vision, text = TowerSource(tensors, "vision_encoder."), TowerSource(tensors, "text_encoder.")
-        return _load(vision, text, folder / TOKENIZER, options, folder.name)
-    pairs = sorted(folder.glob(f"*{VISION_SUFFIX}"))
+        return _load(vision, text, folder / TOKENIZER, options, folder.resolve().name)
+    pairs = [name for name in names if name.endswith(VISION_SUFFIX)]
     if len(pairs) != 1:
-        found = ", ".join(file.name for file in pairs) or "none"
+        found = ", ".join(pairs) or "none"
         raise ModelError(
             f"Expected {folder} to hold {SAFETENSORS}, or exactly one *{VISION_SUFFIX} with its *{TEXT_SUFFIX}; "
             f"found: {found}. Give the path of the *{VISION_SUFFIX} itself where there are several."
         )
-    return load_tips_pair(pairs[0], _with_config(folder / "config.json", options))
+    return load_tips_pair(folder / pairs[0], options)
 
 
 def load_tips_pair(vision_file: Path, options: TipsOptions | None = None) -> TipsEncoder:
-    """Load a published pair by its vision file; the text file and the tokenizer lie beside it.
+    """Load a published pair by its vision file; the text file, the tokenizer and any config.json lie beside it.
 
     Raises:
         ModelError: as for ``load_tips``.
     """
     if not vision_file.name.endswith(VISION_SUFFIX):
-        raise ModelError(f"Expected the vision file of a published pair (*{VISION_SUFFIX}); got {vision_file}.")
+        raise ModelError(
+            f"Expected the vision file of a published pair (*{VISION_SUFFIX}); got {vision_file}. "
+            f"Give that file, or the folder that holds {SAFETENSORS} or the pair."
+        )
     text_file = vision_file.with_name(vision_file.name.removesuffix(VISION_SUFFIX) + TEXT_SUFFIX)
+    options = _with_config(vision_file.with_name(CONFIG), options or TipsOptions())
     return load_tips(vision_file, text_file, vision_file.with_name(TOKENIZER), options)
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except OSError as error:
+        raise ModelError(
+            f"Expected a folder with a model at {folder}; it cannot be opened ({error.strerror}). "
+            "Check the path and its permissions."
+        ) from None
 
 
 def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: TipsOptions, name: str) -> TipsEncoder:
@@ -138,7 +154,8 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
 def _temperature(text: TowerSource, width: int, options: TipsOptions) -> float | None:
     if TEMPERATURE in text.tensors.shapes_under(text.prefix):
         stored = text.tensors.load(text.prefix + TEMPERATURE)[""]
-        return float(stored.to(torch.float32).reshape(-1)[0])
+        value = float(stored) if stored.numel() == 1 else math.nan
+        return _checked_temperature(value, text.tensors.file)
     if options.temperature is not None:
         return options.temperature
     return next((size.temperature for size in PUBLISHED_SIZES.values() if size.vision.width == width), None)
@@ -146,27 +163,36 @@ def _temperature(text: TowerSource, width: int, options: TipsOptions) -> float |
 
 def _with_config(file: Path, options: TipsOptions) -> TipsOptions:
     """Take from ``config.json`` what shapes do not tell; other keys are left alone."""
-    if not file.exists():
-        return options
     try:
         config: Any = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except FileNotFoundError:
+        return options
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file} cannot be read as JSON ({error}). Delete it or download it again.") from None
     if not isinstance(config, dict):
-        raise ModelError(f"Expected a JSON object in {file}; got {type(config).__name__}.")
-    return TipsOptions(
-        name=options.name,
-        device=options.device,
-        dtype=options.dtype,
+        raise ModelError(
+            f"Expected a JSON object in {file}; got {type(config).__name__}. Delete it or download it again."
+        )
+    temperature = config.get("temperature", options.temperature)
+    return replace(
+        options,
         vision_heads=options.vision_heads or _whole_number(config, "vision_heads", file),
         text_heads=options.text_heads or _whole_number(config, "text_heads", file),
-        temperature=config.get("temperature") if isinstance(config.get("temperature"), float) else options.temperature,
-        note=options.note,
+        temperature=None if temperature is None else _checked_temperature(temperature, file),
     )
 
 
 def _whole_number(config: dict[str, Any], key: str, file: Path) -> int | None:
     value = config.get(key)
-    if value is not None and (not isinstance(value, int) or value < 1):
-        raise ModelError(f"Expected a whole number of at least 1 for {key!r} in {file}; got {value!r}.")
+    if value is not None and (type(value) is not int or value < 1):
+        raise ModelError(f"Expected a whole number of at least 1 for {key!r} in {file}; got {value!r}. Correct it.")
     return value
+
+
+def _checked_temperature(value: object, file: Path) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_TEMPERATURE:
+        return float(value)
+    raise ModelError(
+        f"Expected one number above 0 and up to {MAX_TEMPERATURE} as the temperature in {file}; got {value!r}. "
+        "Correct the file, or download it again."
+    )

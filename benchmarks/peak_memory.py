@@ -1,0 +1,80 @@
+"""Peak memory of ``densezero segment`` with a random-weight ViT-B/14: ``python benchmarks/peak_memory.py``.
+
+Weights do not change what memory is needed, so random ones in the published layout stand in for the real ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+from machine import describe_machine
+from PIL import Image
+
+from densezero.encoders.tips import PUBLISHED_SIZES, TextTower, VisionTower
+from densezero.pretrain.export import export_model
+from densezero.pretrain.scenes import draw_scene
+
+PROTOCOLS = ("tips-slide", "tips-simple", "ovss")
+
+
+def write_random_model(folder: Path, size: str) -> None:
+    """Write a random model of a published size as a folder, in float16."""
+    torch.manual_seed(0)
+    config = PUBLISHED_SIZES[size]
+    vision, text = VisionTower(config.vision), TextTower(config.text)
+    for tower in (vision, text):
+        for parameter in tower.parameters():
+            torch.nn.init.normal_(parameter, std=0.02)
+    tokenizer = Path(str(resources.files("densezero.encoders") / "nano" / "tokenizer.model"))
+    export_model(folder, vision, text, 0.005, tokenizer)
+
+
+def measure(command: list[str]) -> float:
+    """Run a command and give its peak resident memory in GB."""
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+
+
+def main() -> None:
+    """Measure one protocol (in a process of its own, since the peak of children never falls), or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", default="B", choices=sorted(PUBLISHED_SIZES))
+    parser.add_argument("--hw", type=int, nargs=2, default=(3000, 4000))
+    parser.add_argument("--vocabulary", default="ade20k")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--one", nargs=2, metavar=("FOLDER", "PROTOCOL"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        folder, protocol = Path(options.one[0]), options.one[1]
+        words = ["--vocabulary", options.vocabulary, "--templates", "plain", "--protocol", protocol]
+        place = ["--model", str(folder / "model"), "--out", str(folder / protocol), "--dtype", options.dtype]
+        program = [sys.executable, "-m", "densezero.cli.main", "segment", str(folder / "photo.jpg")]
+        print(measure([*program, *words, *place]))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_random_model(folder / "model", options.size)
+        picture = draw_scene(0, (options.hw[0] // 4, options.hw[1] // 4)).rgb
+        Image.fromarray(picture).resize((options.hw[1], options.hw[0])).save(folder / "photo.jpg", quality=90)
+        peaks = {}
+        for protocol in PROTOCOLS:
+            again = [sys.executable, __file__, "--one", str(folder), protocol, "--vocabulary", options.vocabulary]
+            done = subprocess.run([*again, "--dtype", options.dtype], check=True, capture_output=True, text=True)
+            with Image.open(folder / protocol / "labels" / "photo.png") as labels:
+                assert np.array(labels).shape == tuple(options.hw)
+            peaks[protocol] = round(float(done.stdout), 2)
+    about = {"size": options.size, "hw": options.hw, "vocabulary": options.vocabulary, "dtype": options.dtype}
+    print(json.dumps({**about, "peak_gb": peaks, "machine": describe_machine()}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,325 @@
+import errno
+import json
+import os
+import weakref
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from densezero.errors import DeviceFullError, InputError, ModelError, OutputError, ProtocolError, VocabularyError
+from densezero.jobs import segment as job
+from densezero.jobs.manifest import JOURNAL
+from densezero.jobs.progress import Progress
+from tests.jobs.photos import Recorder, read_labels, settings, write_scenes
+
+
+def manifest_of(out):
+    return json.loads((out / "run.json").read_text())
+
+
+def files_under(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_becomes_labels_overlays_classes_and_a_manifest(tmp_path):
+    write_scenes(tmp_path / "in", ["a.png", "sub/b.jpg"])
+    out = tmp_path / "out"
+    summary = job.segment_images(settings(tmp_path / "in", out))
+    assert (summary.done, summary.failed, summary.skipped, summary.stopped) == (2, 0, 0, None)
+    assert files_under(out) == {
+        "labels/a.png", "labels/sub/b.png", "overlays/a.jpg", "overlays/sub/b.jpg", "classes.json", "run.json",
+    }  # fmt: skip
+    labels = read_labels(out / "labels" / "a.png")
+    assert labels.shape == (48, 64)
+    assert labels.max() < 4
+    run = manifest_of(out)
+    assert run["request"]["protocol"]["short_side_px"] == 56
+    assert [image["relative"] for image in run["images"]] == ["a.png", "sub/b.jpg"]
+    assert run["images"][0]["pixels"] == {
+        str(k): int(v) for k, v in zip(*np.unique(labels, return_counts=True), strict=True)
+    }
+
+
+def test_every_format_is_written(tmp_path):
+    write_scenes(tmp_path / "in", ["a.png"])
+    out = tmp_path / "out"
+    formats = ("labels", "overlay", "coco", "polygons", "scores", "csv")
+    job.segment_images(settings(tmp_path / "in", out, save=formats))
+    assert files_under(out) == {
+        "labels/a.png", "overlays/a.jpg", "coco/a.json", "polygons/a.geojson", "scores/a.npz", "areas.csv",
+        "classes.json", "run.json",
+    }  # fmt: skip
+    labels = read_labels(out / "labels" / "a.png")
+    with np.load(out / "scores" / "a.npz") as arrays:
+        scores = arrays["scores"].astype(np.float32)
+    best = np.take_along_axis(scores, labels[None].astype(int), 0)[0]
+    assert np.allclose(best, scores.max(0), atol=2e-3)  # float16 scores tie where float32 ones did not
+    areas = (out / "areas.csv").read_text().splitlines()
+    assert areas[0] == "image,class_index,class,pixels,share"
+    assert sum(int(line.split(",")[3]) for line in areas[1:]) == 48 * 64
+
+
+def test_broken_files_are_named_and_the_rest_is_written(tmp_path):
+    folder = write_scenes(tmp_path / "in", ["a.png", "z.png"])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "text.jpg").write_text("not a picture")
+    whole = (folder / "a.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    recorder = Recorder()
+    summary = job.segment_images(settings(folder, tmp_path / "out"), recorder)
+    assert (summary.done, summary.failed) == (2, 3)
+    errors = {image["relative"]: image["error"] for image in manifest_of(tmp_path / "out")["images"]}
+    assert all(name in errors[name] for name in ("empty.jpg", "text.jpg", "cut.png"))
+    assert errors["a.png"] is None
+    assert {p.relative for p in recorder.images if p.error} == {"empty.jpg", "text.jpg", "cut.png"}
+    assert files_under(tmp_path / "out" / "labels") == {"a.png", "z.png"}
+
+
+def test_a_second_run_does_only_what_is_missing(tmp_path):
+    folder, out = write_scenes(tmp_path / "in", ["a.png", "b.png", "c.png"]), tmp_path / "out"
+    job.segment_images(settings(folder, out))
+    (out / "overlays" / "b.jpg").unlink()
+    write_scenes(folder, ["a.png"], hw=(40, 40))  # another picture under an old name
+    before = (out / "labels" / "c.png").stat().st_mtime_ns
+    summary = job.segment_images(settings(folder, out))
+    assert (summary.done, summary.skipped) == (2, 1)
+    assert read_labels(out / "labels" / "a.png").shape == (40, 40)
+    assert (out / "overlays" / "b.jpg").exists()
+    assert (out / "labels" / "c.png").stat().st_mtime_ns == before
+
+
+def test_a_run_killed_half_way_goes_on_with_the_same_result(tmp_path, monkeypatch):
+    folder = write_scenes(tmp_path / "in", [f"{name}.png" for name in "abcd"])
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    job.segment_images(settings(folder, whole))
+
+    class Killed(BaseException):
+        pass
+
+    def die_at_third(self, progress):
+        if progress.worked == 2:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Recorder, "image", die_at_third)
+        with pytest.raises(Killed):
+            job.segment_images(settings(folder, cut), Recorder())
+    assert not (cut / "run.json").exists()
+    with (cut / JOURNAL).open("ab") as journal:
+        journal.write(b'{"relative": "c.p')  # the line that the kill cut
+    summary = job.segment_images(settings(folder, cut))
+    assert (summary.done, summary.skipped) == (2, 2)
+    assert files_under(cut) == files_under(whole)
+    for name in files_under(whole / "labels"):
+        assert (cut / "labels" / name).read_bytes() == (whole / "labels" / name).read_bytes()
+    assert len(manifest_of(cut)["images"]) == 4
+
+
+def test_an_interrupt_keeps_what_is_done(tmp_path, monkeypatch):
+    folder, out = write_scenes(tmp_path / "in", ["a.png", "b.png"]), tmp_path / "out"
+    real = job.read_rgb
+
+    def interrupted(path):
+        if path.name == "b.png":
+            raise KeyboardInterrupt
+        return real(path)
+
+    monkeypatch.setattr(job, "read_rgb", interrupted)
+    summary = job.segment_images(settings(folder, out))
+    assert summary.done == 1
+    assert "go on" in summary.stopped
+    assert [image["relative"] for image in manifest_of(out)["images"]] == ["a.png"]
+
+
+def test_another_request_into_the_same_folder_is_refused_unless_overwritten(tmp_path):
+    folder, out = write_scenes(tmp_path / "in", ["a.png"]), tmp_path / "out"
+    job.segment_images(settings(folder, out))
+    before = (out / "run.json").read_bytes()
+    with pytest.raises(OutputError, match=r"class_list_sha256.*--overwrite"):
+        job.segment_images(settings(folder, out, classes="sky, road"))
+    assert (out / "run.json").read_bytes() == before
+    assert job.segment_images(settings(folder, out, classes="sky, road", overwrite=True)).done == 1
+    assert read_labels(out / "labels" / "a.png").max() <= 1
+
+
+def test_a_damaged_manifest_is_named(tmp_path):
+    folder, out = write_scenes(tmp_path / "in", ["a.png"]), tmp_path / "out"
+    out.mkdir()
+    (out / "run.json").write_text('{"request": ')
+    with pytest.raises(OutputError, match=r"run\.json.*--overwrite"):
+        job.segment_images(settings(folder, out))
+    assert job.segment_images(settings(folder, out, overwrite=True)).done == 1
+
+
+def test_a_full_device_ends_the_run_and_keeps_whole_files_only(tmp_path, monkeypatch):
+    folder, out = write_scenes(tmp_path / "in", ["a.png", "b.png", "c.png"]), tmp_path / "out"
+    written = []
+    real = os.replace
+
+    def full_after_three(source, target, **kwargs):
+        if str(target).endswith((".png", ".jpg")):
+            written.append(target)
+            if len(written) > 3:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return real(source, target, **kwargs)
+
+    monkeypatch.setattr("os.replace", full_after_three)
+    monkeypatch.setattr("pathlib.Path.replace", lambda self, target: full_after_three(self, target))
+    summary = job.segment_images(settings(folder, out))
+    assert summary.done == 1
+    assert "no space is left" in summary.stopped
+    assert files_under(out / "overlays") == {"a.jpg"}
+    assert not [name for name in files_under(out) if name.endswith(".part")]
+
+
+def test_a_full_device_at_the_journal_ends_the_run(tmp_path, monkeypatch):
+    folder, out = write_scenes(tmp_path / "in", ["a.png", "b.png"]), tmp_path / "out"
+
+    def full(self, values):
+        raise DeviceFullError("Cannot write: no space is left on the device.")
+
+    monkeypatch.setattr(job.Manifest, "_append", full)
+    monkeypatch.setattr(job.Manifest, "finish", lambda self, about: full(self, about))
+    assert "no space" in job.segment_images(settings(folder, out)).stopped
+
+
+def test_an_unexpected_error_of_one_image_does_not_end_the_run(tmp_path, monkeypatch):
+    folder, out = write_scenes(tmp_path / "in", ["a.png", "b.png"]), tmp_path / "out"
+    real = job.read_rgb
+
+    def broken(path):
+        if path.name == "a.png":
+            raise MemoryError
+        return real(path)
+
+    monkeypatch.setattr(job, "read_rgb", broken)
+    summary = job.segment_images(settings(folder, out))
+    assert (summary.done, summary.failed) == (1, 1)
+    assert "not enough memory" in manifest_of(out)["images"][0]["error"]
+
+
+def test_an_image_that_goes_away_is_a_failure_of_its_own(tmp_path, monkeypatch):
+    folder, out = write_scenes(tmp_path / "in", ["a.png", "b.png"]), tmp_path / "out"
+    real = job.build_segmenter
+
+    def build_and_delete(*arguments):
+        (folder / "a.png").unlink()
+        return real(*arguments)
+
+    monkeypatch.setattr(job, "build_segmenter", build_and_delete)
+    summary = job.segment_images(settings(folder, out))
+    assert (summary.done, summary.failed) == (1, 1)
+
+
+@pytest.mark.parametrize("place", ["in", "in/masks"])
+def test_an_output_folder_among_the_inputs_is_refused(tmp_path, place):
+    folder = write_scenes(tmp_path / "in", ["a.png"])
+    with pytest.raises(OutputError, match="lies in the input folder"):
+        job.segment_images(settings(folder, tmp_path / place))
+    assert files_under(tmp_path) == {"in/a.png"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        ({"classes": None}, VocabularyError, "neither"),
+        ({"vocabulary": "voc20"}, VocabularyError, "both"),
+        ({"save": ()}, OutputError, "format"),
+        ({"save": ("labels", "overlays")}, OutputError, "overlay"),
+        ({"classes": " , "}, VocabularyError, "class"),
+        ({"classes": "sky, sea, sky"}, VocabularyError, "sky"),
+        ({"classes": ",".join(f"c{k}" for k in range(70_000))}, VocabularyError, "65,534"),
+        ({"classes": None, "vocabulary": "ade20"}, VocabularyError, "ade20k"),
+        ({"protocol": "tips-slid"}, ProtocolError, "tips-slide"),
+        ({"templates": "tcl"}, VocabularyError, "tcl9"),
+        ({"model": "nanoo"}, ModelError, "nano"),
+        ({"device": "tpu"}, ModelError, "tpu"),
+        ({"dtype": "int8"}, ModelError, "int8"),
+        ({"background_threshold": 1.5}, ProtocolError, "1.5"),
+        ({"short_side_px": 0}, ProtocolError, "short_side_px"),
+    ],
+)
+def test_a_wrong_request_is_refused_before_anything_is_written(tmp_path, changes, error, says):
+    folder = write_scenes(tmp_path / "in", ["a.png"])
+    with pytest.raises(error, match=says):
+        job.segment_images(settings(folder, tmp_path / "out", **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_inputs_for_one_output_are_refused(tmp_path):
+    folder = write_scenes(tmp_path / "in", ["a.png", "a.jpg"])
+    with pytest.raises(OutputError, match=r"a\.jpg and a\.png"):
+        job.segment_images(settings(folder, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(InputError, match="expected images"):
+        job.segment_images(settings(tmp_path / "in", tmp_path / "out"))
+
+
+def test_a_template_file_without_a_place_for_the_word_is_refused(tmp_path):
+    folder = write_scenes(tmp_path / "in", ["a.png"])
+    (tmp_path / "t.txt").write_text("a photo of a {}.\na photo.\n")
+    with pytest.raises(VocabularyError, match="a photo"):
+        job.segment_images(settings(folder, tmp_path / "out", templates=str(tmp_path / "t.txt")))
+
+
+def test_background_words_and_threshold_add_class_zero(tmp_path):
+    folder, out = write_scenes(tmp_path / "in", ["a.png"]), tmp_path / "out"
+    job.segment_images(settings(folder, out, background_words=("wall",), background_threshold=0.3))
+    classes = json.loads((out / "classes.json").read_text())
+    assert [entry["name"] for entry in classes["classes"]][:2] == ["background", "sky"]
+    assert manifest_of(out)["request"]["protocol"]["background"] == {"words": ["wall"], "threshold": 0.3}
+
+
+def test_nano_says_what_it_is(tmp_path):
+    recorder = Recorder()
+    job.segment_images(settings(write_scenes(tmp_path / "in", ["a.png"]), tmp_path / "out"), recorder)
+    assert len(recorder.notes) == 1
+    assert "tipsv2-l14" in recorder.notes[0]
+
+
+def test_progress_tells_rate_and_time_left():
+    progress = Progress("a.png", None, done=3, failed=1, skipped=2, total=10, seconds=8.0)
+    assert (progress.worked, progress.rate, progress.seconds_left) == (4, 0.5, 8.0)
+    assert Progress("a.png", None, 0, 0, 0, 3, 0.0).seconds_left == 0.0
+
+
+def test_names_that_are_no_text_are_written_all_the_same(tmp_path):
+    folder = write_scenes(tmp_path / "in", ["a.png"])
+    odd = os.fsdecode(b"caf\xe9.png")
+    try:
+        (folder / "a.png").rename(folder / odd)
+    except OSError:
+        pytest.skip("this file system takes text alone")
+    out = tmp_path / "out"
+    assert job.segment_images(settings(folder, out, save=("labels", "csv"))).done == 1
+    assert job.segment_images(settings(folder, out, save=("labels", "csv"))).skipped == 1
+
+
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch):
+    folder = write_scenes(tmp_path / "in", [f"{k}.png" for k in range(6)])
+    pictures, alive = [], []
+    real = job.write_result
+
+    def counted(paths, result):
+        pictures.append(weakref.ref(result))
+        alive.append(sum(reference() is not None for reference in pictures))
+        return real(paths, result)
+
+    monkeypatch.setattr(job, "write_result", counted)
+    assert job.segment_images(settings(folder, tmp_path / "out")).done == 6
+    assert alive == [1] * 6
+
+
+def test_a_greyscale_and_a_transparent_picture_are_segmented_at_their_own_size(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("L", (31, 17), 128).save(folder / "grey.png")
+    Image.new("RGBA", (9, 40), (255, 0, 0, 128)).save(folder / "alpha.webp")
+    job.segment_images(settings(folder, tmp_path / "out"))
+    assert read_labels(tmp_path / "out" / "labels" / "grey.png").shape == (17, 31)
+    assert read_labels(tmp_path / "out" / "labels" / "alpha.png").shape == (40, 9)
