@@ -65,38 +65,40 @@ def label_map(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
     dropped = _small_classes(scores, hw, rule) if rule.protocol.min_area_share else None
     labels = torch.empty(hw, dtype=torch.int64)
     for strip in class_strips(scores, hw, rule):
-        if dropped is not None:
-            strip.scores[dropped] = float("-inf") if rule.protocol.scale is None else 0
-        labels[strip.start : strip.end] = _strip_labels(strip.scores, rule).cpu()
+        labels[strip.start : strip.end] = _strip_labels(strip.scores, dropped, rule).cpu()
     return labels
 
 
-def confidence(scores: Tensor, rule: LabelRule) -> Tensor:
-    """Probability of the best class of each pixel.
+def confidence(scores: Tensor, labels: Tensor, rule: LabelRule) -> Tensor:
+    """Probability, among all classes, of the label of each pixel.
 
     The averaged softmax of temperature 1 is nearly uniform, so its logarithm, which is the cosine up to a constant
     wherever one window reaches, is divided by the encoder's temperature first.
 
     Args:
         scores: (C, rows, W) class scores of the protocol.
+        labels: (rows, W) int64 class indices.
         rule: protocol and temperature.
 
     Returns:
         (rows, W) in [0, 1].
     """
     if rule.protocol.scale is not None:  # already softmax(scale x cosine)
-        return scores.amax(0)
-    assert rule.temperature is not None, "the Segmenter refuses a threshold without a temperature"
-    # Classes without words, and dropped ones, have minus infinity: no probability.
-    cosines = scores.clamp(min=0).log_() if rule.protocol.window_scores == "softmax" else scores
-    return (cosines / rule.temperature).softmax(0).amax(0)
+        probabilities = scores
+    else:
+        assert rule.temperature is not None, "the Segmenter refuses a threshold without a temperature"
+        # A class without words has minus infinity, which is no probability and has no logarithm.
+        cosines = scores.clamp(min=0).log_() if rule.protocol.window_scores == "softmax" else scores
+        probabilities = (cosines / rule.temperature).softmax(0)
+    return probabilities.gather(0, labels[None])[0]
 
 
-def _strip_labels(scores: Tensor, rule: LabelRule) -> Tensor:
-    labels = scores.argmax(0)
+def _strip_labels(scores: Tensor, dropped: Tensor | None, rule: LabelRule) -> Tensor:
+    kept = scores if dropped is None else scores.masked_fill(dropped.to(scores.device)[:, None, None], float("-inf"))
+    labels = kept.argmax(0)
     threshold = rule.protocol.background.threshold
     if threshold and rule.background_index is not None:
-        labels[confidence(scores, rule) < threshold] = rule.background_index
+        labels[confidence(scores, labels, rule) < threshold] = rule.background_index
     return labels
 
 

@@ -24,7 +24,7 @@ class FoundImage:
     relative: PurePosixPath
 
 
-def find_images(inputs: Sequence[Path]) -> tuple[FoundImage, ...]:
+def find_images(inputs: Sequence[str | Path]) -> tuple[FoundImage, ...]:
     """Find the image files in folders and their sub-folders.
 
     Files in folders are known by their ending in any case (``IMAGE_SUFFIXES``); a file that is given by itself is
@@ -47,7 +47,7 @@ def find_images(inputs: Sequence[Path]) -> tuple[FoundImage, ...]:
     found: dict[tuple[str, str], FoundImage] = {}
     real_folder = functools.cache(os.path.realpath)
     barren: list[Path] = []
-    for given in inputs:
+    for given in map(Path, inputs):
         images = _find_in(given)
         if not images:
             barren.append(given)

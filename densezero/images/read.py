@@ -37,7 +37,7 @@ _HEADER_READERS: Final[dict[str, Callable[[BinaryIO], ImageFile.ImageFile]]] = {
 _pillow_lock = threading.Lock()
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
+def read_rgb(path: str | Path) -> NDArray[np.uint8]:
     """Read an image file as 8-bit RGB, turned upright as its EXIF block says.
 
     Reads JPEG, PNG, WebP, TIFF, BMP and GIF by their content, whatever the file is called; of several frames
@@ -55,7 +55,8 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
             of more than ``MAX_PIXELS`` pixels, or of pixels that cannot be shown as RGB. The message names it.
     """
     try:
-        with _open_file(path) as stream, _hold_pillow():
+        path = Path(path)
+    with _open_file(path) as stream, _hold_pillow():
             return _read_stream(stream)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,14 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
     listener = listener or Listener()
     images = find_images(settings.inputs)
     refuse_out_among_inputs(settings.out, settings.inputs)
+    refuse_equal_names(images)
     plan = plan_outputs(settings.out, [image.relative for image in images], settings.save)
     segmenter = build_segmenter(settings, listener)
-    request = {**segmenter.provenance.to_json(), "labels": len(segmenter.classes)}
-    manifest = Manifest(settings.out, request, settings.overwrite)
+    manifest = Manifest(settings.out, segmenter.provenance.to_json(), settings.overwrite)
     write_classes_json(settings.out / "classes.json", segmenter.classes)
     run = _Run(segmenter, plan, manifest, listener)
     summary = run.over(images)
-    finish_run(summary, plan, manifest, segmenter, run.seconds)
+    finish_run(settings, summary, run)
     return summary
 
 
@@ -124,15 +125,33 @@ def refuse_out_among_inputs(out: Path, inputs: Sequence[Path]) -> None:
             )
 
 
-def finish_run(summary: RunSummary, plan: OutputPlan, manifest: Manifest, segmenter: Segmenter, seconds: float) -> None:
+def refuse_equal_names(images: Sequence[FoundImage]) -> None:
+    """Refuse two inputs of one relative path, which would write one output.
+
+    Raises:
+        OutputError: naming both files.
+    """
+    seen: dict[str, FoundImage] = {}
+    for image in images:
+        first = seen.setdefault(str(image.relative), image)
+        if first is not image:
+            raise OutputError(
+                f"{first.path} and {image.path} have the same path below their folders, {image.relative}, and would "
+                "write one output. Run the folders into different --out folders, or give the folder above both."
+            )
+
+
+def finish_run(settings: SegmentSettings, summary: RunSummary, run: _Run) -> None:
     """Write the files of the whole run."""
-    areas = plan.run_path("csv")
+    manifest, segmenter = run.manifest, run.segmenter
+    areas = run.plan.run_path("csv")
     about = {
         "densezero": densezero.__version__,
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "settings": json.loads(json.dumps(asdict(settings), default=str)),
         "device": str(segmenter.encoder.device),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 3),
+        "seconds": round(run.seconds, 3),
         "done": summary.done,
         "failed": summary.failed,
         "skipped": summary.skipped,

@@ -14,7 +14,7 @@ from densezero.encoders.base import DenseEncoder
 from densezero.vocabulary.templates import Templates
 from densezero.vocabulary.text_cache import bank_file, read_vectors, write_vectors
 
-PROMPTS_AT_ONCE = 4096
+PROMPTS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,8 @@ def embed_words(
     """Embed words without the cache: (P, D) float32 unit vectors on the processor."""
     at_once = max(1, PROMPTS_AT_ONCE // len(templates))
     parts = [torch.empty(0, encoder.width)]
+    if progress is not None:
+        progress(0, len(words))
     for start in range(0, len(words), at_once):
         chosen = words[start : start + at_once]
         prompts = [prompt for word in chosen for prompt in templates.fill(word)]

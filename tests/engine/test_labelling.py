@@ -118,13 +118,16 @@ def test_with_one_window_the_confidence_is_the_softmax_of_cosine_over_temperatur
     logits = at_size(cosines[0].double(), (28, 28)) / TEMPERATURE
     expected = (torch.exp(logits) / torch.exp(logits).sum(0)).amax(0)
     assert expected.max() - expected.min() > 0.3
-    torch.testing.assert_close(confidence(strip.scores, one).double(), expected, rtol=0, atol=1e-4)
+    made = confidence(strip.scores, strip.scores.argmax(0), one)
+    torch.testing.assert_close(made.double(), expected, rtol=0, atol=1e-4)
 
 
 def test_the_confidence_is_not_the_nearly_uniform_probability_of_temperature_one():
     probabilities = torch.tensor([0.03, 0.0]).softmax(0)[:, None, None]  # 0.5075 against 0.4925
     # exp(3) / (exp(3) + 1) = 0.9526
-    assert confidence(probabilities, rule(SLIDE, [0, 1])).item() == pytest.approx(0.9526, abs=1e-4)
+    for label, probability in ((0, 0.9526), (1, 0.0474)):
+        made = confidence(probabilities, torch.tensor([[label]]), rule(SLIDE, [0, 1]))
+        assert made.item() == pytest.approx(probability, abs=1e-4)
 
 
 @pytest.mark.parametrize("softmax", [True, False], ids=["softmax", "cosine"])
@@ -140,7 +143,7 @@ def test_a_class_without_words_is_found_by_the_threshold_alone(softmax):
         (strip,) = class_strips(scores, (60, 70), found)
         assert not bool(strip.scores.isnan().any())
         expected = 1 + strip.scores[1:].argmax(0)
-        expected[confidence(strip.scores, found) < threshold] = 0
+        expected[confidence(strip.scores, expected, found) < threshold] = 0
         assert torch.equal(labels, expected)
         assert sorted(labels.unique().tolist()) == ([0, 1, 2] if threshold else [1, 2])
 
@@ -178,15 +181,14 @@ def test_where_every_class_is_small_and_there_is_no_background_none_is_dropped()
 
 
 @pytest.mark.parametrize("softmax", [True, False], ids=["softmax", "cosine"])
-def test_the_threshold_still_works_when_classes_were_dropped(softmax):
-    kind = "softmax" if softmax else "cosine"
-    columns = [[0.0, 0.9, 0.1, 0.0]] * 9 + [[0.0, 0.50, 0.505, 0.503]]
-    values = torch.tensor(columns).T
+@pytest.mark.parametrize(("threshold", "last"), [(0.0, 1), (0.3, 1), (0.4, 0)])
+def test_dropped_classes_keep_their_share_of_the_probability(softmax, threshold, last):
+    # In the last pixel the small class 2 wins by 0.005, half a temperature: class 1 has 1 / (1 + e^0.5) = 0.378.
+    values = torch.tensor([[0.0, 0.9, 0.1]] * 9 + [[0.0, 0.5, 0.505]]).T
     scores = GridScores((values.softmax(0) if softmax else values)[:, None, :])
-    background = Background(threshold=0.7)
+    kind, background = "softmax" if softmax else "cosine", Background(threshold=threshold)
     protocol = Protocol("s", window_px=28, stride_px=14, window_scores=kind, background=background, min_area_share=0.2)
-    # With class 2 dropped, the last pixel has e^0.3 = 1.350 for class 3 against 1 for class 1: 0.574, under 0.7.
-    assert label_map(scores, (1, 10), rule(protocol, [0, 1, 2, 3], 0)).tolist() == [[1] * 9 + [0]]
+    assert label_map(scores, (1, 10), rule(protocol, [0, 1, 2], 0)).tolist() == [[1] * 9 + [last]]
 
 
 def test_a_permutation_of_the_classes_permutes_the_labels():

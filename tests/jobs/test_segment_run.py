@@ -254,6 +254,12 @@ def test_two_inputs_for_one_output_are_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_two_folders_with_files_of_one_name_are_refused(tmp_path):
+    folders = [write_scenes(tmp_path / name, ["x.png"]) for name in ("one", "two")]
+    with pytest.raises(OutputError, match=r"one/x\.png and .*two/x\.png"):
+        job.segment_images(settings(folders, tmp_path / "out"))
+
+
 def test_a_folder_without_images_is_refused(tmp_path):
     (tmp_path / "in").mkdir()
     with pytest.raises(InputError, match="expected images"):
