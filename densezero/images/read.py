@@ -54,9 +54,9 @@ def read_rgb(path: str | Path) -> NDArray[np.uint8]:
         InputError: the file is missing, no file, empty, unreadable, no image, damaged, cut short, without pixels,
             of more than ``MAX_PIXELS`` pixels, or of pixels that cannot be shown as RGB. The message names it.
     """
+    path = Path(path)
     try:
-        path = Path(path)
-    with _open_file(path) as stream, _hold_pillow():
+        with _open_file(path) as stream, _hold_pillow():
             return _read_stream(stream)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
