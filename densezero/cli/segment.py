@@ -14,7 +14,10 @@ SOME_FAILED = 1
 
 
 def segment(
-    inputs: Annotated[list[Path], typer.Argument(help="Image files and folders; folders are searched recursively.")],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Image files and folders; folders are searched recursively."),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")],
     classes: Annotated[
         str | None,

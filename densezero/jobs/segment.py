@@ -19,9 +19,10 @@ from densezero.encoders.catalog import load_encoder
 from densezero.engine.presets import find_protocol
 from densezero.engine.protocol import Background, Protocol
 from densezero.engine.segmenter import Segmenter
-from densezero.errors import DenseZeroError, DeviceFullError, OutputError
+from densezero.errors import DenseZeroError, DeviceFullError
 from densezero.images import FoundImage, find_images, read_rgb
 from densezero.jobs.manifest import ImageEntry, Manifest
+from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import SegmentSettings
 from densezero.output.areas import class_pixels, write_areas_csv
@@ -64,8 +65,7 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
     """
     listener = listener or Listener()
     images = find_images(settings.inputs)
-    refuse_out_among_inputs(settings.out, settings.inputs)
-    refuse_equal_names(images)
+    check_places(settings.out, settings.inputs, images)
     plan = plan_outputs(settings.out, [image.relative for image in images], settings.save)
     segmenter = build_segmenter(settings, listener)
     manifest = Manifest(settings.out, segmenter.provenance.to_json(), settings.overwrite)
@@ -108,37 +108,6 @@ def read_protocol(settings: SegmentSettings) -> Protocol:
     if not changes:
         return protocol
     return replace(protocol, name=f"{protocol.name} (changed)", **changes)
-
-
-def refuse_out_among_inputs(out: Path, inputs: Sequence[Path]) -> None:
-    """Refuse an output folder that a later run would take for input.
-
-    Raises:
-        OutputError: if the output folder is an input folder, or lies in one.
-    """
-    real = out.resolve()
-    for given in inputs:
-        if given.is_dir() and (real == given.resolve() or given.resolve() in real.parents):
-            raise OutputError(
-                f"The output folder {out} lies in the input folder {given}: the next run would take its pictures for "
-                "input. Choose an --out beside it."
-            )
-
-
-def refuse_equal_names(images: Sequence[FoundImage]) -> None:
-    """Refuse two inputs of one relative path, which would write one output.
-
-    Raises:
-        OutputError: naming both files.
-    """
-    seen: dict[str, FoundImage] = {}
-    for image in images:
-        first = seen.setdefault(str(image.relative), image)
-        if first is not image:
-            raise OutputError(
-                f"{first.path} and {image.path} have the same path below their folders, {image.relative}, and would "
-                "write one output. Run the folders into different --out folders, or give the folder above both."
-            )
 
 
 def finish_run(settings: SegmentSettings, summary: RunSummary, run: _Run) -> None:

@@ -116,7 +116,7 @@ def build_text_bank(
         encoder: gives the embeddings and names its weights.
         words: for each class the words it is prompted with; a class may have none.
         templates: the sentences that each word is set into.
-        progress: called with the words done and all words, whenever a batch is done.
+        progress: called with the words done and all words, at the start and whenever a batch is done.
 
     Returns:
         The bank, on the encoder's device. The same weights, words and templates are read from disk the next time.

@@ -254,6 +254,21 @@ def test_two_inputs_for_one_output_are_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("place", ["file", "file/masks"])
+def test_an_output_folder_that_is_a_file_is_refused(tmp_path, place):
+    folder = write_scenes(tmp_path / "in", ["a.png"])
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="is a file"):
+        job.segment_images(settings(folder, tmp_path / place))
+
+
+def test_an_output_folder_that_takes_no_files_is_refused(tmp_path, monkeypatch):
+    folder = write_scenes(tmp_path / "in", ["a.png"])
+    monkeypatch.setattr("densezero.jobs.places.os.access", lambda path, mode: False)
+    with pytest.raises(OutputError, match="takes no files"):
+        job.segment_images(settings(folder, tmp_path / "out"))
+
+
 def test_two_folders_with_files_of_one_name_are_refused(tmp_path):
     folders = [write_scenes(tmp_path / name, ["x.png"]) for name in ("one", "two")]
     with pytest.raises(OutputError, match=r"one/x\.png and .*two/x\.png"):

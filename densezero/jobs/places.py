@@ -1,0 +1,62 @@
+"""Where a run reads and writes: what cannot work is refused before any work starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from densezero.errors import OutputError
+from densezero.images import FoundImage
+
+
+def check_places(out: Path, inputs: Sequence[Path], images: Sequence[FoundImage]) -> None:
+    """Check the output folder and the inputs' names.
+
+    Raises:
+        OutputError: if the output folder is among the inputs, is no folder or cannot be written, or if two inputs have
+            one relative path.
+    """
+    _refuse_out_among_inputs(out, inputs)
+    _refuse_unusable_out(out)
+    _refuse_equal_names(images)
+
+
+def _refuse_out_among_inputs(out: Path, inputs: Sequence[Path]) -> None:
+    """Refuse an output folder that a later run would take for input.
+
+    Raises:
+        OutputError: if the output folder is an input folder, or lies in one.
+    """
+    real = out.resolve()
+    for given in inputs:
+        if given.is_dir() and (real == given.resolve() or given.resolve() in real.parents):
+            raise OutputError(
+                f"The output folder {out} lies in the input folder {given}: the next run would take its pictures for "
+                "input. Choose an --out beside it."
+            )
+
+
+def _refuse_equal_names(images: Sequence[FoundImage]) -> None:
+    """Refuse two inputs of one relative path, which would write one output.
+
+    Raises:
+        OutputError: naming both files.
+    """
+    seen: dict[str, FoundImage] = {}
+    for image in images:
+        first = seen.setdefault(str(image.relative), image)
+        if first is not image:
+            raise OutputError(
+                f"{first.path} and {image.path} have the same path below their folders, {image.relative}, and would "
+                "write one output. Run the folders into different --out folders, or give the folder above both."
+            )
+
+
+def _refuse_unusable_out(out: Path) -> None:
+    """Look at the first part of the path that is there: it must be a folder that takes files."""
+    there = next((part for part in (out, *out.parents) if part.exists() or part.is_symlink()), Path())
+    if not there.is_dir():
+        raise OutputError(f"Expected an output folder; got {out}, where {there} is a file. Choose another --out.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"The output folder {out} cannot be written: {there} takes no files. Choose another --out.")
