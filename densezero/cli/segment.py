@@ -33,7 +33,7 @@ def segment(
         str, typer.Option(help="What to write, out of: labels, overlay, coco, polygons, scores, csv.")
     ] = ",".join(SegmentSettings.save),
     protocol: Annotated[
-        str, typer.Option(help="tips-slide, tips-simple, ovss, ovss-clearclip or ovss-proxyclip.")
+        str, typer.Option(help="tips-slide, tips-simple, ovss, ovss-naclip, ovss-clearclip or ovss-proxyclip.")
     ] = SegmentSettings.protocol,
     templates: Annotated[
         str | None,

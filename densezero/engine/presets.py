@@ -30,6 +30,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol("tips-simple", window_px=None, window_scores="cosine"),
         Protocol("tips-slide"),
         _ovss("ovss", 336, 224, 112, scale=40),
+        _ovss("ovss-naclip", 336, 224, 112, scale=40),
         _ovss("ovss-clearclip", 448, 448, 224, scale=50),
         _ovss("ovss-proxyclip", 336, 336, 112, scale=40),
     )
@@ -44,6 +45,13 @@ _SCLIP: dict[str, dict[str, Any]] = {
     "coco-stuff": {"short_side_px": 448},
     "cityscapes": {"short_side_px": 560},
 }
+_NACLIP: dict[str, dict[str, Any]] = {
+    "voc20": {"window_px": None},
+    "voc21": {"window_px": None, "background": Background(threshold=0.1)},
+    "pascal-context60": {"background": Background(threshold=0.1)},
+    "coco-object": {"background": Background(threshold=0.1)},
+    "cityscapes": {"short_side_px": 560},
+}
 _CLEARCLIP: dict[str, dict[str, Any]] = {
     "voc21": {"background": Background(threshold=0.5)},
     "pascal-context60": {"background": Background(threshold=0.15)},
@@ -56,11 +64,13 @@ _PROXYCLIP: dict[str, dict[str, Any]] = {
     "ade20k": {"short_side_px": 448},
     "cityscapes": {"short_side_px": 448},
 }
-_BY_BENCHMARK = {"ovss": _SCLIP, "ovss-clearclip": _CLEARCLIP, "ovss-proxyclip": _PROXYCLIP}
+_BY_BENCHMARK = {"ovss": _SCLIP, "ovss-naclip": _NACLIP, "ovss-clearclip": _CLEARCLIP, "ovss-proxyclip": _PROXYCLIP}
 
 
 # Class lists of the training-free papers belong to a benchmark under a name of their own.
 _BENCHMARK_OF = {
+    "ovss-voc20": "voc20",
+    "proxyclip-voc20": "voc20",
     "ovss-voc21": "voc21",
     "clearclip-voc21": "voc21",
     "proxyclip-voc21": "voc21",

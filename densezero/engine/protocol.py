@@ -50,7 +50,8 @@ class Protocol:
         short_side_px: short side of the model input, pixels.
         long_side_cap_px: longest long side, pixels; where it binds, the short side becomes shorter.
         rounding: how a fraction of a pixel is rounded, ``"down"`` or ``"nearest"``.
-        window_px: side of a window, pixels; None encodes the whole input at once.
+        window_px: side of a window, pixels; None encodes the whole input at once, and without ``scale`` resizes the
+            patch grid straight to the image (with it, to the input first, as the training-free papers do).
         stride_px: step from window to window, pixels.
         readout: read-out of the encoder's last block.
         window_scores: what overlapping windows average, ``"cosine"`` or ``"softmax"`` (over classes, temperature 1).

@@ -113,7 +113,7 @@ def score_map(encoder: DenseEncoder, pixels: Tensor, bank: TextBank, protocol: P
 
     Returns:
         (h, w) of K classes that have words, or of K words where the protocol takes their softmax at the end; for whole
-        images the map is the patch grid itself.
+        images without a scale the map is the patch grid itself, which is resized once.
 
     Raises:
         InputError: if pixels are no (1, 3, h, w).
@@ -121,9 +121,10 @@ def score_map(encoder: DenseEncoder, pixels: Tensor, bank: TextBank, protocol: P
     if pixels.ndim != 4 or pixels.shape[:2] != (1, 3):
         raise InputError(f"Expected the pixels of one image, (1, 3, h, w); got {tuple(pixels.shape)}. Pass one by one.")
     h, w = pixels.shape[-2:]
-    if protocol.window_px is None:
+    if protocol.window_px is None and protocol.scale is None:
         return GridScores(_patch_scores(encoder, pixels, bank, protocol)[0])
-    windows = window_boxes(h, w, protocol.window_px, protocol.stride_px)
+    whole = [Window(0, 0, h, w)]
+    windows = window_boxes(h, w, protocol.window_px, protocol.stride_px) if protocol.window_px else whole
     grids = torch.cat([_patch_scores(encoder, batch, bank, protocol) for batch in _batches(pixels, windows)])
     return BlendedScores(grids, windows, (h, w), protocol.window_scores == "softmax")
 

@@ -165,3 +165,10 @@ def test_json_without_a_background_is_refused():
 def test_json_with_a_setting_out_of_range_is_refused_for_that():
     with pytest.raises(ProtocolError, match="stride_px as a whole number"):
         Protocol.from_json({**Protocol("mine").to_json(), "stride_px": 0})
+
+
+def test_naclip_takes_the_whole_image_on_voc_and_windows_elsewhere():
+    assert find_protocol("ovss-naclip", "ovss-voc21").window_px is None
+    assert find_protocol("ovss-naclip", "ovss-voc20").window_px is None
+    assert find_protocol("ovss-naclip", "pascal-context60").window_px == 224
+    assert find_protocol("ovss-naclip", "cityscapes").short_side_px == 560

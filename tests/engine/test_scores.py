@@ -231,3 +231,11 @@ def test_no_strip_is_larger_than_the_memory_set_aside_even_when_the_image_is_sma
     assert len(made) > 1
     whole = F.interpolate(scores.rows(0, 100)[None], size=hw, mode="bilinear", align_corners=False)[0]
     torch.testing.assert_close(torch.cat([strip.scores for strip in made], 1), whole, rtol=0, atol=1e-5)
+
+
+def test_a_whole_image_with_a_scale_goes_through_the_input_size_as_windows_do(colour_encoder):
+    pixels, text = torch.rand(1, 3, 30, 50), text_vectors()
+    grid = dense_scores(colour_encoder, pixels, text, WHOLE)
+    scaled = Protocol("naclip on voc", window_px=None, window_scores="cosine", scale=40.0)
+    wanted = F.interpolate(grid[None], (30, 50), mode="bilinear", align_corners=False)[0]
+    torch.testing.assert_close(dense_scores(colour_encoder, pixels, text, scaled), wanted, rtol=0, atol=1e-6)
