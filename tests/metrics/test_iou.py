@@ -71,3 +71,16 @@ def test_without_any_pixel_every_score_is_absent():
 def test_counts_of_billions_stay_exact():
     counts = np.array([[3 * 10**12, 10**12], [0, 0]])
     assert iou_scores(counts).per_class.tolist() == [75, 0]
+
+
+def test_accuracies_and_frequency_weighting_by_hand():
+    # Truth: class 0 has 3 pixels, 2 right; class 1 has 4, 3 right; class 2 has 1, right.
+    scores = iou_scores(np.array([[2, 1, 0], [1, 3, 0], [0, 0, 1]]))
+    assert scores.mean_accuracy == pytest.approx(100 * (2 / 3 + 3 / 4 + 1) / 3)
+    assert scores.frequency_weighted_iou == pytest.approx((3 * 50 + 4 * 60 + 1 * 100) / 8)
+
+
+def test_a_class_without_truth_has_no_accuracy():
+    scores = iou_scores(np.array([[1, 1], [0, 0]]))
+    assert scores.mean_accuracy == 50
+    assert scores.frequency_weighted_iou == 50
