@@ -111,6 +111,14 @@ def find_model(name: str) -> ModelEntry:
     return MODELS[name]
 
 
+def path_exists(path: Path) -> bool:
+    """Say whether anything is at a path; no also for names that no file system takes."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _load_entry(entry: ModelEntry, options: TipsOptions) -> DenseEncoder:
     from densezero.encoders.hub import fetch_repository
     from densezero.encoders.tips.load import load_tips_folder
@@ -131,14 +139,8 @@ def _load_entry(entry: ModelEntry, options: TipsOptions) -> DenseEncoder:
 def _load_path(path: Path, options: TipsOptions) -> DenseEncoder:
     from densezero.encoders.tips.load import load_tips_folder, load_tips_pair
 
-    try:
-        is_folder, is_file = path.is_dir(), path.is_file()
-    except OSError:  # a name that no file system takes, or a way that may not be gone
-        is_folder = is_file = False
-    if is_folder:
-        return load_tips_folder(path, options)
-    if is_file:
-        return load_tips_pair(path, options)
+    if path_exists(path):
+        return load_tips_folder(path, options) if path.is_dir() else load_tips_pair(path, options)
     raise ModelError(
         f"Expected a model's name, a folder or a *_vision.npz file; got {str(path)!r}, which is none of them. "
         f"{did_you_mean(str(path), list(MODELS))}"

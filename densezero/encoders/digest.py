@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def _remembered(note: Path, stamp: str) -> str | None:
         return None
     if not isinstance(known, dict) or known.get("stamp") != stamp:
         return None
-    return str(known.get("sha256", "")) or None
+    digest = str(known.get("sha256"))
+    return digest if re.fullmatch(r"[0-9a-f]{64}", digest) else None
 
 
 def _remember(note: Path, stamp: str, digest: str) -> None:

@@ -113,6 +113,9 @@ def _download_blob(repository: str, name: str, sha256: str, size: int | None) ->
                 expected_size=size,
                 displayed_filename=name,
             )
+        if file_sha256(part) != sha256:
+            part.unlink()
+            raise _damaged(name, repository)
         part.replace(blob)
 
 
@@ -123,8 +126,12 @@ def _check_content(file: Path, repository: str) -> None:
         return
     blob.unlink()
     file.unlink(missing_ok=True)
-    raise ModelError(
-        f"{file.name} of {repository} is damaged: its content does not have the SHA-256 that the hub states. "
+    raise _damaged(file.name, repository)
+
+
+def _damaged(name: str, repository: str) -> ModelError:
+    return ModelError(
+        f"{name} of {repository} is damaged: its content does not have the SHA-256 that the hub states. "
         "It has been deleted; run the command again to download it."
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from densezero.encoders.catalog import MODELS, ModelEntry, find_model
+from densezero.encoders.catalog import MODELS, ModelEntry, find_model, path_exists
 from densezero.encoders.hub import cached_repository, fetch_repository
 from densezero.errors import ModelError
 
@@ -39,7 +39,7 @@ def describe_model(model: str) -> dict[str, str]:
     Raises:
         ModelError: for an unknown name or damaged files.
     """
-    if model not in MODELS and Path(model).exists():
+    if model not in MODELS and path_exists(Path(model)):
         return _sizes(model)
     entry = find_model(model)
     facts = {"name": entry.name, "what": entry.summary, "licence": entry.licence}

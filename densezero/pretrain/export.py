@@ -29,6 +29,7 @@ def export_model(folder: Path, vision: VisionTower, text: TextTower, temperature
     tensors["text_encoder.temperature"] = torch.tensor(temperature)
     halves = {name: value.detach().to(torch.float16).contiguous() for name, value in tensors.items()}
     save_file(halves, folder / "model.safetensors")
+    (folder / "model.safetensors").chmod(0o644)  # the library makes it the owner's alone
     config = {"vision_heads": vision.config.heads, "text_heads": text.config.heads}
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     shutil.copyfile(tokenizer_file, folder / "tokenizer.model")

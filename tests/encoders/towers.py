@@ -4,11 +4,14 @@ import json
 import shutil
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import save_file
 
+import densezero
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
 from densezero.encoders.tips import TextConfig, TextTower, VisionConfig, VisionTower
+from densezero.errors import ModelError
 
 
 def golden_vision(weights, io):
@@ -81,6 +84,14 @@ def _write_rest(folder, tokenizer_file, config):
     shutil.copyfile(tokenizer_file, folder / "tokenizer.model")
     (folder / "config.json").write_text(json.dumps({"vision_heads": 2, "text_heads": 2} if config is None else config))
     return folder
+
+
+def refusal(path):
+    """The sentence with which a model is refused, at the latest when it is used."""
+    with pytest.raises(ModelError) as caught:
+        encoder = densezero.load_encoder(path, device="cpu", dtype="float32")
+        encoder.encode_text(["sky"])
+    return str(caught.value)
 
 
 class TowerEncoder(DenseEncoder):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from densezero.encoders.tips.checkpoint import Shapes
-from densezero.encoders.tips.config import TextConfig, VisionConfig, published_heads
+from densezero.encoders.tips.config import PUBLISHED_SIZES, TextConfig, VisionConfig, published_heads
 from densezero.encoders.tips.text import TextTower
 from densezero.encoders.tips.vision import VisionTower
 from densezero.errors import ModelError
@@ -35,7 +35,7 @@ def read_vision_config(shapes: Shapes, file: Path, heads: int | None = None) -> 
         raise ModelError(f"{file} is no TIPS checkpoint, or not whole: pos_embed has no position for a patch.")
     gated = "blocks.0.mlp.w3.weight" in shapes
     down = "blocks.0.mlp.w3.weight" if gated else "blocks.0.mlp.fc2.weight"
-    return VisionConfig(
+    config = VisionConfig(
         width=width,
         depth=_count_blocks(shapes, r"blocks\.(\d+)\.", file),
         heads=_heads(heads, width, file),
@@ -44,18 +44,24 @@ def read_vision_config(shapes: Shapes, file: Path, heads: int | None = None) -> 
         patch_px=patch_px,
         native_px=math.isqrt(positions - 1) * patch_px,
     )
+    if heads is None:
+        _check_depth(config, file)
+    return config
 
 
 def read_text_config(shapes: Shapes, file: Path, heads: int | None = None) -> TextConfig:
     """Read a text tower's sizes from its tensors' shapes; arguments and errors as for the vision tower."""
     vocab_size, width = _shape(shapes, "token_embedding.weight", 2, file)
-    return TextConfig(
+    config = TextConfig(
         width=width,
         depth=_count_blocks(shapes, r"transformer\.resblocks\.(\d+)\.", file),
         heads=_heads(heads, width, file),
         mlp_width=_shape(shapes, "transformer.resblocks.0.mlp.c_fc.weight", 2, file)[0],
         vocab_size=vocab_size,
     )
+    if heads is None:
+        _check_depth(config, file)
+    return config
 
 
 def empty_towers(vision: VisionConfig, text: TextConfig) -> tuple[VisionTower, TextTower]:
@@ -128,3 +134,15 @@ def _heads(given: int | None, width: int, file: Path) -> int:
     if width % heads:
         raise ModelError(f"{file} has width {width}, which {heads} attention heads do not divide. Correct config.json.")
     return heads
+
+
+def _check_depth(config: VisionConfig | TextConfig, file: Path) -> None:
+    """Hold a tower of a published width to the published depth: a file that lost its last blocks looks whole."""
+    sizes = [size for size in PUBLISHED_SIZES.values() if size.vision.width == config.width]
+    depths = {size.vision.depth if isinstance(config, VisionConfig) else size.text.depth for size in sizes}
+    if config.depth not in depths:
+        raise ModelError(
+            f"{file} has {config.depth} transformer blocks where the published tower of width {config.width} has "
+            f"{', '.join(map(str, depths))}. Download the file again; for a tower of your own, put a config.json "
+            'beside it with "vision_heads" and "text_heads".'
+        )

@@ -57,8 +57,11 @@ class Tokenizer:
             texts: N texts.
             length: number of positions T; None takes the longest text's, at least 1. Padding is masked out by the
                 text tower, so T does not change an embedding.
+
+        Raises:
+            ModelError: if a text holds half a character, such as a byte that its file's encoding does not have.
         """
-        pieces = [self._processor.EncodeAsIds(text.lower())[:MAX_TOKENS] for text in texts]
+        pieces = [self._encode(text)[:MAX_TOKENS] for text in texts]
         positions = length or max([len(row) for row in pieces], default=1) or 1
         ids = torch.zeros(len(pieces), positions, dtype=torch.int64)
         paddings = torch.ones(len(pieces), positions)
@@ -67,3 +70,11 @@ class Tokenizer:
             ids[row, : len(kept)] = torch.tensor(kept, dtype=torch.int64)
             paddings[row, : len(kept)] = 0
         return Tokens(ids, paddings)
+
+    def _encode(self, text: str) -> list[int]:
+        try:
+            return list(self._processor.EncodeAsIds(text.lower()))
+        except (RuntimeError, UnicodeError):
+            raise ModelError(
+                f"Expected a text of whole characters; got {text!r}, which cannot be tokenised. Correct its encoding."
+            ) from None

@@ -1,0 +1,117 @@
+"""A stand-in for the model hub on the loopback address: what its client asks for, and ways to fail."""
+
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+COMMIT = "1f" * 20
+REPOSITORY = "google/tipsv2-b14"
+LARGE = ("model.safetensors", "tokenizer.model")  # the hub files these under their SHA-256, and sends them by its CDN
+
+
+class HubServer:
+    """Serves files of one repository; ``asked`` lists (method, path, range, authorization) of every request.
+
+    Args:
+        files: name to content.
+        announced: name to the content whose digest is announced, where it is another.
+    """
+
+    def __init__(self, files, announced=None):
+        self.files, self.announced = files, {**files, **(announced or {})}
+        self.cut_after = None  # bytes of model.safetensors after which the hub falls silent, once
+        self.asked = []
+        self.port = 0
+        self._server = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        """Listen, on the earlier port if there was one."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), type("Handler", (_Handler,), {"hub": self}))
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def stop(self):
+        """Refuse connections from now on."""
+        server, self._server = self._server, None
+        if server:
+            server.shutdown()
+            server.server_close()
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.port}"
+
+
+def large_digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def small_digest(content):
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub = None
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self):
+        self._answer()
+
+    def do_GET(self):
+        self._answer()
+
+    def log_message(self, *_):
+        pass
+
+    def _answer(self):
+        asked = (self.command, self.path, self.headers.get("Range"), self.headers.get("Authorization"))
+        self.hub.asked.append(asked)
+        folder, _, name = self.path.rpartition("/")
+        if name not in self.hub.files or folder not in (f"/{REPOSITORY}/resolve/main", "/cdn"):
+            known = folder == f"/{REPOSITORY}/resolve/main"
+            self._head(404, 0, {"X-Error-Code": "EntryNotFound" if known else "RepoNotFound"})
+        elif folder == "/cdn":
+            self._content(name)
+        elif name in LARGE:
+            announced = self.hub.announced[name]
+            self._head(
+                302,
+                0,
+                {
+                    "ETag": '"something-else"',
+                    "X-Linked-Etag": f'"{large_digest(announced)}"',
+                    "X-Linked-Size": str(len(announced)),
+                    "Location": f"http://localhost:{self.hub.port}/cdn/{name}",
+                },
+            )
+        else:
+            self._content(name, {"ETag": f'"{small_digest(self.hub.announced[name])}"'})
+
+    def _content(self, name, headers=None):
+        content = self.hub.files[name]
+        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        rest = content[start:]
+        span = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
+        self._head(206 if start else 200, len(rest), {**(headers or {}), "Accept-Ranges": "bytes", **span})
+        if self.command == "HEAD":
+            return
+        cut = self.hub.cut_after if name == "model.safetensors" else None
+        self.wfile.write(rest[:cut])
+        if cut is not None:
+            self.hub.cut_after = None
+            self.wfile.flush()
+            self.close_connection = True
+            self.hub.stop()
+
+    def _head(self, status, length, headers):
+        self.send_response(status)
+        for name, value in {"X-Repo-Commit": COMMIT, "Content-Length": str(length), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()

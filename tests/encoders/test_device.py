@@ -1,0 +1,99 @@
+"""Where to compute and in which numeric type, on machines of several kinds."""
+
+import pytest
+import torch
+
+from densezero.encoders.device import pick_device, pick_dtype
+from densezero.errors import ModelError
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Make torch see a machine with so many CUDA devices, and an Apple GPU or none."""
+
+    def build(cuda=0, mps=False, bfloat16=True):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: bfloat16)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"), [(2, True, "cuda"), (1, False, "cuda"), (0, True, "mps"), (0, False, "cpu")]
+)
+def test_auto_takes_cuda_then_an_apple_gpu_then_the_processor(machine, cuda, mps, expected):
+    machine(cuda=cuda, mps=mps)
+    assert pick_device() == pick_device("auto") == torch.device(expected)
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda", "cuda:0", "cuda:1", "mps"])
+def test_a_named_device_is_taken_where_the_machine_has_it(machine, name):
+    machine(cuda=2, mps=True)
+    assert pick_device(name) == torch.device(name)
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "mps"])
+def test_a_device_that_the_machine_lacks_is_refused_with_a_way_out(machine, name):
+    machine()
+    with pytest.raises(ModelError, match=rf"'{name}' was asked for.* Use --device auto or cpu"):
+        pick_device(name)
+
+
+@pytest.mark.parametrize("name", ["cuda:2", "cuda:300", "cuda:999"])
+def test_a_cuda_number_above_the_last_is_refused(machine, name):
+    machine(cuda=2)
+    with pytest.raises(ModelError, match=rf"'{name}' was asked for; this machine has 2 CUDA devices, counted from"):
+        pick_device(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "gpu", "CUDA", "cuda:", "cuda:x", "cuda:-1", "cuda:0:1", "cuda:1000000", "cuda:٣", "auto:1", "cpu:1", "meta"],
+)
+def test_any_other_word_is_refused_with_those_that_are_known(machine, name):
+    machine(cuda=2, mps=True)
+    with pytest.raises(ModelError, match="Expected a device out of auto, cpu, cuda, mps") as caught:
+        pick_device(name)
+    assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("float32", torch.float32), ("bfloat16", torch.bfloat16), ("float16", torch.float16)]
+)
+def test_a_named_numeric_type_is_taken_on_every_device(name, expected):
+    assert pick_dtype(name, torch.device("cpu")) == pick_dtype(name, torch.device("cuda")) == expected
+
+
+@pytest.mark.parametrize("name", ["", "float64", "Float32", "int8", "half"])
+def test_an_unknown_numeric_type_is_refused_with_those_that_are_known(name):
+    with pytest.raises(ModelError, match="out of auto, float32, bfloat16, float16; got ") as caught:
+        pick_dtype(name, torch.device("cpu"))
+    assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize(("bfloat16", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_computes_in_bfloat16_on_cuda_devices_that_do(machine, bfloat16, expected):
+    machine(cuda=1, bfloat16=bfloat16)
+    assert pick_dtype("auto", torch.device("cuda")) == expected
+
+
+def test_auto_computes_in_float32_on_an_apple_gpu():
+    assert pick_dtype("auto", torch.device("mps")) == torch.float32
+
+
+@pytest.mark.parametrize("probe", ["_is_avx512_bf16_supported", "_is_amx_tile_supported"])
+def test_auto_computes_in_bfloat16_on_processors_with_the_instructions(monkeypatch, probe):
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    for name in probes:
+        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
+    assert pick_dtype("auto", torch.device("cpu")) == torch.float32
+    monkeypatch.setattr(torch.cpu, probe, lambda: True, raising=False)
+    assert pick_dtype("auto", torch.device("cpu")) == torch.bfloat16
+
+
+def test_a_torch_without_the_probes_computes_in_float32(monkeypatch):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+    assert pick_dtype("auto", torch.device("cpu")) == torch.float32

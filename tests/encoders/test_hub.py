@@ -1,0 +1,237 @@
+"""The hub's client against a stand-in on the loopback address, from the command line, as a user meets it."""
+
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import termios
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.encoders.hub_server import LARGE, HubServer, large_digest
+from tests.encoders.towers import small_pair, write_folder
+
+CONFIG = {"vision_heads": 2, "text_heads": 2, "text_num_heads": 2, "temperature": 0.005, "vision_fn": "vit_base"}
+MANY_PIECES = 200_000  # 19 MB: the hub's client writes what it receives in pieces of 10 MB
+CHUNK = 10 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, tokenizer_file):
+    """Content of a repository of the published layout, and small sizes."""
+    folder = tmp_path_factory.mktemp("published")
+    write_folder(folder, small_pair(vocab_size=MANY_PIECES), tokenizer_file, CONFIG, temperature=None)
+    return {name: (folder / name).read_bytes() for name in ("config.json", "tokenizer.model", "model.safetensors")}
+
+
+@dataclass
+class Home:
+    """A user's folders, and the command line run in them."""
+
+    folder: Path
+
+    @property
+    def blobs(self):
+        return self.folder / "hf" / "hub" / "models--google--tipsv2-b14" / "blobs"
+
+    def run(self, *arguments, endpoint, terminal=False, **environment):
+        """Run ``densezero``; what it writes to standard error goes through a terminal if that is asked for."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "HF_HOME": str(self.folder / "hf"),
+            "DENSEZERO_CACHE": str(self.folder / "cache"),
+            "HF_ENDPOINT": endpoint,
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "OMP_NUM_THREADS": "1",
+            **environment,
+        }
+        command = [sys.executable, "-m", "densezero.cli.main", *map(str, arguments)]
+        if terminal:
+            return _run_at_terminal(command, environment)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+    def segment(self, endpoint, **environment):
+        Image.fromarray(np.arange(30 * 40 * 3, dtype=np.uint8).reshape(30, 40, 3)).save(self.folder / "photo.png")
+        out = self.folder / "out"
+        arguments = (
+            "--classes",
+            "sky, boat",
+            "--out",
+            out,
+            "--device",
+            "cpu",
+            "--dtype",
+            "float32",
+            "--save",
+            "labels",
+        )
+        command = ("segment", self.folder / "photo.png", "--model", "tipsv2-b14", *arguments)
+        return self.run(*command, endpoint=endpoint, **environment), out / "labels" / "photo.png"
+
+
+def _run_at_terminal(command, environment):
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # how a terminal says that its program has gone
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    out, _ = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(command, process.returncode, out, shown.decode())
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def full_home(tmp_path_factory, files):
+    """A home whose cache holds the model."""
+    home = Home(tmp_path_factory.mktemp("full"))
+    with HubServer(files) as hub:
+        done = home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture
+def copied_home(tmp_path, full_home):
+    shutil.copytree(full_home.folder, tmp_path / "copied", symlinks=True)
+    return Home(tmp_path / "copied")
+
+
+def refusal(done):
+    """The one sentence that a failed command ends with."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert done.stderr.rstrip().endswith(lines[0])
+    return lines[0]
+
+
+def test_a_cut_download_goes_on_where_it_stopped_and_shows_its_progress(home, files):
+    with HubServer(files) as hub:
+        hub.cut_after = CHUNK + 5_000_000
+        said = refusal(home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint))
+        assert "model.safetensors of google/tipsv2-b14 broke off" in said
+        assert "Run the command again" in said
+        (part,) = home.blobs.glob("*.incomplete")
+        assert part.stat().st_size == CHUNK
+        hub.asked.clear()
+        done = home.run("models", "download", "tipsv2-b14", endpoint=hub.start().endpoint, terminal=True)
+        assert done.returncode == 0, done.stderr
+        assert [asked[2] for asked in hub.asked if asked[:2] == ("GET", "/cdn/model.safetensors")] == [
+            f"bytes={CHUNK}-"
+        ]
+    assert "model.safetensors" in done.stderr
+    assert "100%" in done.stderr
+    assert "tipsv2-b14 is in" in done.stdout
+    assert (home.blobs / large_digest(files["model.safetensors"])).read_bytes() == files["model.safetensors"]
+    assert not list(home.blobs.glob("*.incomplete"))
+
+
+def test_a_cached_model_is_used_without_any_request(full_home, files):
+    with HubServer(files) as hub:
+        done = full_home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint)
+        assert "tipsv2-b14 is already in" in done.stdout
+        assert hub.asked == []
+    done = full_home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint)
+    assert done.returncode == 0, done.stderr
+    done, labels = full_home.segment(hub.endpoint, HF_HUB_OFFLINE="1")
+    assert done.returncode == 0, done.stderr
+    with Image.open(labels) as image:
+        assert image.size == (40, 30)
+
+
+def test_a_token_goes_to_the_hub_and_not_to_where_it_points(home, files):
+    with HubServer(files) as hub:
+        done = home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint, HF_TOKEN="hf_secret")
+    assert done.returncode == 0, done.stderr
+    assert {(path.startswith("/cdn/"), token) for _, path, _, token in hub.asked} == {
+        (False, "Bearer hf_secret"),
+        (True, None),
+    }
+
+
+def test_a_file_with_other_bytes_than_announced_is_refused_and_can_be_had_again(home, files):
+    damaged = bytearray(files["model.safetensors"])
+    damaged[-100] ^= 1
+    with HubServer({**files, "model.safetensors": bytes(damaged)}, announced=files) as hub:
+        said = refusal(home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint))
+    assert "model.safetensors of google/tipsv2-b14 is damaged" in said
+    assert "deleted; run the command again" in said
+    assert not list(home.blobs.glob(f"{large_digest(files['model.safetensors'])}*"))
+    with HubServer(files) as hub:
+        done = home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_cached_file_that_was_changed_is_found_and_deleted(copied_home, files, name):
+    blob = copied_home.blobs / large_digest(files[name])
+    content = bytearray(files[name])
+    content[len(content) // 2] ^= 1
+    blob.write_bytes(content)
+    done = copied_home.run("models", "download", "tipsv2-b14", endpoint="http://127.0.0.1:9")
+    assert f"{name} of google/tipsv2-b14 is damaged" in refusal(done)
+    assert not blob.exists()
+
+
+@pytest.mark.parametrize("size", ["longer", "equal"])
+def test_a_left_over_part_with_other_bytes_does_not_stay_in_the_way(home, files, size):
+    digest, length = large_digest(files["model.safetensors"]), len(files["model.safetensors"])
+    home.blobs.mkdir(parents=True)
+    (home.blobs / f"{digest}.incomplete").write_bytes(bytes(length + 1 if size == "longer" else length))
+    with HubServer(files) as hub:
+        if size == "equal":
+            assert "is damaged" in refusal(home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint))
+        done = home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint)
+    assert done.returncode == 0, done.stderr
+
+
+def test_offline_and_not_cached_is_one_sentence_with_ways_out(home):
+    done, _ = home.segment("http://127.0.0.1:9", HF_HUB_OFFLINE="1")
+    said = refusal(done)
+    for part in ("google/tipsv2-b14", "HF_HUB_OFFLINE is set", str(home.folder / "hf" / "hub"), "--model nano"):
+        assert part in said
+
+
+def test_a_hub_out_of_reach_is_one_sentence_and_soon(home):
+    hub = HubServer({}).start()
+    hub.stop()
+    start = time.monotonic()
+    said = refusal(home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint))
+    assert time.monotonic() - start < 15
+    for part in ("google/tipsv2-b14", f"{hub.endpoint} cannot be reached", "refused", "--model FOLDER"):
+        assert part in said
+
+
+def test_an_unknown_repository_is_one_sentence(home, files):
+    with HubServer(files) as hub:
+        done = home.run("models", "download", "tipsv2-l14", endpoint=hub.endpoint)
+        said = refusal(done)
+    assert f"{hub.endpoint} answered 404 for config.json of google/tipsv2-l14" in said
+    assert "HF_ENDPOINT" in said
+
+
+def test_a_repository_without_one_of_the_files_is_one_sentence(home, files):
+    with HubServer({name: content for name, content in files.items() if name != "tokenizer.model"}) as hub:
+        said = refusal(home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint))
+    assert "answered 404 for tokenizer.model of google/tipsv2-b14" in said
