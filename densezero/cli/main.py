@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from densezero import __version__
+from densezero.cli.datasets import datasets
+from densezero.cli.evaluate import evaluate, table
 from densezero.cli.models import models
 from densezero.cli.segment import segment
 from densezero.cli.vocabularies import vocabularies
@@ -24,8 +26,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(segment)
+app.command()(evaluate)
+app.command()(table)
 app.add_typer(models, name="models")
 app.add_typer(vocabularies, name="vocabularies")
+app.add_typer(datasets, name="datasets")
 
 
 def _say_version(asked: bool) -> None:

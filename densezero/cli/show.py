@@ -31,12 +31,13 @@ class Shower(Listener):
         if done < total or self._open_line:
             self._move(f"text {done}/{total} words")
 
-    def image(self, progress: Progress) -> None:
-        """Tell of an image that failed, and how far the run is."""
+    def image(self, progress: Progress, miou: float | None = None) -> None:
+        """Tell of an image that failed, how far the run is, and the mIoU so far."""
         if progress.error is not None:
             self._say(f"failed: {progress.error}")
         ended = progress.skipped + progress.worked
         line = f"{ended}/{progress.total} images  {progress.rate:.2f}/s  {_clock(progress.seconds_left)} left"
+        line += "" if miou is None else f"  mIoU {miou:.2f}"
         step = max(1, progress.total // LINES_WITHOUT_TERMINAL)
         if self._moving:
             self._move(line)
@@ -50,11 +51,11 @@ class Shower(Listener):
         parts = [f"{summary.done} written"]
         parts += [f"{summary.skipped} there already"] if summary.skipped else []
         parts += [f"{summary.failed} failed"] if summary.failed else []
-        self._end_line()
+        self.end_line()
         typer.echo(f"{', '.join(parts)}: {summary.out}")
 
     def _say(self, text: str) -> None:
-        self._end_line()
+        self.end_line()
         typer.echo(text, err=True)
 
     def _move(self, text: str) -> None:
@@ -62,7 +63,8 @@ class Shower(Listener):
             typer.echo(f"\r\x1b[K{text}", err=True, nl=False)
             self._open_line = True
 
-    def _end_line(self) -> None:
+    def end_line(self) -> None:
+        """End the line that moves, if one is open."""
         if self._open_line:
             typer.echo("", err=True)
             self._open_line = False

@@ -53,5 +53,5 @@ class Listener:
     def embedding(self, done: int, total: int) -> None:
         """Words embedded so far, while the text bank is made."""
 
-    def image(self, progress: Progress) -> None:
-        """An image has ended, well or not."""
+    def image(self, progress: Progress, miou: float | None = None) -> None:
+        """An image has ended, well or not; in an evaluation with the mIoU so far, percent."""

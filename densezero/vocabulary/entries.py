@@ -57,7 +57,7 @@ class ClassEntry:
             VocabularyError: the name is missing, a field is unknown, or one has the wrong type.
         """
         for field in fields:
-            if field not in ENTRY_FIELDS:
+            if field not in (*ENTRY_FIELDS, "index"):  # the place in the list is the index
                 raise VocabularyError(f"A class has no field {field!r}. {did_you_mean(field, ENTRY_FIELDS)}")
         if "name" not in fields or ("words" in fields and "synonyms" in fields):
             raise VocabularyError(f'Expected "name" and either "words" or "synonyms" of a class, got {dict(fields)!r}.')

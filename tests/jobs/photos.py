@@ -44,5 +44,5 @@ class Recorder(Listener):
     def note(self, text):
         self.notes.append(text)
 
-    def image(self, progress):
+    def image(self, progress, miou=None):
         self.images.append(progress)

@@ -97,7 +97,7 @@ def test_a_run_killed_half_way_goes_on_with_the_same_result(tmp_path, monkeypatc
     class Killed(BaseException):
         pass
 
-    def die_at_third(self, progress):
+    def die_at_third(self, progress, miou=None):
         if progress.worked == 2:
             raise Killed
 
