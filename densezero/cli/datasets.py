@@ -1,0 +1,45 @@
+"""``densezero datasets``: which benchmarks there are, and whether one on disk is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from densezero.datasets.splits import DEFAULT_SPLIT
+
+PROBLEMS_FOUND = 1
+
+datasets = typer.Typer(no_args_is_help=True, help="List the data sets, or check one on disk.", rich_markup_mode=None)
+
+
+@datasets.command("list")
+def list_datasets() -> None:
+    """List every data set by name, with what is expected where."""
+    from densezero.datasets import DATASETS
+
+    for name, entry in DATASETS.items():
+        typer.echo(f"{name:<17} {entry.summary}\n{'':<17} {entry.expected}")
+
+
+@datasets.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A data set (see `densezero datasets list`).")],
+    root: Annotated[Path, typer.Option(help="Its folder, or one that holds it under its usual name.")],
+    split: Annotated[str, typer.Option(help="Which part: val, train, ...")] = DEFAULT_SPLIT,
+    limit: Annotated[int | None, typer.Option(min=1, help="Read only so many labels. [all]")] = None,
+) -> None:
+    """Check a data set on disk: what is expected where, what is found, and the first problems by name."""
+    from densezero.datasets import check_dataset
+
+    found = check_dataset(name, root, split, limit=limit)
+    typer.echo(f"expected  {found.expected}")
+    typer.echo(f"found     {found.pairs:,} pairs of the split {found.split!r} below {root}")
+    if found.labels:
+        typer.echo(f"labels    {found.labels}")
+        typer.echo(f"read      {found.labels_read:,} labels, {found.classes_seen} of {found.classes} classes in them")
+    for problem in found.problems:
+        typer.echo(f"problem: {problem}", err=True)
+    if found.problems:
+        raise typer.Exit(PROBLEMS_FOUND)

@@ -1,0 +1,76 @@
+"""Cityscapes, the 19 classes of its evaluation (Cordts et al., CVPR 2016)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from densezero.datasets.base import Dataset
+from densezero.datasets.layout import files_by_name, find_top, name_some, pair_folders
+from densezero.datasets.splits import pick_split
+from densezero.datasets.tables import LabelTable, PngLabels, count_from_zero
+from densezero.errors import InputError
+from densezero.vocabulary import load_packaged
+
+EXPECTED: Final = (
+    "Cityscapes is expected as leftImg8bit/val/CITY/*_leftImg8bit.png with gtFine/val/CITY/*_gtFine_labelIds.png (34 "
+    "ids, of which 19 are scored) or *_gtFine_labelTrainIds.png (0 to 18, 255 ignored) beside it. Where both are "
+    "there, labelIds count."
+)
+IMAGE_ENDING: Final = "_leftImg8bit.png"
+IDS_ENDING: Final = "_gtFine_labelIds.png"
+TRAIN_IDS_ENDING: Final = "_gtFine_labelTrainIds.png"
+
+# The ids of the 19 scored classes, in the order of the train ids (cityscapesScripts, helpers/labels.py).
+SCORED_IDS: Final = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+CITIES: Final = {
+    "train": (
+        "aachen", "bochum", "bremen", "cologne", "darmstadt", "dusseldorf", "erfurt", "hamburg", "hanover", "jena",
+        "krefeld", "monchengladbach", "strasbourg", "stuttgart", "tubingen", "ulm", "weimar", "zurich",
+    ),
+    "val": ("frankfurt", "lindau", "munster"),
+    "test": ("berlin", "bielefeld", "bonn", "leverkusen", "mainz", "munich"),
+}  # fmt: skip
+
+IDS: Final = LabelTable.of(
+    "Cityscapes' labelIds 0 to 33",
+    {**dict.fromkeys(range(34), 255), **{value: index for index, value in enumerate(SCORED_IDS)}},
+    "take the file from gtFine as it was published; 255 occurs in labelTrainIds only, whose names must say so",
+)
+TRAIN_IDS: Final = LabelTable.of(
+    "Cityscapes' labelTrainIds 0 to 18, and 255 for ignored",
+    count_from_zero(19),
+    "make the file anew with cityscapesScripts; 19 to 33 occur in labelIds only, whose names must say so",
+)
+
+
+def load(root: Path, split: str) -> Dataset:
+    """Find Cityscapes below a root.
+
+    Args:
+        root: the folder of ``leftImg8bit`` and ``gtFine``, or the one that holds it as ``cityscapes``.
+        split: ``val`` or ``train``.
+
+    Raises:
+        InputError: something is missing or of the wrong split.
+    """
+    pick_split(split, ["train", "val"])
+    top = find_top(root, (".", "cityscapes"), (f"leftImg8bit/{split}",), EXPECTED)
+    images = files_by_name(top / "leftImg8bit" / split, (IMAGE_ENDING,))
+    _refuse_other_cities(images, split, top / "leftImg8bit" / split)
+    place = top / "gtFine" / split
+    ids = files_by_name(place, (IDS_ENDING,))
+    ending, table = (IDS_ENDING, IDS) if ids else (TRAIN_IDS_ENDING, TRAIN_IDS)
+    pairs = pair_folders(images, files_by_name(place, (ending,)), place)
+    return Dataset("cityscapes", split, load_packaged("cityscapes"), pairs, PngLabels(table), EXPECTED)
+
+
+def _refuse_other_cities(images: dict[str, Path], split: str, folder: Path) -> None:
+    """Refuse images of cities that belong to another split."""
+    others = {city for other, cities in CITIES.items() if other != split for city in cities}
+    wrong = [name for name in images if name.split("/")[-1].split("_")[0] in others]
+    if wrong:
+        raise InputError(
+            f"{folder}: expected images of the split {split!r}, but {len(wrong):,} are of the wrong split by their "
+            f"city: {name_some(wrong)}; move them to their own folder"
+        )

@@ -1,0 +1,83 @@
+"""Anyone's own data: a folder of images, a folder of label PNG files and a class list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from densezero.datasets.base import Dataset, Pair
+from densezero.datasets.layout import files_by_name, find_top, pair_folders
+from densezero.datasets.splits import DEFAULT_SPLIT, pick_split
+from densezero.datasets.tables import MAX_CLASSES, LabelTable, PngLabels, count_from_zero
+from densezero.errors import InputError
+from densezero.vocabulary import ClassList, load_class_list
+
+EXPECTED: Final = (
+    "A folder of one's own is expected as images/ (any format, sub-folders too), labels/ with a PNG of the same name "
+    "for each image (palette or grey; value = class index, 255 ignored) and classes.txt (one class a line) or "
+    "classes.json. With sub-folders images/val and labels/val the split is chosen among them."
+)
+CLASS_FILES: Final = ("classes.txt", "classes.json")
+
+
+def load(root: Path, split: str) -> Dataset:
+    """Find a user's own images, labels and class list.
+
+    Args:
+        root: the folder of ``images``, ``labels`` and the class list.
+        split: a sub-folder of both; without such sub-folders only ``val``, which is then everything.
+
+    Raises:
+        InputError: something is missing, or there are more than 254 classes.
+        VocabularyError: the class list is malformed.
+    """
+    top = find_top(root, (".",), ("images",), EXPECTED)
+    classes = _read_classes(top)
+    pairs = find_pairs(top, split)
+    return Dataset("folder", split, classes, pairs, PngLabels(table_of(classes)), EXPECTED)
+
+
+def find_pairs(top: Path, split: str) -> tuple[Pair, ...]:
+    """Pair the files below ``images`` and ``labels``, or of one split where there are splits.
+
+    Args:
+        top: the folder of ``images`` and ``labels``.
+        split: a sub-folder of both; without such sub-folders only ``val``, which is then everything.
+
+    Raises:
+        InputError: no such split, or an image or a label without its partner.
+    """
+    images, labels = top / "images", top / "labels"
+    if not (images / split).is_dir() and not (labels / split).is_dir():
+        pick_split(split, _list_splits(images) or [DEFAULT_SPLIT])
+        return pair_folders(files_by_name(images), files_by_name(labels, (".png",)), labels)
+    others = [folder for folder in sorted(labels.iterdir()) if folder.is_dir()] if labels.is_dir() else []
+    return pair_folders(files_by_name(images / split), files_by_name(labels / split, (".png",)), labels / split, others)
+
+
+def table_of(classes: ClassList) -> LabelTable:
+    """Make the table of labels that are indices of a class list."""
+    return LabelTable.of(
+        f"class indices 0 to {len(classes) - 1} of {classes.name!r}, and 255 for ignored",
+        count_from_zero(len(classes)),
+        "complete the class list, or set such pixels to 255",
+    )
+
+
+def _list_splits(images: Path) -> list[str]:
+    """Name the sub-folders that look like splits."""
+    return [name for name in ("train", "val", "test") if (images / name).is_dir()]
+
+
+def _read_classes(top: Path) -> ClassList:
+    files = [top / name for name in CLASS_FILES if (top / name).exists()]
+    if len(files) != 1:
+        came = "both are there" if files else "neither is there"
+        raise InputError(f"{top}: expected {' or '.join(CLASS_FILES)}, but {came}; keep one. {EXPECTED}")
+    classes = load_class_list(files[0])
+    if len(classes) > MAX_CLASSES:
+        raise InputError(
+            f"{files[0]}: expected at most {MAX_CLASSES} classes (labels are bytes, 255 is ignored), got "
+            f"{len(classes):,}; merge or leave out classes"
+        )
+    return classes

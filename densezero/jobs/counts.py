@@ -1,0 +1,122 @@
+"""The journal of an evaluation: each image's counts, written as they come, so that a kill loses no image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densezero.errors import OutputError
+from densezero.output.atomic import output_error, write_atomically
+
+
+@dataclass(frozen=True)
+class ImageCounts:
+    """The confusion counts of one image, without its zeros.
+
+    Args:
+        name: of the pair.
+        truth: true class of each counted pair of classes.
+        predicted: predicted class of each.
+        pixels: how many pixels each has.
+        seconds: stage to time.
+    """
+
+    name: str
+    truth: tuple[int, ...]
+    predicted: tuple[int, ...]
+    pixels: tuple[int, ...]
+    seconds: dict[str, float]
+
+    @classmethod
+    def from_matrix(cls, name: str, matrix: NDArray[np.int64], seconds: dict[str, float]) -> ImageCounts:
+        """Keep what is not zero of a (C, C) matrix."""
+        truth, predicted = np.nonzero(matrix)
+        pixels = matrix[truth, predicted]
+        return cls(name, tuple(truth.tolist()), tuple(predicted.tolist()), tuple(pixels.tolist()), seconds)
+
+    def add_to(self, matrix: NDArray[np.int64]) -> None:
+        """Add the counts to a (C, C) matrix."""
+        matrix[list(self.truth), list(self.predicted)] += np.array(self.pixels, np.int64)
+
+
+class CountJournal:
+    """One process's file of counts; those of all processes of a run lie side by side.
+
+    Args:
+        report: the report's path, beside which the journal lies.
+        rank: of this process.
+        request: what decides the numbers; counts of another request are refused.
+
+    Raises:
+        OutputError: if counts of another request lie there.
+    """
+
+    def __init__(self, report: Path, rank: int, request: dict[str, Any]) -> None:
+        self._report, self._request = report, json.loads(json.dumps(request))
+        self._file = report.with_name(f".{report.name}.{rank}.counts")
+        self.known = {counts.name: counts for file in self._files() for counts in self._read(file)}
+
+    def open(self) -> None:
+        """Begin this process's file, keeping what it held."""
+        lines = [{"request": self._request}, *map(asdict, self._read(self._file))]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        write_atomically(self._file, lambda file: file.write(text.encode()))
+
+    def add(self, counts: ImageCounts) -> None:
+        """Write one image's counts at the end, at once."""
+        try:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(counts)) + "\n")
+        except OSError as error:
+            raise output_error(self._file, error) from None
+
+    def remove_all(self) -> None:
+        """Take the journals of all processes away, when the report stands."""
+        for file in self._files():
+            file.unlink(missing_ok=True)
+
+    def _files(self) -> list[Path]:
+        prefix, suffix = f".{self._report.name}.", ".counts"
+        folder = self._report.parent
+        if not folder.is_dir():
+            return []
+        return sorted(f for f in folder.iterdir() if f.name.startswith(prefix) and f.name.endswith(suffix))
+
+    def _read(self, file: Path) -> list[ImageCounts]:
+        lines = list(_whole_lines(file))
+        if not lines:
+            return []
+        if lines[0].get("request") != self._request:
+            raise OutputError(
+                f"{file} holds counts of another request that was not finished. "
+                "Finish that one, choose another --out, or delete the file."
+            )
+        return [
+            ImageCounts(
+                values["name"],
+                tuple(values["truth"]),
+                tuple(values["predicted"]),
+                tuple(values["pixels"]),
+                values["seconds"],
+            )
+            for values in lines[1:]
+        ]
+
+
+def _whole_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """Lines up to the first that a kill cut."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError:
+        return
+    for line in text.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return

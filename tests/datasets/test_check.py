@@ -1,0 +1,156 @@
+"""A check says what is expected, what is found, and what is wrong by name."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from densezero.datasets import DATASETS, check_dataset, load_dataset, refuse_differing_sizes
+from densezero.errors import InputError
+from tests.datasets import devkits
+from tests.datasets.test_layout import DRAW
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_a_whole_devkit_has_no_problem(tmp_path, name):
+    DRAW[name](tmp_path)
+    found = check_dataset(name, tmp_path)
+    assert found.problems == ()
+    assert (found.pairs, found.labels_read) == (2, 2)
+    assert found.expected == DATASETS[name].expected
+    assert found.labels == load_dataset(name, tmp_path).labels.what
+    assert found.classes_seen == (3 if name == "coco-object" else found.classes)
+    refuse_differing_sizes(load_dataset(name, tmp_path))
+
+
+def test_the_original_context_files_have_no_problem(tmp_path):
+    pytest.importorskip("scipy")
+    devkits.draw_context(tmp_path, "mat")
+    assert check_dataset("pascal-context60", tmp_path).problems == ()
+
+
+def test_a_wrong_root_is_a_problem_with_what_is_expected(tmp_path):
+    found = check_dataset("ade20k", tmp_path)
+    assert found.pairs == 0
+    assert len(found.problems) == 1
+    assert "annotations/validation" in found.expected
+
+
+def test_an_unknown_name_is_the_callers_mistake(tmp_path):
+    with pytest.raises(InputError, match="Did you mean 'voc2"):
+        check_dataset("voc2", tmp_path)
+
+
+def test_a_malformed_class_list_is_a_problem(tmp_path):
+    devkits.draw_folder(tmp_path, ("sky", "sky"))
+    assert "classes.txt" in check_dataset("folder", tmp_path).problems[0]
+
+
+def test_sizes_that_differ_are_told_as_height_and_width(tmp_path):
+    top, _ = devkits.draw_ade(tmp_path)
+    devkits.write_image(top / "images" / "validation" / "ADE_val_00000002.jpg", (17, 12))
+    (problem,) = check_dataset("ade20k", tmp_path).problems
+    assert problem.startswith(f"{top / 'annotations' / 'validation' / 'ADE_val_00000002.png'}: expected")
+    assert "its image, 17 × 12 (height × width, upright), but it has 12 × 17" in problem
+    with pytest.raises(InputError, match="17 × 12"):
+        refuse_differing_sizes(load_dataset("ade20k", tmp_path))
+
+
+def test_the_sizes_of_coco_objects_are_those_of_the_json(tmp_path):
+    devkits.draw_coco_object(tmp_path)
+    devkits.write_image(tmp_path / "images" / "val2017" / "000000000285.jpg", (20, 20))
+    assert "the label of 000000000285" in check_dataset("coco-object", tmp_path).problems[0]
+
+
+def test_the_sizes_of_original_context_labels_are_compared(tmp_path):
+    pytest.importorskip("scipy")
+    top, raw = devkits.draw_context(tmp_path, "mat")
+    devkits.write_mat(top / "trainval" / "2008_000002.mat", raw["2008_000002"].T)
+    assert "but it has 25 × 24" in check_dataset("pascal-context59", tmp_path).problems[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"no MATLAB", b"MATLAB 5.0 MAT-file" + bytes(200)])
+def test_a_broken_mat_file_is_named(tmp_path, content):
+    pytest.importorskip("scipy")
+    top, _ = devkits.draw_context(tmp_path, "mat")
+    file = top / "trainval" / "2008_000002.mat"
+    file.write_bytes(content)
+    (problem,) = check_dataset("pascal-context59", tmp_path).problems
+    assert problem.startswith(f"{file}: expected a MATLAB file")
+    dataset = load_dataset("pascal-context59", tmp_path)
+    with pytest.raises(InputError, match="expected a MATLAB file"):
+        dataset.read_target(dataset.pairs[0])
+
+
+def test_a_mat_file_of_something_else_is_named(tmp_path):
+    scipy_io = pytest.importorskip("scipy.io")
+    top, _ = devkits.draw_context(tmp_path, "mat")
+    dataset = load_dataset("pascal-context59", tmp_path)
+    scipy_io.savemat(top / "trainval" / "2008_000002.mat", {"Other": np.eye(3)})
+    with pytest.raises(InputError, match="it has no LabelMap"):
+        dataset.read_target(dataset.pairs[0])
+    scipy_io.savemat(top / "trainval" / "2008_000002.mat", {"LabelMap": np.full((24, 25), 0.5)})
+    with pytest.raises(InputError, match=r"got shape .* of float64"):
+        dataset.read_target(dataset.pairs[0])
+
+
+def test_without_scipy_a_sentence_says_what_to_do(tmp_path, monkeypatch):
+    pytest.importorskip("scipy")
+    devkits.draw_context(tmp_path, "mat")
+    monkeypatch.setitem(__import__("sys").modules, "scipy.io", None)
+    assert "pip install scipy" in check_dataset("pascal-context60", tmp_path).problems[0]
+
+
+def test_a_palette_png_saved_as_rgb_is_told_by_its_header(tmp_path):
+    top, _ = devkits.draw_voc(tmp_path)
+    file = top / "SegmentationClass" / "2007_000033.png"
+    devkits.save_as_rgb(file)
+    (problem,) = check_dataset("voc21", tmp_path, limit=0).problems
+    assert problem.startswith(f"{file}: expected class indices")
+    assert len(check_dataset("voc21", tmp_path).problems) == 1  # told once, by the header and not by the pixels again
+
+
+def test_unknown_values_are_told_with_file_and_values(tmp_path):
+    top, raw = devkits.draw_ade(tmp_path)
+    file = top / "annotations" / "validation" / "ADE_val_00000002.png"
+    devkits.write_grey(file, np.where(raw["ADE_val_00000002"] > 148, 200, raw["ADE_val_00000002"]))
+    (problem,) = check_dataset("ade20k", tmp_path).problems
+    assert f"{file}: " in problem
+    assert "values 200;" in problem
+    assert check_dataset("ade20k", tmp_path, limit=1).problems == ()  # only the first was read
+
+
+def test_a_label_that_is_cut_short_is_told(tmp_path):
+    top, _ = devkits.draw_ade(tmp_path)
+    file = top / "annotations" / "validation" / "ADE_val_00000001.png"
+    file.write_bytes(file.read_bytes()[:-80])
+    assert f"{file}: expected a whole PNG" in check_dataset("ade20k", tmp_path).problems[0]
+
+
+def test_an_image_that_is_none_is_told(tmp_path):
+    top, _ = devkits.draw_ade(tmp_path)
+    (top / "images" / "validation" / "ADE_val_00000001.jpg").write_text("moved")
+    assert "ADE_val_00000001.jpg: expected an image" in check_dataset("ade20k", tmp_path).problems[0]
+
+
+def test_a_check_ends_after_five_problems(tmp_path):
+    top, _ = devkits.draw_ade(tmp_path, [f"ADE_val_{k:08}" for k in range(9)])
+    for file in (top / "annotations" / "validation").iterdir():
+        devkits.write_grey(file, np.full(devkits.HW, 200))
+    found = check_dataset("ade20k", tmp_path)
+    assert (len(found.problems), found.labels_read) == (5, 5)
+
+
+def test_the_listener_hears_of_every_label(tmp_path):
+    devkits.draw_ade(tmp_path)
+    heard = []
+    check_dataset("ade20k", tmp_path, listen=lambda done, total: heard.append((done, total)))
+    assert heard == [(1, 2), (2, 2)]
+
+
+def test_an_image_turned_by_exif_is_compared_upright(tmp_path):
+    top, _ = devkits.draw_ade(tmp_path)
+    exif = Image.Exif()
+    exif[274] = 6
+    lying = Image.new("RGB", (devkits.HW[0], devkits.HW[1]))
+    lying.save(top / "images" / "validation" / "ADE_val_00000001.jpg", exif=exif)
+    assert check_dataset("ade20k", tmp_path).problems == ()

@@ -1,0 +1,45 @@
+import json
+
+import numpy as np
+import pytest
+
+from densezero.errors import InputError
+from densezero.evaluation.report import Report, read_report, score_image
+from tests.evaluation.reports import make_report
+
+
+def test_a_report_comes_back_as_it_was_written(tmp_path):
+    report = make_report()
+    (tmp_path / "r.json").write_text(report.to_json())
+    assert read_report(tmp_path / "r.json") == report
+
+
+def test_the_file_holds_the_fields_that_others_read():
+    values = json.loads(make_report().to_json())
+    assert {"dataset", "model", "protocol", "images", "scores", "per_class", "confusion"} <= set(values)
+    assert values["per_class"] == {"sky": 50.0, "sea": 60.0, "boat": None}
+    assert values["scores"]["miou"] == 55.0
+    assert values["confusion"] == [[2, 1, 0], [1, 3, 0], [0, 0, 0]]
+
+
+def test_an_image_of_ignored_pixels_has_no_scores_and_stays_valid_json():
+    score = score_image("a", np.zeros((2, 2), np.int64))
+    assert (score.miou, score.pixel_accuracy) == (None, None)
+    assert "NaN" not in make_report(per_image=[score]).to_json()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"dataset": "x"}', "\x00"])
+def test_what_is_no_report_is_named(tmp_path, text):
+    (tmp_path / "r.json").write_text(text)
+    with pytest.raises(InputError, match=r"r\.json.*Run the evaluation again"):
+        read_report(tmp_path / "r.json")
+
+
+def test_a_missing_report_is_named(tmp_path):
+    with pytest.raises(InputError, match="none"):
+        read_report(tmp_path / "none.json")
+
+
+def test_fields_of_a_later_version_are_left_alone():
+    values = json.loads(make_report().to_json())
+    assert Report.from_json(json.dumps({**values, "later": 1})) == make_report()

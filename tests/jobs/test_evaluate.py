@@ -1,0 +1,171 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import confusion_matrix
+
+import densezero
+from densezero.datasets import load_dataset
+from densezero.errors import DenseZeroError, InputError, OutputError
+from densezero.evaluation.report import read_report
+from densezero.jobs import evaluate as job
+from densezero.jobs.progress import Listener
+from densezero.jobs.settings import EvaluateSettings
+from densezero.pretrain.concepts import CONCEPTS
+from densezero.pretrain.scenes import draw_scene
+from densezero.vocabulary import ClassEntry, ClassList
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Five drawn scenes in the layout of anyone's own data."""
+    folder = tmp_path / "scenes"
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True)
+    classes = ClassList("scenes", tuple(ClassEntry(concept.name) for concept in CONCEPTS))
+    (folder / "classes.json").write_text(classes.to_json())
+    for index in range(5):
+        scene = draw_scene((12, index), (56, 70))
+        labels = scene.labels.copy()
+        labels[:3] = 255
+        Image.fromarray(scene.rgb).save(folder / "images" / f"s{index}.png")
+        Image.fromarray(labels).save(folder / "labels" / f"s{index}.png")
+    return folder
+
+
+def settings(root, out, **changes):
+    values = {"dataset": "folder", "root": root, "out": out, "model": "nano", "templates": "plain"}
+    return EvaluateSettings(**{**values, **changes})
+
+
+def counted_otherwise(root, limit=None):
+    """The confusion matrix by scikit-learn, from the Segmenter's labels."""
+    dataset = load_dataset("folder", root)
+    encoder = densezero.load_encoder("nano", dtype="float32")
+    segmenter = densezero.Segmenter(encoder, dataset.classes, templates=densezero.load_templates("plain"))
+    truth, labels = [], []
+    for pair in dataset.pairs[:limit]:
+        target = np.array(Image.open(pair.label))
+        kept = target != 255
+        truth.append(target[kept])
+        labels.append(segmenter.segment(densezero.read_rgb(pair.image)).labels[kept])
+    return confusion_matrix(np.concatenate(truth), np.concatenate(labels), labels=range(len(dataset.classes)))
+
+
+def test_a_report_holds_the_counts_that_scikit_learn_makes(root, tmp_path):
+    report = job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    assert read_report(tmp_path / "r.json") == report
+    expected = counted_otherwise(root)
+    assert np.array_equal(report.confusion, expected)
+    union = expected.sum(0) + expected.sum(1) - np.diag(expected)
+    assert report.scores["miou"] == pytest.approx(100 * (np.diag(expected)[union > 0] / union[union > 0]).mean())
+    assert report.images == 5
+    assert [image.name for image in report.per_image] == [f"s{index}" for index in range(5)]
+    assert set(report.request) >= {"protocol", "class_list_sha256", "templates_sha256", "weights_sha256", "dtype"}
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_run_killed_half_way_goes_on_to_the_same_report(root, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    class Killer(Listener):
+        def image(self, progress, miou=None):
+            if progress.done == 2:
+                raise Killed
+
+    with pytest.raises(Killed):
+        job.evaluate_dataset(settings(root, tmp_path / "cut.json"), Killer())
+    assert not (tmp_path / "cut.json").exists()
+    heard = []
+
+    class Ear(Listener):
+        def image(self, progress, miou=None):
+            heard.append((progress.skipped, progress.done, miou))
+
+    again = job.evaluate_dataset(settings(root, tmp_path / "cut.json"), Ear())
+    whole = job.evaluate_dataset(settings(root, tmp_path / "whole.json"))
+    assert [(skipped, done) for skipped, done, _ in heard] == [(2, 1), (2, 2), (2, 3)]
+    assert heard[-1][2] == whole.scores["miou"]
+    assert again.confusion == whole.confusion
+    assert again.per_image == whole.per_image
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_same_matrix_as_one(root, tmp_path):
+    alone = job.evaluate_dataset(settings(root, tmp_path / "one.json"))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+    words = ["densezero.cli.main", "evaluate", "folder", "--root", str(root), "--out", str(tmp_path / "two.json")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, *words, "--model", "nano", "--templates", "plain"],
+        capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("mIoU") == 1
+    together = read_report(tmp_path / "two.json")
+    assert together.confusion == alone.confusion
+    assert together.per_image == alone.per_image
+
+
+def test_a_limit_and_a_list_take_a_part_and_say_so(root, tmp_path):
+    first = job.evaluate_dataset(settings(root, tmp_path / "a.json", limit=2))
+    assert np.array_equal(first.confusion, counted_otherwise(root, limit=2))
+    assert first.request["selection"] == {"limit": 2}
+    (tmp_path / "list.txt").write_text("s3\n\ns1\ns3\n")
+    chosen = job.evaluate_dataset(settings(root, tmp_path / "b.json", images=tmp_path / "list.txt"))
+    assert [image.name for image in chosen.per_image] == ["s3", "s1"]
+
+
+def test_names_that_the_data_set_does_not_have_are_refused(root, tmp_path):
+    (tmp_path / "list.txt").write_text("s1\nnope\n")
+    with pytest.raises(InputError, match="nope"):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json", images=tmp_path / "list.txt"))
+
+
+def test_labels_of_another_size_are_refused_before_any_work(root, tmp_path):
+    Image.fromarray(np.zeros((56, 71), np.uint8)).save(root / "labels" / "s4.png")
+    with pytest.raises(InputError, match="s4"):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    assert not list(tmp_path.glob(".r.json*"))
+
+
+def test_a_broken_image_stops_the_evaluation_and_loses_no_count(root, tmp_path):
+    whole = (root / "images" / "s3.png").read_bytes()
+    (root / "images" / "s3.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"s3\.png"):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    (root / "images" / "s3.png").write_bytes(whole)
+    report = job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    assert np.array_equal(report.confusion, counted_otherwise(root))
+
+
+def test_another_class_list_must_name_as_many_classes(root, tmp_path):
+    with pytest.raises(InputError, match=r"30 classes.*voc20 names 20"):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json", vocabulary="voc20"))
+
+
+def test_a_report_in_place_of_a_folder_is_refused(root, tmp_path):
+    with pytest.raises(OutputError, match="is a folder"):
+        job.evaluate_dataset(settings(root, tmp_path))
+
+
+@pytest.mark.parametrize("changes", [{"limit": 0}, {"dataset": "voc"}, {"root": "nowhere"}, {"protocol": "tips"}])
+def test_a_wrong_request_is_refused(root, tmp_path, changes):
+    with pytest.raises(DenseZeroError):
+        job.evaluate_dataset(settings(**{"root": root, "out": tmp_path / "r.json", **changes}))
+
+
+def test_the_classes_that_segment_writes_are_a_vocabulary(root, tmp_path):
+    from densezero.output.classes_json import write_classes_json
+    from densezero.vocabulary import load_class_list
+
+    classes = load_class_list("voc21")
+    write_classes_json(tmp_path / "classes.json", classes)
+    assert load_class_list(str(tmp_path / "classes.json")).sha256 == classes.sha256
+    assert json.loads((tmp_path / "classes.json").read_text())["classes"][0]["index"] == 0
