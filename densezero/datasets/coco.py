@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,10 +113,10 @@ def load(root: Path, split: str) -> Dataset:
     pick_split(split, list(SPLITS))
     top = find_coco(root, SPLITS[split], EXPECTED)
     images = find_coco_images(top, SPLITS[split])
-    place, labels, reader = _find_labels(top, SPLITS[split])
+    found = _find_labels(top, SPLITS[split])
     others = [folder.with_name(other) for folder in label_folders(top, SPLITS[split]) for other in SPLITS.values()]
-    pairs = pair_folders(images, labels, place, [] if isinstance(reader, InstanceLabels) else others)
-    return Dataset("coco-object", split, load_packaged("coco-object"), pairs, reader, EXPECTED)
+    pairs = pair_folders(images, found.files, found.place, [] if isinstance(found.reader, InstanceLabels) else others)
+    return Dataset("coco-object", split, load_packaged("coco-object"), pairs, found.reader, EXPECTED)
 
 
 def read_instances(file: Path) -> InstanceLabels:
@@ -144,18 +144,25 @@ def read_instances(file: Path) -> InstanceLabels:
         ) from error
 
 
-def _find_labels(top: Path, folder: str) -> tuple[Path, dict[str, Path], LabelReader]:
-    """Find the labels of a split: where they are, the file of each image, and their reader."""
+class _FoundLabels(NamedTuple):
+    """Where the labels of a split are, the file of each image, and what reads them."""
+
+    place: Path
+    files: dict[str, Path]
+    reader: LabelReader
+
+
+def _find_labels(top: Path, folder: str) -> _FoundLabels:
     places = label_folders(top, folder)
     place, converted = find_labels(places, CONVERTED_ENDING)
     if converted:
-        return place, converted, PngLabels(CONVERTED)
+        return _FoundLabels(place, converted, PngLabels(CONVERTED))
     file = top / "annotations" / f"instances_{folder}.json"
     if file.exists():
         reader = read_instances(file)
-        return file, dict.fromkeys(reader.images, file), reader
+        return _FoundLabels(file, dict.fromkeys(reader.images, file), reader)
     place, raw = find_labels(places, ".png")
-    return place, raw, PngLabels(RAW)
+    return _FoundLabels(place, raw, PngLabels(RAW))
 
 
 def _draw_mask(segmentation: Any, height: int, width: int) -> NDArray[np.bool_]:

@@ -114,8 +114,8 @@ def metainfo_of(file, kind):
     ("name", "file", "kind"),
     [("ade20k", "ade", "ADE20KDataset"), ("voc21", "voc", "PascalVOCDataset"),
      ("pascal-context60", "pascal_context", "PascalContextDataset"),
-     ("pascal-context59", "pascal_context", "PascalContextDataset59"), ("cityscapes", "cityscapes", "CityscapesDataset"),
-     ("coco-stuff", "coco_stuff", "COCOStuffDataset")],
+     ("pascal-context59", "pascal_context", "PascalContextDataset59"),
+     ("cityscapes", "cityscapes", "CityscapesDataset"), ("coco-stuff", "coco_stuff", "COCOStuffDataset")],
 )  # fmt: skip
 def test_names_and_colours_follow_the_order_of_mmsegmentation(name, file, kind):
     theirs = metainfo_of(file, kind)
