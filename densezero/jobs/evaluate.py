@@ -220,7 +220,7 @@ def _request(settings: EvaluateSettings, dataset: Dataset, segmenter: Segmenter)
     request = {
         "dataset": dataset.name,
         "split": settings.split,
-        "root": str(settings.root),
+        "root": str(settings.root.resolve()),
         "model": settings.model,
         "selection": selection,
         **segmenter.provenance.to_json(),

@@ -1,0 +1,1 @@
+"""densezero inside other people's engines, a file each; importing this loads none of them."""
