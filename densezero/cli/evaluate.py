@@ -34,13 +34,16 @@ def evaluate(
     images: Annotated[
         Path | None, typer.Option(help="A file that names the images to take, one a line.")
     ] = EvaluateSettings.images,
+    boundary: Annotated[
+        bool, typer.Option("--boundary", help="Measure boundary IoU as well.")
+    ] = EvaluateSettings.boundary,
 ) -> None:
     """Evaluate a model on a benchmark and write one report; goes on after a stop.
 
     Example: densezero evaluate ade20k --root ADEChallengeData2016 --model tipsv2-l14 --out ade20k.json
     """
     settings = EvaluateSettings(
-        dataset, root, out, model, protocol, split, vocabulary, templates, device, dtype, limit, images
+        dataset, root, out, model, protocol, split, vocabulary, templates, device, dtype, limit, images, boundary
     )
     from densezero.jobs.evaluate import evaluate_dataset
 

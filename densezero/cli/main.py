@@ -11,6 +11,7 @@ from densezero import __version__
 from densezero.cli.datasets import datasets
 from densezero.cli.evaluate import evaluate, table
 from densezero.cli.models import models
+from densezero.cli.report import report
 from densezero.cli.segment import segment
 from densezero.cli.vocabularies import vocabularies
 from densezero.errors import DenseZeroError
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command()(segment)
 app.command()(evaluate)
 app.command()(table)
+app.command()(report)
 app.add_typer(models, name="models")
 app.add_typer(vocabularies, name="vocabularies")
 app.add_typer(datasets, name="datasets")

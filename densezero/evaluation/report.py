@@ -43,8 +43,8 @@ class Report:
         model: name of the encoder, as it was asked for.
         protocol: name of the protocol.
         images: number of images.
-        scores: ``miou, pixel_accuracy, mean_accuracy, frequency_weighted_iou`` in percent, unrounded; None where
-            nothing counts.
+        scores: ``miou, pixel_accuracy, mean_accuracy, frequency_weighted_iou`` and, if asked for, ``boundary_miou`` in
+            percent, unrounded; None where nothing counts.
         per_class: class name to IoU in percent; None for a class that is nowhere.
         confusion: rows truth, columns prediction.
         per_image: each image's own scores, in the order of the data set.

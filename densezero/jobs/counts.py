@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.errors import OutputError
+from densezero.metrics import BoundaryCounts
 from densezero.output.atomic import output_error, write_atomically
 
 
@@ -25,6 +26,8 @@ class ImageCounts:
         predicted: predicted class of each.
         pixels: how many pixels each has.
         seconds: stage to time.
+        boundary: for each class that has contours here its index and its pixels along them: in both maps, in the truth,
+            in the prediction; None if they were not asked for.
     """
 
     name: str
@@ -32,17 +35,39 @@ class ImageCounts:
     predicted: tuple[int, ...]
     pixels: tuple[int, ...]
     seconds: dict[str, float]
+    boundary: tuple[tuple[int, int, int, int], ...] | None = None
 
     @classmethod
-    def from_matrix(cls, name: str, matrix: NDArray[np.int64], seconds: dict[str, float]) -> ImageCounts:
-        """Keep what is not zero of a (C, C) matrix."""
+    def from_matrix(
+        cls,
+        name: str,
+        matrix: NDArray[np.int64],
+        seconds: dict[str, float],
+        boundary: BoundaryCounts | None = None,
+    ) -> ImageCounts:
+        """Keep what is not zero of a (C, C) matrix and of the boundary counts."""
         truth, predicted = np.nonzero(matrix)
         pixels = matrix[truth, predicted]
-        return cls(name, tuple(truth.tolist()), tuple(predicted.tolist()), tuple(pixels.tolist()), seconds)
+        along = None
+        if boundary is not None:
+            rows = zip(boundary.hits.tolist(), boundary.truth.tolist(), boundary.predicted.tolist(), strict=True)
+            along = tuple((index, *row) for index, row in enumerate(rows) if any(row))
+        return cls(name, tuple(truth.tolist()), tuple(predicted.tolist()), tuple(pixels.tolist()), seconds, along)
 
     def add_to(self, matrix: NDArray[np.int64]) -> None:
         """Add the counts to a (C, C) matrix."""
         matrix[list(self.truth), list(self.predicted)] += np.array(self.pixels, np.int64)
+
+
+def add_boundaries(images: Iterable[ImageCounts], classes: int) -> BoundaryCounts | None:
+    """Add up the boundary counts of images; None if one was counted without them."""
+    total = np.zeros((3, classes), np.int64)
+    for image in images:
+        if image.boundary is None:
+            return None
+        for index, *row in image.boundary:
+            total[:, index] += row
+    return BoundaryCounts(*total)
 
 
 class CountJournal:
@@ -104,6 +129,7 @@ class CountJournal:
                 tuple(values["predicted"]),
                 tuple(values["pixels"]),
                 values["seconds"],
+                None if values["boundary"] is None else tuple(tuple(row) for row in values["boundary"]),
             )
             for values in lines[1:]
         ]

@@ -23,11 +23,11 @@ from densezero.engine.segmenter import Segmenter
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.report import Report, score_counts, score_image
 from densezero.images import read_rgb
-from densezero.jobs.counts import CountJournal, ImageCounts
+from densezero.jobs.counts import CountJournal, ImageCounts, add_boundaries
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import EvaluateSettings
 from densezero.jobs.shards import gather, join_processes, leave_processes, wait_for_all
-from densezero.metrics import count_pairs, iou_scores
+from densezero.metrics import count_boundaries, count_pairs, iou_scores
 from densezero.output.atomic import write_atomically
 from densezero.vocabulary import ClassList, load_class_list, load_templates
 
@@ -58,7 +58,7 @@ def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = Non
     journal = CountJournal(settings.out, shard.rank, request)
     wait_for_all(shard)  # everyone has read what is known before anyone writes
     journal.open()
-    run = _Evaluation(dataset, segmenter, journal, listener, len(pairs))
+    run = _Evaluation(dataset, segmenter, journal, listener, len(pairs), settings.boundary)
     waiting = [pair for pair in pairs if pair.name not in journal.known]
     fresh = run.over(shard.share_of(waiting))
     everything = {counts.name: counts for counts in (*journal.known.values(), *gather(shard, fresh))}
@@ -115,6 +115,8 @@ def make_report(
         total += matrix
         per_image.append(score_image(image.name, matrix))
     scores, per_class = score_counts(total, names)
+    if (boundary := add_boundaries(counts, len(names))) is not None:
+        scores["boundary_miou"] = None if np.isnan(boundary.mean) else boundary.mean
     return Report(
         dataset=dataset.name,
         model=settings.model,
@@ -137,6 +139,7 @@ class _Evaluation:
     journal: CountJournal
     listener: Listener
     total: int
+    boundary: bool
     confusion: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -171,8 +174,10 @@ class _Evaluation:
         with _timed(seconds, "segment"):
             labels = self.segmenter.segment(rgb).labels  # (H, W)
         with _timed(seconds, "count"):
-            matrix = count_pairs(labels, target, len(self.dataset.classes), self.dataset.ignore)  # (C, C)
-        return ImageCounts.from_matrix(pair.name, matrix, seconds)
+            classes, ignore = len(self.dataset.classes), self.dataset.ignore
+            matrix = count_pairs(labels, target, classes, ignore)  # (C, C)
+            boundary = count_boundaries(labels, target, classes, ignore) if self.boundary else None  # (C,) each
+        return ImageCounts.from_matrix(pair.name, matrix, seconds, boundary)
 
 
 @contextmanager
@@ -223,6 +228,7 @@ def _request(settings: EvaluateSettings, dataset: Dataset, segmenter: Segmenter)
         "root": str(settings.root.resolve()),
         "model": settings.model,
         "selection": selection,
+        "boundary": settings.boundary,
         **segmenter.provenance.to_json(),
     }
     plain: dict[str, Any] = json.loads(json.dumps(request))  # as the report's file gives it back

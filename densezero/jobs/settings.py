@@ -78,6 +78,7 @@ class EvaluateSettings:
         dtype: numeric type of the vision tower; float32 reproduces.
         limit: only the first so many images; None takes all.
         images: a file that names the images to take, one a line; None takes all.
+        boundary: also measure boundary IoU, which takes longer than all other counting.
 
     Raises:
         InputError: if the limit is below 1.
@@ -95,7 +96,34 @@ class EvaluateSettings:
     dtype: str = "float32"
     limit: int | None = None
     images: Path | None = None
+    boundary: bool = False
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise InputError(f"Expected a limit of at least 1 image; got {self.limit}.")
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """One request to draw a report.
+
+    Args:
+        report: the report's file.
+        out: an HTML file, or a folder for PNG files.
+        root: where the data set is now; None takes the report's own.
+        model: where the weights are now; None takes the report's own.
+        count: how many best and how many worst images to show; 0 shows none.
+
+    Raises:
+        InputError: if the count is negative.
+    """
+
+    report: Path
+    out: Path
+    root: Path | None = None
+    model: str | None = None
+    count: int = 3
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise InputError(f"Expected a count of images of 0 or more; got {self.count}.")

@@ -24,6 +24,8 @@ SITES = {
     "pycocotools": ("output/coco.py", "datasets/coco.py"),
     "matplotlib": ("features/figure.py", "evaluation/"),
     "mmseg": ("integrations/mmseg.py",),
+    "mmengine": ("integrations/mmseg.py",),
+    "mmcv": ("integrations/mmseg.py",),
     "typer": ("cli/",),
     "huggingface_hub": ("encoders/hub.py",),
     "sentencepiece": ("encoders/tips/tokenizer.py", "pretrain/wordpieces.py"),

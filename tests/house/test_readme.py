@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from densezero.cli.main import app
 from tests.conftest import ROOT
+from tests.datasets.devkits import draw_ade
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELL = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
@@ -21,6 +22,7 @@ def checkout(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "assets", tmp_path / "assets")
     (tmp_path / "photos").mkdir()
     shutil.copy(ROOT / "assets" / "scenes" / "lake.jpg", tmp_path / "photos")
+    draw_ade(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -50,6 +52,11 @@ def test_every_command_runs(checkout, line):
     words = shlex.split(line)[1:]
     if words[0] == "segment":
         words += ["--model", "nano", "--short-side", "56", "--templates", "plain"]
+    if words[0] == "evaluate":
+        words += ["--model", "nano", "--templates", "plain"]
+    if words[0] in ("table", "report"):  # they read what the line before them wrote
+        evaluate = next(shlex.split(line)[1:] for line in COMMANDS if " evaluate " in line)
+        run([*evaluate, "--model", "nano", "--templates", "plain"])
     run(words)
 
 

@@ -15,6 +15,7 @@ from densezero.evaluation.report import read_report
 from densezero.jobs import evaluate as job
 from densezero.jobs.progress import Listener
 from densezero.jobs.settings import EvaluateSettings
+from densezero.metrics import count_boundaries
 from densezero.pretrain.concepts import CONCEPTS
 from densezero.pretrain.scenes import draw_scene
 from densezero.vocabulary import ClassEntry, ClassList
@@ -120,6 +121,30 @@ def test_a_limit_and_a_list_take_a_part_and_say_so(root, tmp_path):
     (tmp_path / "list.txt").write_text("s3\n\ns1\ns3\n")
     chosen = job.evaluate_dataset(settings(root, tmp_path / "b.json", images=tmp_path / "list.txt"))
     assert [image.name for image in chosen.per_image] == ["s3", "s1"]
+
+
+def test_boundary_iou_is_measured_where_asked_for_and_kept_through_a_stop(root, tmp_path):
+    class Killer(Listener):
+        def image(self, progress, miou=None):
+            if progress.done == 2:
+                raise KeyboardInterrupt
+
+    plain = job.evaluate_dataset(settings(root, tmp_path / "plain.json"))
+    assert "boundary_miou" not in plain.scores
+    with pytest.raises(KeyboardInterrupt):
+        job.evaluate_dataset(settings(root, tmp_path / "b.json", boundary=True), Killer())
+    report = job.evaluate_dataset(settings(root, tmp_path / "b.json", boundary=True))
+    assert report.confusion == plain.confusion
+    dataset = load_dataset("folder", root)
+    segmenter = densezero.Segmenter(
+        densezero.load_encoder("nano", dtype="float32"), dataset.classes, templates=densezero.load_templates("plain")
+    )
+    parts = [
+        count_boundaries(segmenter.segment(densezero.read_rgb(pair.image)).labels, dataset.read_target(pair), 30)
+        for pair in dataset.pairs
+    ]
+    total = parts[0] + parts[1] + parts[2] + parts[3] + parts[4]
+    assert report.scores["boundary_miou"] == pytest.approx(total.mean)
 
 
 def test_names_that_the_data_set_does_not_have_are_refused(root, tmp_path):

@@ -1,0 +1,36 @@
+"""``densezero report``: the figures of one evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from densezero.cli.show import Shower
+from densezero.jobs.settings import ReportSettings
+
+
+def report(
+    file: Annotated[Path, typer.Argument(metavar="FILE.json", help="A report of `densezero evaluate`.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="FILE.html for one page, or a folder for PNG files.")],
+    root: Annotated[Path | None, typer.Option(help="Where the data set is now. [the report's]")] = ReportSettings.root,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Where the same weights are now. [the report's]")
+    ] = ReportSettings.model,
+    count: Annotated[
+        int, typer.Option(help="So many best and so many worst images; 0 needs neither data set nor model.")
+    ] = ReportSettings.count,
+) -> None:
+    """Draw a report: IoU of each class, confusion matrix, best and worst images with truth and prediction.
+
+    Example: densezero report ade20k.json --out ade20k.html
+    """
+    settings = ReportSettings(file, out, root, model, count)
+    from densezero.jobs.report import draw_report
+
+    shower = Shower()
+    written = draw_report(settings, shower)
+    shower.end_line()
+    for path in written:
+        typer.echo(path)

@@ -1,0 +1,112 @@
+"""A report as one HTML file that needs nothing else: scores, figures, and what is needed to run it again."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+from densezero.evaluation.canvas import DPI
+from densezero.evaluation.report import Report
+
+_CSS_PX_OF_AN_INCH = 100
+_SCORES = {
+    "miou": "mIoU",
+    "pixel_accuracy": "pixel accuracy",
+    "mean_accuracy": "mean accuracy",
+    "frequency_weighted_iou": "frequency-weighted IoU",
+    "boundary_miou": "mean boundary IoU",
+}
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; max-width: 1180px; margin: 2em auto;
+  padding: 0 1em; }
+h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #ddd; }
+table { border-collapse: collapse; margin: .6em 0; }
+th, td { text-align: left; padding: .15em 1.2em .15em 0; vertical-align: top; overflow-wrap: anywhere; }
+th { font-weight: 600; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+thead th { border-bottom: 1px solid #999; } .absent { color: #777; font-style: italic; }
+img { max-width: 100%; height: auto; display: block; } summary { cursor: pointer; }
+.big td { font-size: 1.15em; }
+"""
+
+
+def make_page(report: Report, figures: Mapping[str, bytes]) -> str:
+    """Set a report and its figures as one HTML page, which loads nothing and runs nothing.
+
+    Args:
+        report: the evaluation; every text of it is escaped.
+        figures: title to the bytes of a PNG file, in order; they are embedded.
+
+    Returns:
+        The text of the HTML file, the same for the same input.
+    """
+    heading = escape(f"{report.model} on {report.dataset}, {report.protocol}")
+    parts = [
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width">',
+        '<meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">",
+        f"<title>{heading}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{heading}</h1>",
+        f"<p>{report.images} image{'' if report.images == 1 else 's'}, {len(report.per_class)} classes.</p>",
+        _scores_table(report),
+        *(_figure(title, png) for title, png in figures.items()),
+        "<h2>Every class</h2>",
+        f"<details><summary>{len(report.per_class)} classes with their IoU</summary>{_class_table(report)}</details>",
+        "<h2>What was asked for</h2>",
+        _pairs_table(report.request),
+        "<h2>Where it ran</h2>",
+        _pairs_table({**report.machine, "seconds": report.seconds}),
+        "</body></html>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _scores_table(report: Report) -> str:
+    """The scores with two digits; unknown ones of a later version under their own names."""
+    cells = [
+        f"<tr><th>{escape(_SCORES.get(name, name))}</th>{_percent_cell(value, 'nothing counts')}</tr>"
+        for name, value in report.scores.items()
+    ]
+    return f'<table class="big">{"".join(cells)}</table>'
+
+
+def _percent_cell(value: float | None, missing: str) -> str:
+    if value is None:
+        return f'<td class="number absent">{missing}</td>'
+    return f'<td class="number">{value:.2f} %</td>'
+
+
+def _figure(title: str, png: bytes) -> str:
+    width_px, _ = struct.unpack(">II", png[16:24])  # of the header
+    width = round(width_px / DPI * _CSS_PX_OF_AN_INCH)
+    data = base64.b64encode(png).decode("ascii")
+    return f'<h2>{escape(title)}</h2>\n<img width="{width}" alt="{escape(title)}" src="data:image/png;base64,{data}">'
+
+
+def _class_table(report: Report) -> str:
+    rows = [
+        f'<tr><td class="number">{index}</td><td>{escape(name)}</td>{_percent_cell(value, "absent")}</tr>'
+        for index, (name, value) in enumerate(report.per_class.items())
+    ]
+    head = "<thead><tr><th>index</th><th>class</th><th>IoU</th></tr></thead>"
+    return f"<table>{head}<tbody>{''.join(rows)}</tbody></table>"
+
+
+def _pairs_table(values: Mapping[str, Any]) -> str:
+    rows = [f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in _flatten(values)]
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _flatten(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Names and texts of all that is in nested mappings, such as ``protocol.stride_px``."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, f"{above}{name}.")
+        elif isinstance(value, (list, tuple, Mapping)):
+            yield f"{above}{name}", ", ".join(map(str, value)) or "none"
+        else:
+            yield f"{above}{name}", "none" if value is None else str(value)

@@ -1,0 +1,88 @@
+"""Draws a report: bars, matrix, and the best and worst images, which are segmented again for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from densezero.errors import InputError, OutputError
+from densezero.evaluation.figure import about, draw_class_bars, draw_confusion
+from densezero.evaluation.gallery import draw_gallery, rank_images
+from densezero.evaluation.page import make_page
+from densezero.evaluation.report import Report, read_report
+from densezero.jobs.places import check_places
+from densezero.jobs.progress import Listener
+from densezero.jobs.resegment import build_segmenter_again, find_dataset_again, segment_again
+from densezero.jobs.settings import ReportSettings
+from densezero.output.atomic import write_atomically
+
+BARS, MATRIX, GALLERY = "classes.png", "confusion.png", "images.png"
+_TITLES = {BARS: "IoU of each class", MATRIX: "Confusion", GALLERY: "Best and worst images"}
+_PAGE_SUFFIXES = (".html", ".htm")
+
+
+def draw_report(settings: ReportSettings, listener: Listener | None = None) -> tuple[Path, ...]:
+    """Draw a report as one HTML page or as PNG files.
+
+    Args:
+        settings: the request.
+        listener: hears of notes and progress.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        InputError: if the report, or the data set it was measured on, cannot be read, or class list, templates or
+            weights are others than the report's.
+        ModelError: if the model cannot be loaded.
+        OutputError: if the output cannot be written there.
+    """
+    listener = listener or Listener()
+    _refuse_unusable_out(settings.out)
+    report = read_report(settings.report)
+    _refuse_odd_counts(report, settings.report)
+    gallery = _draw_images(report, settings, listener)
+    figures = {BARS: draw_class_bars(report), MATRIX: draw_confusion(report)}
+    if gallery is not None:
+        figures[GALLERY] = gallery
+    if settings.out.suffix.lower() not in _PAGE_SUFFIXES:
+        return tuple(_write(settings.out / name, png) for name, png in figures.items())
+    page = make_page(report, {_TITLES[name]: png for name, png in figures.items()})
+    return (_write(settings.out, page.encode()),)
+
+
+def _draw_images(report: Report, settings: ReportSettings, listener: Listener) -> bytes | None:
+    """The gallery; None where it is not wanted, or no image has a score."""
+    ranked = rank_images(report.per_image, settings.count)
+    if not ranked:
+        return None
+    dataset = find_dataset_again(report, settings)
+    segmenter = build_segmenter_again(report, settings, dataset, listener)
+    images = segment_again(ranked, dataset, segmenter, listener)
+    return draw_gallery(images, dataset.classes.names, dataset.classes.colours, about(report), dataset.ignore)
+
+
+def _write(file: Path, content: bytes) -> Path:
+    write_atomically(file, lambda stream: stream.write(content))
+    return file
+
+
+def _refuse_unusable_out(out: Path) -> None:
+    if out.suffix.lower() in _PAGE_SUFFIXES:
+        if out.is_dir():
+            raise OutputError(f"Expected a file for the page; {out} is a folder. Give --out FILE.html.")
+        check_places(out.parent, (), ())
+    elif out.suffix and not out.is_dir():
+        raise OutputError(f"Expected --out FILE.html, or a folder for PNG files; got {out}. A folder has no ending.")
+    else:
+        check_places(out, (), ())
+
+
+def _refuse_odd_counts(report: Report, file: Path) -> None:
+    """Refuse a report that was edited by hand into something that cannot be drawn."""
+    size = len(report.per_class)
+    whole = size > 0 and len(report.confusion) == size and all(len(row) == size for row in report.confusion)
+    if not whole:
+        raise InputError(
+            f"Expected {file} to have as many rows and columns in its confusion matrix as it has classes, {size}, and "
+            "at least one. Run the evaluation again."
+        )

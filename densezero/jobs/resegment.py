@@ -1,0 +1,139 @@
+"""Segments single images of an earlier evaluation again, with exactly what that evaluation was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from densezero.datasets import Dataset, load_dataset
+from densezero.encoders.catalog import load_encoder
+from densezero.engine.background import with_background
+from densezero.engine.protocol import Protocol
+from densezero.engine.segmenter import Segmenter
+from densezero.errors import DenseZeroError, InputError, VocabularyError
+from densezero.evaluation.gallery import GalleryImage, RankedImage, make_gallery_image
+from densezero.evaluation.report import Report
+from densezero.images import read_rgb
+from densezero.jobs.progress import Listener, Progress
+from densezero.jobs.settings import ReportSettings
+from densezero.vocabulary import CATALOG, ClassList, Templates, load_class_list, load_templates
+
+WAY_OUT = "or --count 0 to draw the bars and the matrix alone."
+
+
+def find_dataset_again(report: Report, settings: ReportSettings) -> Dataset:
+    """Find the data set of a report where it was, or at another root.
+
+    Raises:
+        InputError: if it is not there any more, or has other classes.
+    """
+    root = settings.root or Path(_asked(report, "root"))
+    try:
+        dataset = load_dataset(report.dataset, root, _asked(report, "split"))
+    except DenseZeroError as error:
+        raise InputError(
+            f"The best and worst images need the data set of the report, which cannot be read at {root}: {error} "
+            f"Give --root DIR where it is now, {WAY_OUT}"
+        ) from None
+    if list(dataset.classes.names) != list(report.per_class):
+        raise InputError(
+            f"Expected the classes of the report in {root}; {dataset.name} has other names or another order there. "
+            f"Give --root DIR of the data set that was evaluated, {WAY_OUT}"
+        )
+    return dataset
+
+
+def build_segmenter_again(report: Report, settings: ReportSettings, dataset: Dataset, listener: Listener) -> Segmenter:
+    """Build the segmenter of a report; what is cheap to compare is compared before the weights are loaded.
+
+    Raises:
+        InputError: if class list, templates or weights are others than the report's, or it does not say them.
+        ModelError: if the model cannot be loaded.
+    """
+    protocol = Protocol.from_json(_asked(report, "protocol"))
+    classes = _find_classes(report, dataset)
+    worded = with_background(classes, protocol.background).classes
+    _refuse_other(report, "class_list_sha256", worded.sha256, "Evaluate again,")
+    templates = _find_templates(report)
+    _refuse_other(report, "templates_sha256", templates.sha256, "Evaluate again,")
+    encoder = load_encoder(settings.model or _asked(report, "model"), dtype=_asked(report, "dtype"))
+    _refuse_other(report, "weights_sha256", encoder.weights_hash, "Give the evaluated weights with --model,")
+    if encoder.note:
+        listener.note(encoder.note)
+    return Segmenter(encoder, classes, protocol, templates, listener.embedding)
+
+
+def segment_again(
+    ranked: Sequence[RankedImage], dataset: Dataset, segmenter: Segmenter, listener: Listener
+) -> list[GalleryImage]:
+    """Segment images of a report again.
+
+    Args:
+        ranked: the images.
+        dataset: holds them.
+        segmenter: of the report.
+        listener: hears of each image, and of scores that are not the report's.
+
+    Returns:
+        One for each, thinned to what a figure shows.
+
+    Raises:
+        InputError: if an image is not in the data set any more, or cannot be read.
+    """
+    pairs = {pair.name: pair for pair in dataset.pairs}
+    gone = [image.score.name for image in ranked if image.score.name not in pairs]
+    if gone:
+        raise InputError(
+            f"The report has images that {dataset.name} does not have here: {', '.join(gone[:5])}. "
+            f"Give --root DIR of the data set that was evaluated, {WAY_OUT}"
+        )
+    images = []
+    for done, image in enumerate(ranked, 1):
+        pair = pairs[image.score.name]
+        rgb, target = read_rgb(pair.image), dataset.read_target(pair)  # (H, W, 3) and (H, W)
+        labels = segmenter.segment(rgb).labels  # (H, W)
+        drawn = make_gallery_image(image, rgb, target, labels, len(dataset.classes), dataset.ignore)
+        if drawn.note:
+            listener.note(f"{pair.name} comes out at {drawn.miou:.2f} %, and {drawn.note}: another device or label?")
+        images.append(drawn)
+        listener.image(Progress(pair.name, None, done, 0, 0, len(ranked), 0.0))
+    return images
+
+
+def _find_classes(report: Report, dataset: Dataset) -> ClassList:
+    """The words of the report: packaged under its name for them, or the data set's own."""
+    name = _asked(report, "class_list")
+    return load_class_list(name) if name in CATALOG and name != dataset.classes.name else dataset.classes
+
+
+def _find_templates(report: Report) -> Templates:
+    try:
+        return load_templates(_asked(report, "templates"))
+    except VocabularyError as error:
+        raise InputError(
+            f"The templates of the report are not packaged: {error} Ask for packaged ones, {WAY_OUT}"
+        ) from None
+
+
+def _refuse_other(report: Report, field_name: str, came: str, way: str) -> None:
+    expected = _asked(report, field_name)
+    if came != expected:
+        raise InputError(
+            f"Expected {field_name} as in the report, {expected[:16]}...; got {came[:16]}..., which would draw other "
+            f"results than were measured. {way} {WAY_OUT}"
+        )
+
+
+def _asked(report: Report, name: str) -> Any:
+    """A field of the report's request.
+
+    Raises:
+        InputError: if the report does not have it.
+    """
+    if name not in report.request:
+        raise InputError(
+            f"The report does not say its {name}, so its images cannot be segmented again. Run the evaluation again, "
+            f"{WAY_OUT}"
+        )
+    return report.request[name]
