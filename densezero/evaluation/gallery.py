@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LONGEST_PX = 800  # what an image is thinned to; a panel has about half of that
-_WIDTH_IN, _MARGIN_IN, _PANEL_IN, _GAP_IN = 11.4, 0.2, 2.7, 0.12
+_WIDTH_IN, _MARGIN_IN, _PANEL_IN, _GAP_IN = 11.8, 0.2, 2.6, 0.12
 _HEAD_IN, _LINE_IN, _BELOW_IN = 0.6, 0.17, 0.42
 _TALLEST_IN, _LOWEST_IN = 3.0, 1.2
 _LEGEND_IN = _WIDTH_IN - 2 * _MARGIN_IN - 3 * (_PANEL_IN + _GAP_IN)
@@ -249,7 +249,7 @@ def _paint_legend(axes: Axes, lines: list[_Line], row_in: float) -> None:
         swatch = {"facecolor": FAINT, "hatch": "//////"} if line.colour is None else {"facecolor": line.colour}
         if not line.name.startswith("+ "):
             axes.add_patch(Rectangle((left, middle - 0.055), 0.16, 0.11, edgecolor=PALE, linewidth=0.5, **swatch))
-        name = fit_text(line.name, column_in - 0.6, 7.5)
+        name = fit_text(line.name, column_in - (0.6 if line.value else 0.3), 7.5)
         axes.text(left + 0.22, middle, name, va="center_baseline", size=7.5)
         axes.text(left + column_in - 0.15, middle, line.value, ha="right", va="center_baseline", size=7.5)
 

@@ -17,6 +17,7 @@ from densezero.output.atomic import write_atomically
 
 BARS, MATRIX, GALLERY = "classes.png", "confusion.png", "images.png"
 _TITLES = {BARS: "IoU of each class", MATRIX: "Confusion", GALLERY: "Best and worst images"}
+MOST_IMAGES = 50  # a picture has less than 65,536 rows of pixels
 _PAGE_SUFFIXES = (".html", ".htm")
 
 
@@ -52,6 +53,8 @@ def draw_report(settings: ReportSettings, listener: Listener | None = None) -> t
 
 def _draw_images(report: Report, settings: ReportSettings, listener: Listener) -> bytes | None:
     """The gallery; None where it is not wanted, or no image has a score."""
+    if settings.count > MOST_IMAGES:
+        raise InputError(f"Expected at most {MOST_IMAGES} best and worst images in a figure; got {settings.count}.")
     ranked = rank_images(report.per_image, settings.count)
     if not ranked:
         return None

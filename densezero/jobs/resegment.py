@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,9 @@ def build_segmenter_again(report: Report, settings: ReportSettings, dataset: Dat
     protocol = Protocol.from_json(_asked(report, "protocol"))
     classes = _find_classes(report, dataset)
     worded = with_background(classes, protocol.background).classes
-    _refuse_other(report, "class_list_sha256", worded.sha256, "Evaluate again,")
+    _refuse_other(report, "class_list_sha256", worded.sha256, "It was another file, or has changed; evaluate again,")
     templates = _find_templates(report)
-    _refuse_other(report, "templates_sha256", templates.sha256, "Evaluate again,")
+    _refuse_other(report, "templates_sha256", templates.sha256, "They have changed; evaluate again,")
     encoder = load_encoder(settings.model or _asked(report, "model"), dtype=_asked(report, "dtype"))
     _refuse_other(report, "weights_sha256", encoder.weights_hash, "Give the evaluated weights with --model,")
     if encoder.note:
@@ -88,7 +89,7 @@ def segment_again(
             f"The report has images that {dataset.name} does not have here: {', '.join(gone[:5])}. "
             f"Give --root DIR of the data set that was evaluated, {WAY_OUT}"
         )
-    images = []
+    images, began = [], time.perf_counter()
     for done, image in enumerate(ranked, 1):
         pair = pairs[image.score.name]
         rgb, target = read_rgb(pair.image), dataset.read_target(pair)  # (H, W, 3) and (H, W)
@@ -97,7 +98,7 @@ def segment_again(
         if drawn.note:
             listener.note(f"{pair.name} comes out at {drawn.miou:.2f} %, and {drawn.note}: another device or label?")
         images.append(drawn)
-        listener.image(Progress(pair.name, None, done, 0, 0, len(ranked), 0.0))
+        listener.image(Progress(pair.name, None, done, 0, 0, len(ranked), time.perf_counter() - began))
     return images
 
 
