@@ -59,22 +59,12 @@ def segment(
 
     Example: densezero segment photos --classes "sky, grass, boat=sailing ship|yacht" --out masks
     """
+    formats = tuple(name.strip() for name in save.split(",") if name.strip())
+    words = tuple(background_word or ())
     settings = SegmentSettings(
-        inputs=tuple(inputs),
-        out=out,
-        classes=classes,
-        vocabulary=vocabulary,
-        model=model,
-        protocol=protocol,
-        templates=templates,
-        short_side_px=short_side,
-        background_words=tuple(background_word or ()),
-        background_threshold=background_threshold,
-        save=tuple(name.strip() for name in save.split(",") if name.strip()),
-        device=device,
-        dtype=dtype,
-        overwrite=overwrite,
-    )
+        tuple(inputs), out, classes, vocabulary, model, protocol, templates, short_side, words, background_threshold,
+        formats, device, dtype, overwrite,
+    )  # fmt: skip
     from densezero.jobs.segment import segment_images
 
     shower = Shower()

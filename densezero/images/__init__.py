@@ -6,7 +6,8 @@ Images are uint8 arrays (H, W, 3) in RGB, upright; sizes are (height, width).
 from densezero.images.find import FoundImage, find_images
 from densezero.images.formats import FORMATS, IMAGE_SUFFIXES, ImageFormat
 from densezero.images.geometry import Box, ResizePlan, Rounding, plan_resize
-from densezero.images.read import MAX_PIXELS, read_rgb
+from densezero.images.opening import MAX_PIXELS
+from densezero.images.read import read_rgb
 from densezero.images.resize import resize_rgb, to_pixels
 
 __all__ = [

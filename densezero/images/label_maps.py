@@ -9,7 +9,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from densezero.errors import InputError
 from densezero.images.formats import SIGNATURE_BYTES, recognise_format
-from densezero.images.read import _check_pixels, _explain_failure, _hold_pillow, _open_file
+from densezero.images.opening import check_pixels, explain_failure, opened_file
 
 LabelMap = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -30,12 +30,8 @@ def read_label_map(path: str | Path) -> LabelMap:
         InputError: the file is missing, empty, damaged, cut short, no PNG, or holds colours in place of indices. The
             message names it.
     """
-    path = Path(path)
-    try:
-        with _open_file(path) as stream, _hold_pillow():
-            return _read_stream(stream)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    with opened_file(path) as stream:
+        return _read_stream(stream)
 
 
 def read_label_hw(path: str | Path) -> tuple[int, int]:
@@ -50,19 +46,15 @@ def read_label_hw(path: str | Path) -> tuple[int, int]:
     Raises:
         InputError: as ``read_label_map``, except for damage beyond the header.
     """
-    path = Path(path)
-    try:
-        with _open_file(path) as stream, _hold_pillow():
-            image = _open_png(stream)
-            return image.height, image.width
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    with opened_file(path) as stream:
+        image = _open_png(stream)
+        return image.height, image.width
 
 
 def _read_stream(stream: BinaryIO) -> LabelMap:
     image = _open_png(stream)
     packing = str(image.tile[0].args) if image.tile else ""
-    with _explain_failure("PNG"):
+    with explain_failure("PNG"):
         image.load()
         indices = np.asarray(image)  # (H, W)
     if image.mode.startswith("I"):  # "I;16", and "I" before Pillow 11
@@ -81,9 +73,9 @@ def _open_png(stream: BinaryIO) -> PngImageFile:
             "was published, since other formats change the indices"
         )
     stream.seek(0)
-    with _explain_failure("PNG"):
+    with explain_failure("PNG"):
         image = PngImageFile(stream)
-    _check_pixels(image.width, image.height)
+    check_pixels(image.width, image.height)
     if image.mode not in ("1", "L", "P", "I", "I;16"):
         raise InputError(
             f"expected class indices (a palette or grey PNG), but this PNG holds colours ({image.mode}): a palette was "

@@ -1,40 +1,12 @@
 """Any image file that people have, as upright 8-bit RGB, or a sentence that says why not."""
 
-import stat
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
-from densezero.errors import InputError
 from densezero.images.colours import read_orientation, to_rgb, turn_upright
-from densezero.images.formats import FORMAT_NAMES, SIGNATURE_BYTES, recognise_format
-
-MAX_PIXELS: Final = 200_000_000
-"""The largest width times height that is decoded, in pixels (800 MB as Pillow keeps them)."""
-
-# Asked directly: Image.open warns of sizes by its own global limit, and tries forty formats.
-_HEADER_READERS: Final[dict[str, Callable[[BinaryIO], ImageFile.ImageFile]]] = {
-    "JPEG": JpegImageFile,
-    "PNG": PngImageFile,
-    "WebP": WebPImageFile,
-    "TIFF": TiffImageFile,
-    "BMP": BmpImageFile,
-    "GIF": GifImageFile,
-}
-_pillow_lock = threading.Lock()
+from densezero.images.opening import opened_image
 
 
 def read_rgb(path: str | Path) -> NDArray[np.uint8]:
@@ -54,83 +26,6 @@ def read_rgb(path: str | Path) -> NDArray[np.uint8]:
         InputError: the file is missing, no file, empty, unreadable, no image, damaged, cut short, without pixels,
             of more than ``MAX_PIXELS`` pixels, or of pixels that cannot be shown as RGB. The message names it.
     """
-    path = Path(path)
-    try:
-        with _open_file(path) as stream, _hold_pillow():
-            return _read_stream(stream)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-
-
-def _open_file(path: Path) -> BinaryIO:
-    try:
-        state = path.stat()
-        if stat.S_ISDIR(state.st_mode):
-            raise InputError("expected an image file, but this is a folder; name a file in it")
-        if not stat.S_ISREG(state.st_mode):
-            raise InputError("expected an image file, but this is a device or pipe; copy its content to a file")
-        if state.st_size == 0:
-            raise InputError("expected an image file, but it is empty (0 bytes); copy it again or leave it out")
-        return path.open("rb")
-    except FileNotFoundError as error:
-        raise InputError("expected an image file, but there is none; check the spelling of its path") from error
-    except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            f"expected a readable image file, but it cannot be opened ({reason}); check its permissions and its path"
-        ) from error
-
-
-@contextmanager
-def _hold_pillow() -> Iterator[None]:
-    """Keep Pillow quiet and strict, one thread at a time since both are global, and leave all as it was."""
-    with _pillow_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        lenient = ImageFile.LOAD_TRUNCATED_IMAGES
-        ImageFile.LOAD_TRUNCATED_IMAGES = False  # a caller's True would fill what is missing with grey
-        try:
-            yield
-        finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = lenient
-
-
-def _read_stream(stream: BinaryIO) -> NDArray[np.uint8]:
-    kind = recognise_format(stream.read(SIGNATURE_BYTES))
-    if kind is None:
-        raise InputError(
-            f"expected an image ({FORMAT_NAMES}), but the file begins like none of these, whatever its name says; "
-            "convert it to PNG or JPEG, or leave it out"
-        )
-    stream.seek(0)
-    with _explain_failure(kind.name):
-        image = _HEADER_READERS[kind.name](stream)
-        _check_pixels(image.width, image.height)
+    with opened_image(path) as image:
         image.load()
         return turn_upright(to_rgb(image), read_orientation(image))
-
-
-def _check_pixels(width: int, height: int) -> None:
-    if width < 1 or height < 1:
-        raise InputError(f"expected at least one pixel, but the image is {width} × {height}; save it again")
-    if width * height > MAX_PIXELS:
-        raise InputError(
-            f"expected at most {MAX_PIXELS:,} pixels, but the header says {width:,} × {height:,} = {width * height:,}; "
-            "make it smaller or cut it into tiles"
-        )
-
-
-@contextmanager
-def _explain_failure(format_name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into a sentence."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise InputError(f"expected fewer pixels ({error}); make it smaller or cut it into tiles") from error
-    except Exception as error:  # damaged files make Pillow raise OSError, SyntaxError, struct.error, KeyError, ...
-        reason = str(error) or type(error).__name__
-        raise InputError(
-            f"expected a whole {format_name} image, but it cannot be decoded ({reason}): it is cut short, damaged or "
-            "of a rare kind; copy it again, save it anew from an image viewer, or leave it out"
-        ) from error
