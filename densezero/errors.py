@@ -24,6 +24,10 @@ class ProtocolError(DenseZeroError):
     """A protocol that is unknown or whose settings contradict each other."""
 
 
+class FeatureError(DenseZeroError):
+    """Features that cannot become a picture: too few, all alike, or of another encoder than the stored basis."""
+
+
 class OutputError(DenseZeroError):
     """Results that cannot be written where they were asked for."""
 

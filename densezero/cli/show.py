@@ -10,7 +10,7 @@ import typer
 from densezero.jobs.progress import Listener, Progress
 
 if TYPE_CHECKING:
-    from densezero.jobs.segment import RunSummary
+    from densezero.jobs.run import RunSummary
 
 LINES_WITHOUT_TERMINAL = 20  # a log gets about so many progress lines, whatever the number of images
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from densezero.engine.protocol import Background, Protocol
     from densezero.engine.scores import cosine, dense_scores
     from densezero.engine.segmenter import Provenance, Segmentation, Segmenter
-    from densezero.engine.windows import Window, window_boxes
+    from densezero.images.windows import Window, window_boxes
 
 __all__ = [
     "DEFAULT_PROTOCOL",
@@ -39,10 +39,10 @@ __getattr__ = lazy_names(
         "Provenance": "densezero.engine.segmenter",
         "Segmentation": "densezero.engine.segmenter",
         "Segmenter": "densezero.engine.segmenter",
-        "Window": "densezero.engine.windows",
+        "Window": "densezero.images.windows",
         "cosine": "densezero.engine.scores",
         "dense_scores": "densezero.engine.scores",
         "find_protocol": "densezero.engine.presets",
-        "window_boxes": "densezero.engine.windows",
+        "window_boxes": "densezero.images.windows",
     },
 )

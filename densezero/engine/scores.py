@@ -12,8 +12,8 @@ from torch import Tensor
 from densezero.encoders.base import DenseEncoder
 from densezero.engine.protocol import Protocol
 from densezero.engine.upsample import blend_rows, row_blend
-from densezero.engine.windows import Window, window_boxes
 from densezero.errors import InputError
+from densezero.images.windows import Window, window_boxes
 from densezero.vocabulary.text_bank import TextBank
 
 STRIP_BYTES = 64 * 2**20  # of one float32 strip; three or four of them live at a time

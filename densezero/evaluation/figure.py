@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from densezero.evaluation.canvas import FAINT, INK, PALE, axes_at, draw_sheet, fit_text, text_width_in, write_at
 from densezero.evaluation.report import Report
+from densezero.features.figure.sheet import FAINT, INK, PALE, axes_at, draw_sheet, fit_text, text_width_in, write_at
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from densezero.evaluation.canvas import DPI, FAINT, PALE, axes_at, draw_sheet, fit_text, write_at
 from densezero.evaluation.figure import write_title
 from densezero.evaluation.report import ImageScore
+from densezero.features.figure.sheet import DPI, FAINT, PALE, axes_at, draw_sheet, fit_text, write_at
 from densezero.metrics import count_pairs, iou_scores
 
 if TYPE_CHECKING:

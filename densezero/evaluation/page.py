@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from densezero.evaluation.canvas import DPI
 from densezero.evaluation.report import Report
+from densezero.features.figure.sheet import DPI
 
 _CSS_PX_OF_AN_INCH = 100
 _SCORES = {

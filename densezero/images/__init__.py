@@ -9,6 +9,7 @@ from densezero.images.geometry import Box, ResizePlan, Rounding, plan_resize
 from densezero.images.opening import MAX_PIXELS
 from densezero.images.read import read_rgb
 from densezero.images.resize import resize_rgb, to_pixels
+from densezero.images.windows import Window, window_boxes
 
 __all__ = [
     "FORMATS",
@@ -19,9 +20,11 @@ __all__ = [
     "ImageFormat",
     "ResizePlan",
     "Rounding",
+    "Window",
     "find_images",
     "plan_resize",
     "read_rgb",
     "resize_rgb",
     "to_pixels",
+    "window_boxes",
 ]

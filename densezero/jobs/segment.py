@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import platform
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import numpy as np
-import torch
-
-import densezero
 from densezero.encoders.catalog import load_encoder
 from densezero.engine.presets import find_protocol
 from densezero.engine.protocol import Background, Protocol
 from densezero.engine.segmenter import Segmenter
-from densezero.errors import DenseZeroError, DeviceFullError
 from densezero.images import FoundImage, find_images, read_rgb
-from densezero.jobs.manifest import ImageEntry, Manifest
+from densezero.jobs.manifest import Manifest
 from densezero.jobs.places import check_places
-from densezero.jobs.progress import Listener, Progress
+from densezero.jobs.progress import Listener
+from densezero.jobs.run import ImageRun, Outcome, RunSummary
 from densezero.jobs.settings import SegmentSettings
 from densezero.output.areas import class_pixels, write_areas_csv
 from densezero.output.classes_json import write_classes_json
 from densezero.output.writer import ImageResult, OutputPlan, plan_outputs, write_result
 from densezero.vocabulary import ClassList, load_class_list, load_templates, parse_inline
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """How a run ended.
-
-    Args:
-        out: the output folder.
-        done: images written.
-        failed: images that failed, each named in the manifest.
-        skipped: images that an earlier run had written.
-        stopped: why the run ended before its last image; None if it did not.
-    """
-
-    out: Path
-    done: int
-    failed: int
-    skipped: int
-    stopped: str | None = None
 
 
 def segment_images(settings: SegmentSettings, listener: Listener | None = None) -> RunSummary:
@@ -70,9 +42,9 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
     segmenter = build_segmenter(settings, listener)
     manifest = Manifest(settings.out, segmenter.provenance.to_json(), settings.overwrite)
     write_classes_json(settings.out / "classes.json", segmenter.classes)
-    run = _Run(segmenter, plan, manifest, listener)
-    summary = run.over(images)
-    finish_run(settings, summary, run)
+    run = ImageRun(settings.out, manifest, listener)
+    summary = run.over(images, plan.files, partial(_segment_one, segmenter, plan))
+    finish_segment(settings, summary, run, plan, segmenter)
     return summary
 
 
@@ -110,105 +82,24 @@ def read_protocol(settings: SegmentSettings) -> Protocol:
     return replace(protocol, name=f"{protocol.name} (changed)", **changes)
 
 
-def finish_run(settings: SegmentSettings, summary: RunSummary, run: _Run) -> None:
+def finish_segment(
+    settings: SegmentSettings, summary: RunSummary, run: ImageRun, plan: OutputPlan, segmenter: Segmenter
+) -> None:
     """Write the files of the whole run."""
-    manifest, segmenter = run.manifest, run.segmenter
-    areas = run.plan.run_path("csv")
-    about = {
-        "densezero": densezero.__version__,
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-        "settings": json.loads(json.dumps(asdict(settings), default=str)),
-        "device": str(segmenter.encoder.device),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(run.seconds, 3),
-        "done": summary.done,
-        "failed": summary.failed,
-        "skipped": summary.skipped,
-        "stopped": summary.stopped,
-    }
-    try:
+    areas = plan.run_path("csv")
+
+    def write_areas() -> None:
         if areas is not None:
-            done = (manifest.entries[name] for name in sorted(manifest.entries))
+            done = (run.manifest.entries[name] for name in sorted(run.manifest.entries))
             rows = ((entry.relative, entry.pixels) for entry in done if entry.pixels is not None)
             write_areas_csv(areas, rows, segmenter.classes)
-        manifest.finish(about)
-    except DeviceFullError:
-        if summary.stopped is None:
-            raise  # otherwise the summary says so already, and the journal holds the entries
+
+    run.finish(summary, settings, str(segmenter.encoder.device), write_areas)
 
 
-class _Run:
-    """The loop over the images, and its counts."""
-
-    def __init__(self, segmenter: Segmenter, plan: OutputPlan, manifest: Manifest, listener: Listener) -> None:
-        self.segmenter, self.plan, self.manifest, self.listener = segmenter, plan, manifest, listener
-        self.done = self.failed = self.skipped = 0
-        self.started = time.perf_counter()
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.started
-
-    def over(self, images: Sequence[FoundImage]) -> RunSummary:
-        waiting = [image for image in images if not self._is_done(image)]
-        self.skipped = len(images) - len(waiting)
-        stopped = None
-        for image in waiting:
-            try:
-                entry = self._one(image)
-                self.manifest.add(entry)
-            except DeviceFullError as error:
-                stopped = str(error)
-                break
-            except KeyboardInterrupt:
-                stopped = "interrupted; run the same command again to go on"
-                break
-            self.done += entry.status == "done"
-            self.failed += entry.status == "failed"
-            self.listener.image(
-                Progress(entry.relative, entry.error, self.done, self.failed, self.skipped, len(images), self.seconds)
-            )
-        return RunSummary(self.plan.root, self.done, self.failed, self.skipped, stopped)
-
-    def _is_done(self, image: FoundImage) -> bool:
-        relative = str(image.relative)
-        return self.manifest.is_done(relative, _stamp(image.path), list(self.plan.paths(relative).values()))
-
-    def _one(self, image: FoundImage) -> ImageEntry:
-        relative, stamp, began = str(image.relative), _stamp(image.path), time.perf_counter()
-        paths = self.plan.paths(relative)
-        try:
-            rgb = read_rgb(image.path)  # (H, W, 3)
-            result = self.segmenter.segment(rgb)  # labels (H, W)
-            scores = result.scores() if "scores" in self.plan.formats else None  # (C, H, W)
-            written = write_result(paths, ImageResult(rgb, result.labels, result.classes, scores))
-        except DeviceFullError:
-            raise
-        except Exception as error:  # one bad file never ends the run; the manifest names it
-            return ImageEntry(relative, "failed", str(image.path), stamp, error=_sentence(error, image.path))
-        return ImageEntry(
-            relative,
-            "done",
-            str(image.path),
-            stamp,
-            outputs=tuple(path.relative_to(self.plan.root).as_posix() for path in written),
-            hw=(rgb.shape[0], rgb.shape[1]),
-            pixels=class_pixels(result.labels, len(result.classes)),
-            seconds=round(time.perf_counter() - began, 4),
-        )
-
-
-def _stamp(path: Path) -> str:
-    try:
-        stat = path.stat()
-    except OSError:
-        return "unreadable"
-    return f"{stat.st_size}-{stat.st_mtime_ns}"
-
-
-def _sentence(error: Exception, path: Path) -> str:
-    if isinstance(error, DenseZeroError):
-        return str(error)
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return f"{path}: not enough memory for an image of this size. Use a smaller --short-side, or --device cpu."
-    return f"{path}: {type(error).__name__}: {error}"
+def _segment_one(segmenter: Segmenter, plan: OutputPlan, image: FoundImage) -> Outcome:
+    rgb = read_rgb(image.path)  # (H, W, 3)
+    result = segmenter.segment(rgb)  # labels (H, W)
+    scores = result.scores() if "scores" in plan.formats else None  # (C, H, W)
+    written = write_result(plan.paths(str(image.relative)), ImageResult(rgb, result.labels, result.classes, scores))
+    return Outcome(tuple(written), (rgb.shape[0], rgb.shape[1]), class_pixels(result.labels, len(result.classes)))

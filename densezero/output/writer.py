@@ -77,6 +77,10 @@ class OutputPlan:
         stem = _stem(relative)
         return {name: self.root / FORMATS[name].folder / (stem + FORMATS[name].suffix) for name in self.formats}
 
+    def files(self, relative: PurePath | str) -> list[Path]:
+        """The files of one input."""
+        return list(self.paths(relative).values())
+
     def run_path(self, name: str) -> Path | None:
         """The file of a format of the whole run, None where it was not asked for."""
         return self.root / RUN_FORMATS[name] if name in self.run_formats else None

@@ -3,10 +3,10 @@ import struct
 import numpy as np
 import pytest
 
-from densezero.evaluation.canvas import DPI, draw_sheet, fit_text, text_width_in, write_at
 from densezero.evaluation.figure import _sorted_rows, _sum_up, draw_class_bars, draw_confusion, row_percent
 from densezero.evaluation.gallery import RankedImage, _legend_lines, draw_gallery, make_gallery_image
 from densezero.evaluation.report import ImageScore, score_counts
+from densezero.features.figure.sheet import DPI, draw_sheet, fit_text, text_width_in, write_at
 from tests.evaluation.reports import make_report
 
 COLOURS = np.array([[200, 0, 0], [0, 0, 200], [0, 90, 0]], np.uint8)

@@ -22,7 +22,7 @@ SITES = {
     "open_clip": ("encoders/openclip.py",),
     "timm": ("encoders/timm.py",),
     "pycocotools": ("output/coco.py", "datasets/coco.py"),
-    "matplotlib": ("features/figure.py", "evaluation/"),
+    "matplotlib": ("features/figure/", "evaluation/"),
     "mmseg": ("integrations/mmseg.py",),
     "mmengine": ("integrations/mmseg.py",),
     "mmcv": ("integrations/mmseg.py",),

@@ -8,7 +8,7 @@ from densezero.errors import ProtocolError
 
 
 class Window(NamedTuple):
-    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right`` of the model input, ends excluded."""
+    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right``, of pixels or of patches, ends excluded."""
 
     top: int
     left: int
@@ -17,12 +17,12 @@ class Window(NamedTuple):
 
     @property
     def hw(self) -> tuple[int, int]:
-        """Height and width, pixels."""
+        """Height and width."""
         return self.bottom - self.top, self.right - self.left
 
 
 def window_boxes(h: int, w: int, side: int, stride: int) -> list[Window]:
-    """Cover an h x w input with windows, row by row.
+    """Cover h x w pixels, or patches, with windows, row by row.
 
     A window that would reach beyond the input is shifted inward; an input smaller than a window gives one window of
     the input's own side.
@@ -30,8 +30,8 @@ def window_boxes(h: int, w: int, side: int, stride: int) -> list[Window]:
     Args:
         h: rows of the input, at least 1.
         w: columns of the input, at least 1.
-        side: side of a window, pixels.
-        stride: step from one window to the next, pixels; at most ``side``, so that every pixel is covered.
+        side: side of a window.
+        stride: step from one window to the next; at most ``side``, so that every pixel is covered.
 
     Returns:
         Windows of one size, (min(side, h), min(side, w)).

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from densezero.engine import Window, window_boxes
 from densezero.errors import ProtocolError
+from densezero.images import Window, window_boxes
 
 GEOMETRIES = [
     (h, w, side, stride)

@@ -26,6 +26,13 @@ _STYLE: dict[Any, Any] = {  # matplotlib types its settings by a list of all the
     "ytick.color": INK,
     "font.size": 8,
     "hatch.linewidth": 0.6,
+    "pdf.fonttype": 42,  # TrueType: publishers refuse the default, Type 3
+    "svg.hashsalt": "densezero",  # names inside the file are random otherwise
+}
+_UNDATED: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
 }
 _FIRST_FAMILY = "DejaVu Sans"  # comes with matplotlib
 _FURTHER_FAMILIES = (
@@ -44,16 +51,20 @@ _FURTHER_FAMILIES = (
 )
 
 
-def draw_sheet(width_in: float, height_in: float, paint: Callable[[Figure], None]) -> bytes:
+def draw_sheet(
+    width_in: float, height_in: float, paint: Callable[[Figure], None], form: str = "png", dpi: int = DPI
+) -> bytes:
     """Draw a figure in our style, whatever the user's own settings of matplotlib are.
 
     Args:
         width_in: width, inches.
         height_in: height, inches.
         paint: draws into the empty figure.
+        form: ``"png"``, ``"pdf"`` or ``"svg"``.
+        dpi: pixels an inch of a PNG.
 
     Returns:
-        The bytes of the PNG file, ``DPI`` pixels an inch.
+        The bytes of the file, the same for the same drawing.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -63,11 +74,11 @@ def draw_sheet(width_in: float, height_in: float, paint: Callable[[Figure], None
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
         matplotlib.rcParams["font.family"] = list(_families())
-        figure = Figure(figsize=(width_in, height_in), dpi=DPI, facecolor="white")
+        figure = Figure(figsize=(width_in, height_in), dpi=dpi, facecolor="white")
         FigureCanvasAgg(figure)
         paint(figure)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+        figure.savefig(buffer, format=form, metadata=_UNDATED[form])
     return buffer.getvalue()
 
 

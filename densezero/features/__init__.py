@@ -1,0 +1,64 @@
+"""Dense feature maps of images, and what makes pictures of them: PCA, k-means, similarity, upsampling, figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from densezero.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from densezero.features.align import Alignment
+    from densezero.features.basis import PcaBasis, load_basis, save_basis
+    from densezero.features.choices import DEFAULT_GRID_SIDE, LOOKS, SHOWS, UPSAMPLERS
+    from densezero.features.clusters import Clusters, fit_clusters
+    from densezero.features.colour import first_component, to_rgb
+    from densezero.features.dense import encode_grid, plan_grid
+    from densezero.features.pca import fit_pca
+    from densezero.features.similarity import point_similarity
+    from densezero.features.spool import Spool
+    from densezero.features.upsampling import upsample
+
+_MODULES = {
+    "DEFAULT_GRID_SIDE": "choices",
+    "LOOKS": "choices",
+    "SHOWS": "choices",
+    "UPSAMPLERS": "choices",
+    "Alignment": "align",
+    "Clusters": "clusters",
+    "PcaBasis": "basis",
+    "Spool": "spool",
+    "encode_grid": "dense",
+    "first_component": "colour",
+    "fit_clusters": "clusters",
+    "fit_pca": "pca",
+    "load_basis": "basis",
+    "plan_grid": "dense",
+    "point_similarity": "similarity",
+    "save_basis": "basis",
+    "to_rgb": "colour",
+    "upsample": "upsampling",
+}
+
+__all__ = [
+    "DEFAULT_GRID_SIDE",
+    "LOOKS",
+    "SHOWS",
+    "UPSAMPLERS",
+    "Alignment",
+    "Clusters",
+    "PcaBasis",
+    "Spool",
+    "encode_grid",
+    "first_component",
+    "fit_clusters",
+    "fit_pca",
+    "load_basis",
+    "plan_grid",
+    "point_similarity",
+    "save_basis",
+    "to_rgb",
+    "upsample",
+]
+
+# The command line reads the tables of choices, and loads no torch until there is work.
+__getattr__ = lazy_names(__name__, {name: f"densezero.features.{module}" for name, module in _MODULES.items()})

@@ -1,0 +1,46 @@
+"""Colours of single values and of clusters, from matplotlib's maps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+HEAT = "inferno"
+
+
+def heat_rgb(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Colour numbers by ``inferno``.
+
+    Args:
+        values: (...) in [0, 1]; beyond it the ends count.
+
+    Returns:
+        (..., 3) float32 in [0, 1].
+    """
+    from matplotlib import colormaps
+
+    return np.asarray(colormaps[HEAT](np.clip(values, 0, 1))[..., :3], np.float32)
+
+
+def cluster_rgb(labels: NDArray[np.integer], count: int) -> NDArray[np.float32]:
+    """Colour clusters: ``tab10`` up to ten, ``tab20`` up to twenty, an even round of hues beyond.
+
+    Args:
+        labels: (...) index of the cluster, 0 to ``count`` - 1.
+        count: clusters.
+
+    Returns:
+        (..., 3) float32 in [0, 1].
+    """
+    from matplotlib import colormaps
+
+    if count <= 20:
+        table = colormaps["tab10" if count <= 10 else "tab20"](np.arange(count))
+    else:
+        table = colormaps["hsv"](np.arange(count) / count)
+    return np.take(np.asarray(table[:, :3], np.float32), labels, axis=0)
+
+
+def to_bytes(rgb: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """(...) in [0, 1] to uint8, rounded."""
+    return np.asarray(np.clip(rgb, 0, 1) * 255 + 0.5, np.uint8)

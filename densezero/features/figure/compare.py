@@ -1,0 +1,163 @@
+"""A grid of pictures for a paper: rows images, columns encoders, captions, thin gaps, no axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densezero.errors import FeatureError
+from densezero.features.figure.sheet import axes_at, fit_text, text_width_in
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+DEFAULT_WIDTH_MM: Final = 180.0
+"""The width of a page's text in many journals."""
+PRINT_DPI: Final = 300
+TALLEST_CELL: Final = 2.0
+"""A picture is at most so many times as tall as its column is wide."""
+_MM = 1 / 25.4
+_GAP_MM, _CAPTION_PT, _LINE_MM, _MOST_LINES = 1.0, 7.0, 3.1, 3
+_MOST_PX = 60_000  # of a figure's height, near the limit of the renderer
+
+
+@dataclass(frozen=True)
+class ComparePlan:
+    """Where the pictures lie, in inches from the upper left corner.
+
+    Args:
+        width_in: of the figure.
+        height_in: of the figure.
+        cell_in: width of a column.
+        lefts_in: left edge of each column.
+        tops_in: top edge of each row.
+        heights_in: height of each row.
+        captions: lines of each column's caption.
+    """
+
+    width_in: float
+    height_in: float
+    cell_in: float
+    lefts_in: tuple[float, ...]
+    tops_in: tuple[float, ...]
+    heights_in: tuple[float, ...]
+    captions: tuple[tuple[str, ...], ...]
+
+    @property
+    def cell_px(self) -> int:
+        """Pixels across a column in print: pictures need no more."""
+        return max(1, round(self.cell_in * PRINT_DPI))
+
+
+def plan_comparison(
+    ratios: Sequence[float], captions: Sequence[str], width_mm: float = DEFAULT_WIDTH_MM
+) -> ComparePlan:
+    """Plan a figure of as many rows as there are ratios and as many columns as there are captions.
+
+    Args:
+        ratios: height to width of each row's pictures.
+        captions: of the columns.
+        width_mm: of the figure.
+
+    Raises:
+        FeatureError: if the columns would be narrower than 5 mm, or the figure taller than can be drawn.
+    """
+    columns = len(captions)
+    cell_mm = (width_mm - _GAP_MM * (columns - 1)) / columns
+    if cell_mm < 5:
+        raise FeatureError(
+            f"Expected a figure wide enough for {columns} columns of at least 5 mm; {width_mm:g} mm is not. "
+            "Take a larger --width, or fewer columns."
+        )
+    lines = tuple(wrap_caption(caption, cell_mm * _MM, _CAPTION_PT) for caption in captions)
+    head_mm = max(len(part) for part in lines) * _LINE_MM + _GAP_MM
+    heights_mm = [cell_mm * min(ratio, TALLEST_CELL) for ratio in ratios]
+    tops_mm = [head_mm + sum(heights_mm[:row]) + _GAP_MM * row for row in range(len(ratios))]
+    height_mm = tops_mm[-1] + heights_mm[-1]
+    if height_mm * _MM * PRINT_DPI > _MOST_PX:
+        raise FeatureError(
+            f"Expected a figure of at most {_MOST_PX / PRINT_DPI / _MM / 1000:.0f} m; {len(ratios)} images in "
+            f"{columns} columns make {height_mm / 1000:.1f} m. Take fewer images, or give a folder as --out."
+        )
+    return ComparePlan(
+        width_in=width_mm * _MM,
+        height_in=height_mm * _MM,
+        cell_in=cell_mm * _MM,
+        lefts_in=tuple((cell_mm + _GAP_MM) * column * _MM for column in range(columns)),
+        tops_in=tuple(top * _MM for top in tops_mm),
+        heights_in=tuple(height * _MM for height in heights_mm),
+        captions=lines,
+    )
+
+
+def draw_comparison(plan: ComparePlan, rows: Sequence[Sequence[NDArray[np.uint8]]], form: str = "png") -> bytes:
+    """Draw a planned figure.
+
+    Args:
+        plan: of as many rows and columns.
+        rows: pictures (H, W, 3) of each row, all of one ratio.
+        form: ``"png"`` (300 pixels an inch), ``"pdf"`` or ``"svg"``.
+
+    Returns:
+        The bytes of the file, the same for the same pictures.
+    """
+    from densezero.features.figure.sheet import draw_sheet
+
+    def paint(figure: Figure) -> None:
+        for left, lines in zip(plan.lefts_in, plan.captions, strict=True):
+            _write_caption(figure, plan, left, lines)
+        for top, height, pictures in zip(plan.tops_in, plan.heights_in, rows, strict=True):
+            for left, picture in zip(plan.lefts_in, pictures, strict=True):
+                width = min(plan.cell_in, height * picture.shape[1] / picture.shape[0])
+                axes = axes_at(figure, left + (plan.cell_in - width) / 2, top, width, height)
+                axes.imshow(picture, aspect="auto", interpolation="antialiased" if form == "png" else "none")
+                axes.set_axis_off()
+
+    return draw_sheet(plan.width_in, plan.height_in, paint, form, PRINT_DPI)
+
+
+def wrap_caption(text: str, width_in: float, size_pt: float) -> tuple[str, ...]:
+    """Break a caption into at most three lines, after a space or a mark of a model's name.
+
+    Args:
+        text: the caption.
+        width_in: space, inches.
+        size_pt: size of the font, points.
+
+    Returns:
+        Lines that fit; a part that does not fit a line loses its middle.
+    """
+    lines: list[str] = []
+    for piece in _pieces(" ".join(text.split())):
+        joined = (lines[-1] if lines else "") + piece
+        if lines and text_width_in(joined.rstrip(), size_pt) <= width_in:
+            lines[-1] = joined
+        else:
+            lines.append(piece)
+    kept = [*lines[: _MOST_LINES - 1], "".join(lines[_MOST_LINES - 1 :])] if len(lines) > _MOST_LINES else lines
+    return tuple(fit_text(line, width_in, size_pt) for line in kept)
+
+
+def _pieces(text: str) -> list[str]:
+    """Parts of a text that lines may break between; each keeps the mark that ends it."""
+    pieces = [""]
+    for mark in text:
+        pieces[-1] += mark
+        if mark in " /_:,-":
+            pieces.append("")
+    return [piece for piece in pieces if piece] or [""]
+
+
+def _write_caption(figure: Figure, plan: ComparePlan, left_in: float, lines: tuple[str, ...]) -> None:
+    """Lines centred over a column, the last one right above the pictures."""
+    for place, line in enumerate(reversed(lines)):
+        bottom_in = plan.tops_in[0] - (_GAP_MM * 0.9 + place * _LINE_MM) * _MM
+        figure.text(
+            (left_in + plan.cell_in / 2) / plan.width_in, 1 - bottom_in / plan.height_in, line,
+            ha="center", va="baseline", fontsize=_CAPTION_PT,
+        )  # fmt: skip

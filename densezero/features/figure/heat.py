@@ -1,0 +1,170 @@
+"""Heat maps of one image for several texts: laid over the image and bare, with a colour bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densezero.features.figure.colours import HEAT, heat_rgb, to_bytes
+from densezero.features.figure.compare import PRINT_DPI, TALLEST_CELL, wrap_caption
+from densezero.features.figure.sheet import INK, PALE, axes_at, draw_sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MM = 1 / 25.4
+_GAP_MM, _LINE_MM, _BAND_GAP_MM, _BAR_MM, _CAPTION_PT, _SMALL_PT = 1.0, 3.3, 3.0, 3.0, 7.5, 6.5
+_MOST_ACROSS = 4  # maps beside each other; more go into bands below
+_OPACITY = 0.6
+
+
+class HeatMap(NamedTuple):
+    """One text's map: ``caption``, and ``values`` (H, W) at the size of the picture."""
+
+    caption: str
+    values: NDArray[np.float32]
+
+
+class Scale(NamedTuple):
+    """What the ends of the colours stand for."""
+
+    low: float
+    high: float
+
+    def share(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Values as shares of the range; one half where there is no range."""
+        if self.high <= self.low:
+            return np.full_like(values, 0.5)
+        return (values - self.low) / (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    width_in: float
+    height_in: float
+    cell_in: float
+    tall_in: float
+    head_in: float
+    band_in: float
+    across: int
+
+    def left(self, column: int) -> float:
+        return column * (self.cell_in + _GAP_MM * _MM)
+
+
+def draw_heat_maps(
+    rgb: NDArray[np.uint8],
+    maps: Sequence[HeatMap],
+    *,
+    each: bool = False,
+    point_xy: tuple[float, float] | None = None,
+    width_mm: float = 180.0,
+    form: str = "png",
+) -> bytes:
+    """Draw the picture, and each map over it and bare.
+
+    Args:
+        rgb: (H, W, 3) the picture.
+        maps: at least one, each of the picture's size.
+        each: give every map its own scale, and write its ends under its name; otherwise one scale for all, with a
+            colour bar.
+        point_xy: a point to mark in the picture, as shares of its width and height.
+        width_mm: of the figure.
+        form: ``"png"`` (300 pixels an inch), ``"pdf"`` or ``"svg"``.
+
+    Returns:
+        The bytes of the file, the same for the same maps.
+    """
+    layout = _plan(rgb.shape[0] / rgb.shape[1], len(maps), width_mm)
+    scales = own_scales(maps) if each else [shared_scale(maps)] * len(maps)
+
+    def paint(figure: Figure) -> None:
+        _show(figure, layout, (0, layout.head_in), rgb)
+        if point_xy is not None:
+            _mark(figure.axes[-1], rgb, point_xy)
+        _caption(figure, layout, 0, layout.head_in, ("image",))
+        _colour_bar(figure, layout, scales[0], each)
+        for place, (heat, scale) in enumerate(zip(maps, scales, strict=True)):
+            band, column = divmod(place, layout.across)
+            left, top = layout.left(column + 1), band * layout.band_in + layout.head_in
+            lines = wrap_caption(heat.caption, layout.cell_in, _CAPTION_PT)
+            own = (f"{scale.low:.3f} to {scale.high:.3f}, own scale",) if each else ()
+            _caption(figure, layout, left, top, (*lines[:2], *own))
+            colours = heat_rgb(scale.share(heat.values))  # (H, W, 3)
+            over = _OPACITY * colours + (1 - _OPACITY) * (rgb.astype(np.float32) / 255)
+            _show(figure, layout, (left, top), to_bytes(over))
+            _show(figure, layout, (left, top + layout.tall_in + _GAP_MM * _MM), to_bytes(colours))
+
+    return draw_sheet(layout.width_in, layout.height_in, paint, form, PRINT_DPI)
+
+
+def shared_scale(maps: Sequence[HeatMap]) -> Scale:
+    """The smallest and the largest value of all maps."""
+    return Scale(min(float(heat.values.min()) for heat in maps), max(float(heat.values.max()) for heat in maps))
+
+
+def own_scales(maps: Sequence[HeatMap]) -> list[Scale]:
+    """The smallest and the largest value of each map."""
+    return [Scale(float(heat.values.min()), float(heat.values.max())) for heat in maps]
+
+
+def _plan(ratio: float, count: int, width_mm: float) -> _Layout:
+    across = min(count, _MOST_ACROSS)
+    cell_mm = (width_mm - _GAP_MM * across) / (across + 1)
+    tall_mm = cell_mm * min(ratio, TALLEST_CELL)
+    head_mm = 3 * _LINE_MM + _GAP_MM
+    band_mm = head_mm + 2 * tall_mm + _GAP_MM + _BAND_GAP_MM
+    bands = -(-count // across)
+    height_mm = bands * band_mm - _BAND_GAP_MM
+    return _Layout(width_mm * _MM, height_mm * _MM, cell_mm * _MM, tall_mm * _MM, head_mm * _MM, band_mm * _MM, across)
+
+
+def _show(figure: Figure, layout: _Layout, left_top: tuple[float, float], picture: NDArray[np.uint8]) -> None:
+    width = min(layout.cell_in, layout.tall_in * picture.shape[1] / picture.shape[0])
+    axes = axes_at(figure, left_top[0] + (layout.cell_in - width) / 2, left_top[1], width, layout.tall_in)
+    axes.imshow(picture, aspect="auto", interpolation="antialiased")
+    axes.set_axis_off()
+
+
+def _mark(axes: Axes, rgb: NDArray[np.uint8], point_xy: tuple[float, float]) -> None:
+    """A cross that is seen on dark and on light."""
+    x, y = point_xy[0] * rgb.shape[1] - 0.5, point_xy[1] * rgb.shape[0] - 0.5
+    axes.plot(x, y, "+", color="black", markersize=9, markeredgewidth=2.6)
+    axes.plot(x, y, "+", color="white", markersize=8, markeredgewidth=1.2)
+    axes.set_xlim(-0.5, rgb.shape[1] - 0.5)
+    axes.set_ylim(rgb.shape[0] - 0.5, -0.5)
+
+
+def _caption(figure: Figure, layout: _Layout, left_in: float, top_in: float, lines: tuple[str, ...]) -> None:
+    """Lines centred above a picture, the last nearest to it."""
+    for place, line in enumerate(reversed(lines)):
+        baseline_in = top_in - (_GAP_MM + place * _LINE_MM) * _MM
+        figure.text(
+            (left_in + layout.cell_in / 2) / layout.width_in, 1 - baseline_in / layout.height_in, line,
+            ha="center", va="baseline", fontsize=_SMALL_PT if "own scale" in line else _CAPTION_PT,
+            color=PALE if "own scale" in line else INK,
+        )  # fmt: skip
+
+
+def _colour_bar(figure: Figure, layout: _Layout, scale: Scale, each: bool) -> None:
+    """A bar under the picture, in the cell that holds no map."""
+    top = layout.head_in + layout.tall_in + 4 * _GAP_MM * _MM
+    inset = 0.1 * layout.cell_in
+    axes = axes_at(figure, inset, top, layout.cell_in - 2 * inset, _BAR_MM * _MM)
+    axes.imshow(
+        np.linspace(0, 1, 256)[None], aspect="auto", cmap=HEAT, extent=(0, 1, 0, 1), interpolation="antialiased"
+    )
+    axes.set_yticks([])
+    ticks = (0, 0.5, 1)
+    texts = (
+        ["lowest", "", "highest"] if each else [f"{scale.low + tick * (scale.high - scale.low):.3f}" for tick in ticks]
+    )
+    axes.set_xticks(ticks, texts)
+    axes.tick_params(length=2, pad=2, labelsize=_SMALL_PT)
+    axes.set_xlabel("each map on its own scale" if each else "cosine", fontsize=_SMALL_PT, labelpad=1)
+    axes.spines[:].set_visible(False)
