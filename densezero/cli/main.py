@@ -10,6 +10,7 @@ import typer
 from densezero import __version__
 from densezero.cli.datasets import datasets
 from densezero.cli.evaluate import evaluate, table
+from densezero.cli.features import features, pca, similarity
 from densezero.cli.models import models
 from densezero.cli.report import report
 from densezero.cli.segment import segment
@@ -30,6 +31,9 @@ app.command()(segment)
 app.command()(evaluate)
 app.command()(table)
 app.command()(report)
+app.command()(pca)
+app.command()(similarity)
+app.command()(features)
 app.add_typer(models, name="models")
 app.add_typer(vocabularies, name="vocabularies")
 app.add_typer(datasets, name="datasets")

@@ -31,6 +31,10 @@ class Shower(Listener):
         if done < total or self._open_line:
             self._move(f"text {done}/{total} words")
 
+    def fitting(self, done: int, total: int) -> None:
+        """Tell how far the images are that a common basis is fitted to."""
+        self._move(f"basis {done}/{total} images")
+
     def image(self, progress: Progress, miou: float | None = None) -> None:
         """Tell of an image that failed, how far the run is, and the mIoU so far."""
         if progress.error is not None:

@@ -32,6 +32,8 @@ class DenseEncoder(ABC):
     temperature: float | None
     device: torch.device
     dtype: torch.dtype
+    readouts: tuple[str, ...] = ("value", "patch")
+    has_text: bool = True
 
     @property
     @abstractmethod

@@ -24,3 +24,5 @@ UPSAMPLERS: Final = {
 FIGURE_SUFFIXES: Final = (".png", ".pdf", ".svg")
 FILM_SUFFIXES: Final = (".mp4", ".avi", ".mkv", ".mov")
 GRID_FORMATS: Final = {"npz": ".npz", "safetensors": ".safetensors"}
+DEFAULT_WIDTH_MM: Final = 180.0
+"""Width of a figure: a page's text in many journals."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -80,3 +82,25 @@ def fit_clusters(grids: Iterable[Tensor], count: int = 6, seed: int = 0) -> Clus
         fitted = KMeans(count, n_init=_RESTARTS, random_state=seed).fit(chosen.numpy())
     by_size = np.argsort(-np.bincount(fitted.labels_, minlength=count), kind="stable")
     return Clusters(torch.from_numpy(fitted.cluster_centers_[by_size]))
+
+
+def save_clusters(clusters: Clusters, file: BinaryIO) -> None:
+    """Write clusters as safetensors."""
+    from safetensors.torch import save
+
+    file.write(save({"centres": clusters.centres.contiguous()}))
+
+
+def load_clusters(path: str | Path) -> Clusters:
+    """Read clusters that ``save_clusters`` wrote.
+
+    Raises:
+        FeatureError: if the file is missing or holds none.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return Clusters(load_file(str(path))["centres"])
+    except (OSError, SafetensorError, KeyError) as error:
+        raise FeatureError(f"Expected clusters in {path}; it cannot be read ({type(error).__name__}).") from None

@@ -53,5 +53,8 @@ class Listener:
     def embedding(self, done: int, total: int) -> None:
         """Words embedded so far, while the text bank is made."""
 
+    def fitting(self, done: int, total: int) -> None:
+        """Images encoded so far, while a common basis is fitted."""
+
     def image(self, progress: Progress, miou: float | None = None) -> None:
         """An image has ended, well or not; in an evaluation with the mIoU so far, percent."""

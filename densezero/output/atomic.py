@@ -55,6 +55,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
         raise output_error(path, reason) from reason
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes so that the file appears whole or not at all; raises as ``write_atomically``."""
+    write_atomically(path, lambda file: file.write(content))
+
+
 def output_error(path: Path, reason: OSError) -> OutputError:
     """Turn the operating system's reason into a sentence that names the file and the way out.
 

@@ -1,21 +1,18 @@
 """One result, every file that was asked for: the table of formats, the plan of the paths, the fan-out."""
 
-import os
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePath
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from densezero.errors import OutputError, did_you_mean
-from densezero.output.atomic import write_atomically
+from densezero.output.atomic import write_bytes
 from densezero.output.coco import encode_coco
 from densezero.output.labels import encode_labels
 from densezero.output.overlay import encode_overlay
+from densezero.output.paths import refuse_shared_outputs, stem_of
 from densezero.output.polygons import encode_polygons
 from densezero.output.scores import encode_scores
 from densezero.vocabulary.classes import ClassList
@@ -74,7 +71,7 @@ class OutputPlan:
 
     def paths(self, relative: PurePath | str) -> dict[str, Path]:
         """The files of one input by the name of their format; the input's last suffix gives way to the format's."""
-        stem = _stem(relative)
+        stem = stem_of(relative)
         return {name: self.root / FORMATS[name].folder / (stem + FORMATS[name].suffix) for name in self.formats}
 
     def files(self, relative: PurePath | str) -> list[Path]:
@@ -126,23 +123,7 @@ def plan_outputs(root: Path, relatives: Sequence[PurePath | str], formats: Itera
     plan = OutputPlan(
         root, tuple(name for name in names if name in FORMATS), tuple(name for name in names if name in RUN_FORMATS)
     )
-    taken: dict[str, str] = {}
-    clashes = []
-    for relative in map(str, relatives):
-        stem = _folded(_stem(relative))
-        if stem in taken:
-            clashes.append(f"{taken[stem]} and {relative}")
-        taken.setdefault(stem, relative)
-    folders = {_folded(str(folder)): relative for relative in taken.values() for folder in PurePath(relative).parents}
-    for stem, relative in taken.items():
-        inside = [folders[path] for name in plan.formats if (path := stem + FORMATS[name].suffix) in folders]
-        clashes += [f"{relative} and {other}" for other in inside[:1]]
-    if clashes:
-        raise OutputError(
-            f"Expected an output of its own for each input, got {len(clashes)} that would write over another's: "
-            f"{'; '.join(clashes[:5])}{'; ...' if len(clashes) > 5 else ''}. "
-            "Rename one of each pair, or run them into different output folders."
-        )
+    refuse_shared_outputs(relatives, [FORMATS[name].suffix for name in plan.formats])
     return plan
 
 
@@ -161,25 +142,5 @@ def write_result(paths: dict[str, Path], result: ImageResult) -> list[Path]:
         OutputError: a file cannot be written, or the result lacks what a format needs. Files before it are complete.
     """
     for name, path in paths.items():
-        write_atomically(path, partial(_write_bytes, FORMATS[name].encode(result)))
+        write_bytes(path, FORMATS[name].encode(result))
     return list(paths.values())
-
-
-def _write_bytes(content: bytes, file: BinaryIO) -> None:
-    file.write(content)
-
-
-def _stem(relative: PurePath | str) -> str:
-    """The relative path without its last suffix, so that "a.b.jpg" keeps its first dot."""
-    path = PurePath(relative)
-    if path.is_absolute() or not path.name or ".." in path.parts:
-        raise OutputError(
-            f"Expected an input's path relative to the input folder, got {os.fspath(relative)!r}. "
-            "Pass it relative, and without '..'."
-        )
-    return str(path.with_name(path.stem))
-
-
-def _folded(path: str) -> str:
-    """What file systems that fold case or accents compare."""
-    return unicodedata.normalize("NFC", path).casefold()

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.errors import FeatureError
+from densezero.features.choices import DEFAULT_WIDTH_MM
 from densezero.features.figure.sheet import axes_at, fit_text, text_width_in
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-DEFAULT_WIDTH_MM: Final = 180.0
-"""The width of a page's text in many journals."""
 PRINT_DPI: Final = 300
 TALLEST_CELL: Final = 2.0
 """A picture is at most so many times as tall as its column is wide."""
@@ -121,13 +120,23 @@ def draw_comparison(plan: ComparePlan, rows: Sequence[Sequence[NDArray[np.uint8]
     return draw_sheet(plan.width_in, plan.height_in, paint, form, PRINT_DPI)
 
 
-def wrap_caption(text: str, width_in: float, size_pt: float) -> tuple[str, ...]:
-    """Break a caption into at most three lines, after a space or a mark of a model's name.
+def fit_cell(plan: ComparePlan, image_hw: tuple[int, int]) -> tuple[int, int]:
+    """The size in pixels at which a picture of an image fills its cell in print."""
+    height, width = image_hw
+    wide = plan.cell_px
+    if height > TALLEST_CELL * width:
+        wide = max(1, round(plan.cell_px * TALLEST_CELL * width / height))
+    return max(1, round(wide * height / width)), wide
+
+
+def wrap_caption(text: str, width_in: float, size_pt: float, most_lines: int = _MOST_LINES) -> tuple[str, ...]:
+    """Break a caption into a few lines, after a space or a mark of a model's name.
 
     Args:
         text: the caption.
         width_in: space, inches.
         size_pt: size of the font, points.
+        most_lines: how many lines there are at most.
 
     Returns:
         Lines that fit; a part that does not fit a line loses its middle.
@@ -139,7 +148,7 @@ def wrap_caption(text: str, width_in: float, size_pt: float) -> tuple[str, ...]:
             lines[-1] = joined
         else:
             lines.append(piece)
-    kept = [*lines[: _MOST_LINES - 1], "".join(lines[_MOST_LINES - 1 :])] if len(lines) > _MOST_LINES else lines
+    kept = [*lines[: most_lines - 1], "".join(lines[most_lines - 1 :])] if len(lines) > most_lines else lines
     return tuple(fit_text(line, width_in, size_pt) for line in kept)
 
 

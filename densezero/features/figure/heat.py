@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.errors import FeatureError
+from densezero.features.choices import DEFAULT_WIDTH_MM
 from densezero.features.figure.colours import HEAT, heat_rgb, to_bytes
 from densezero.features.figure.compare import PRINT_DPI, TALLEST_CELL, wrap_caption
-from densezero.features.figure.sheet import INK, PALE, axes_at, draw_sheet
+from densezero.features.figure.sheet import INK, PALE, axes_at, draw_sheet, fit_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 _MM = 1 / 25.4
 _GAP_MM, _LINE_MM, _BAND_GAP_MM, _BAR_MM, _CAPTION_PT, _SMALL_PT = 1.0, 3.3, 3.0, 3.0, 7.5, 6.5
+_BAR_ROOM_MM, _LEAST_CELL_MM = 15.0, 15.0
+_OWN = ", own scale"
 _MOST_ACROSS = 4  # maps beside each other; more go into bands below
 _OPACITY = 0.6
 
@@ -62,8 +66,8 @@ def draw_heat_maps(
     maps: Sequence[HeatMap],
     *,
     each: bool = False,
-    point_xy: tuple[float, float] | None = None,
-    width_mm: float = 180.0,
+    points_xy: Sequence[tuple[float, float]] = (),
+    width_mm: float = DEFAULT_WIDTH_MM,
     form: str = "png",
 ) -> bytes:
     """Draw the picture, and each map over it and bare.
@@ -73,28 +77,29 @@ def draw_heat_maps(
         maps: at least one, each of the picture's size.
         each: give every map its own scale, and write its ends under its name; otherwise one scale for all, with a
             colour bar.
-        point_xy: a point to mark in the picture, as shares of its width and height.
+        points_xy: points to mark in the picture, as shares of its width and height.
         width_mm: of the figure.
         form: ``"png"`` (300 pixels an inch), ``"pdf"`` or ``"svg"``.
 
     Returns:
         The bytes of the file, the same for the same maps.
+
+    Raises:
+        FeatureError: if the figure is too narrow.
     """
-    layout = _plan(rgb.shape[0] / rgb.shape[1], len(maps), width_mm)
     scales = own_scales(maps) if each else [shared_scale(maps)] * len(maps)
+    layout, captions = _plan(rgb.shape[0] / rgb.shape[1], maps, scales if each else None, width_mm)
 
     def paint(figure: Figure) -> None:
         _show(figure, layout, (0, layout.head_in), rgb)
-        if point_xy is not None:
-            _mark(figure.axes[-1], rgb, point_xy)
+        for point in points_xy:
+            _mark(figure.axes[0], rgb, point)
         _caption(figure, layout, 0, layout.head_in, ("image",))
         _colour_bar(figure, layout, scales[0], each)
-        for place, (heat, scale) in enumerate(zip(maps, scales, strict=True)):
+        for place, (heat, scale, lines) in enumerate(zip(maps, scales, captions, strict=True)):
             band, column = divmod(place, layout.across)
             left, top = layout.left(column + 1), band * layout.band_in + layout.head_in
-            lines = wrap_caption(heat.caption, layout.cell_in, _CAPTION_PT)
-            own = (f"{scale.low:.3f} to {scale.high:.3f}, own scale",) if each else ()
-            _caption(figure, layout, left, top, (*lines[:2], *own))
+            _caption(figure, layout, left, top, lines)
             colours = heat_rgb(scale.share(heat.values))  # (H, W, 3)
             over = _OPACITY * colours + (1 - _OPACITY) * (rgb.astype(np.float32) / 255)
             _show(figure, layout, (left, top), to_bytes(over))
@@ -113,15 +118,29 @@ def own_scales(maps: Sequence[HeatMap]) -> list[Scale]:
     return [Scale(float(heat.values.min()), float(heat.values.max())) for heat in maps]
 
 
-def _plan(ratio: float, count: int, width_mm: float) -> _Layout:
-    across = min(count, _MOST_ACROSS)
+def _plan(
+    ratio: float, maps: Sequence[HeatMap], own: Sequence[Scale] | None, width_mm: float
+) -> tuple[_Layout, list[tuple[str, ...]]]:
+    """The layout, and the lines above each map: its caption, and its own scale where it has one."""
+    across = min(len(maps), _MOST_ACROSS)
     cell_mm = (width_mm - _GAP_MM * across) / (across + 1)
+    if cell_mm < _LEAST_CELL_MM:
+        raise FeatureError(
+            f"Expected a figure wide enough for {across + 1} columns of {_LEAST_CELL_MM:g} mm; {width_mm:g} mm is not. "
+            "Take a larger --width."
+        )
+    captions = [wrap_caption(heat.caption, cell_mm * _MM, _CAPTION_PT, 2) for heat in maps]
+    if own is not None:
+        ends = [fit_text(f"{scale.low:z.3f} to {scale.high:z.3f}{_OWN}", cell_mm * _MM, _SMALL_PT) for scale in own]
+        captions = [(*lines, end) for lines, end in zip(captions, ends, strict=True)]
     tall_mm = cell_mm * min(ratio, TALLEST_CELL)
-    head_mm = 3 * _LINE_MM + _GAP_MM
-    band_mm = head_mm + 2 * tall_mm + _GAP_MM + _BAND_GAP_MM
-    bands = -(-count // across)
-    height_mm = bands * band_mm - _BAND_GAP_MM
-    return _Layout(width_mm * _MM, height_mm * _MM, cell_mm * _MM, tall_mm * _MM, head_mm * _MM, band_mm * _MM, across)
+    head_mm = max(map(len, captions)) * _LINE_MM + _GAP_MM
+    band_mm = head_mm + max(2 * tall_mm + _GAP_MM, tall_mm + _BAR_ROOM_MM) + _BAND_GAP_MM
+    height_mm = -(-len(maps) // across) * band_mm - _BAND_GAP_MM
+    layout = _Layout(
+        width_mm * _MM, height_mm * _MM, cell_mm * _MM, tall_mm * _MM, head_mm * _MM, band_mm * _MM, across
+    )
+    return layout, captions
 
 
 def _show(figure: Figure, layout: _Layout, left_top: tuple[float, float], picture: NDArray[np.uint8]) -> None:
@@ -146,25 +165,25 @@ def _caption(figure: Figure, layout: _Layout, left_in: float, top_in: float, lin
         baseline_in = top_in - (_GAP_MM + place * _LINE_MM) * _MM
         figure.text(
             (left_in + layout.cell_in / 2) / layout.width_in, 1 - baseline_in / layout.height_in, line,
-            ha="center", va="baseline", fontsize=_SMALL_PT if "own scale" in line else _CAPTION_PT,
-            color=PALE if "own scale" in line else INK,
+            ha="center", va="baseline", fontsize=_SMALL_PT if line.endswith(_OWN) else _CAPTION_PT,
+            color=PALE if line.endswith(_OWN) else INK,
         )  # fmt: skip
 
 
 def _colour_bar(figure: Figure, layout: _Layout, scale: Scale, each: bool) -> None:
     """A bar under the picture, in the cell that holds no map."""
     top = layout.head_in + layout.tall_in + 4 * _GAP_MM * _MM
-    inset = 0.1 * layout.cell_in
+    inset = 0.04 * layout.cell_in
     axes = axes_at(figure, inset, top, layout.cell_in - 2 * inset, _BAR_MM * _MM)
-    axes.imshow(
-        np.linspace(0, 1, 256)[None], aspect="auto", cmap=HEAT, extent=(0, 1, 0, 1), interpolation="antialiased"
-    )
+    ramp = np.linspace(0, 1, 256)[None]
+    axes.imshow(ramp, aspect="auto", cmap=HEAT, extent=(0, 1, 0, 1), interpolation="antialiased")
+    middle = (scale.low + scale.high) / 2
+    texts = ["lowest", "", "highest"] if each else [f"{value:z.3f}" for value in (scale.low, middle, scale.high)]
     axes.set_yticks([])
-    ticks = (0, 0.5, 1)
-    texts = (
-        ["lowest", "", "highest"] if each else [f"{scale.low + tick * (scale.high - scale.low):.3f}" for tick in ticks]
-    )
-    axes.set_xticks(ticks, texts)
+    axes.set_xticks((0, 0.5, 1), texts)
+    first, _, last = axes.get_xticklabels()
+    first.set_horizontalalignment("left")  # within the column
+    last.set_horizontalalignment("right")
     axes.tick_params(length=2, pad=2, labelsize=_SMALL_PT)
     axes.set_xlabel("each map on its own scale" if each else "cosine", fontsize=_SMALL_PT, labelpad=1)
     axes.spines[:].set_visible(False)

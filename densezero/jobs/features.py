@@ -1,0 +1,81 @@
+"""Writes the raw feature grids of images, one file each; goes on after a stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from densezero.features import plan_grid
+from densezero.features.choices import GRID_FORMATS
+from densezero.images import FoundImage, find_images, read_rgb
+from densezero.jobs.feature_settings import FeaturesSettings
+from densezero.jobs.manifest import Manifest
+from densezero.jobs.places import check_places
+from densezero.jobs.progress import Listener
+from densezero.jobs.run import ImageRun, Outcome, RunSummary
+from densezero.jobs.sources import Shelf, Source
+from densezero.output.atomic import write_bytes
+from densezero.output.paths import refuse_shared_outputs, stem_of
+from densezero.output.picture import encode_grid_npz, encode_grid_safetensors
+
+
+def write_features(settings: FeaturesSettings, listener: Listener | None = None) -> RunSummary:
+    """Encode every image and write its grid.
+
+    Args:
+        settings: the request.
+        listener: hears of notes and progress.
+
+    Raises:
+        DenseZeroError: if the request cannot be met; nothing has been written then.
+    """
+    listener = listener or Listener()
+    images = find_images(settings.inputs)
+    check_places(settings.out, settings.inputs, images)
+    suffix = GRID_FORMATS[settings.form]
+    refuse_shared_outputs([image.relative for image in images], [suffix])
+    shelf, source = Shelf(settings.device, settings.dtype, settings.grid), Source(settings.model, settings.readout)
+    sha256 = shelf.check([source], listener)[source]
+    request = {
+        "model": settings.model,
+        "weights_sha256": sha256,
+        "readout": settings.readout,
+        "format": settings.form,
+        "half": settings.half,
+        "grid": vars(settings.grid),
+        "dtype": settings.dtype,
+    }
+    run = ImageRun(settings.out, Manifest(settings.out, request, settings.overwrite), listener)
+
+    def files(relative: str) -> list[Path]:
+        return [settings.out / f"{stem_of(relative)}{suffix}"]
+
+    def write_one(image: FoundImage) -> Outcome:
+        path = files(str(image.relative))[0]
+        content, hw = _encode(settings, shelf, source, image, sha256)
+        write_bytes(path, content)
+        return Outcome((path,), hw)
+
+    summary = run.over(images, files, write_one)
+    run.finish(summary, settings, shelf.device)
+    return summary
+
+
+def _encode(
+    settings: FeaturesSettings, shelf: Shelf, source: Source, image: FoundImage, sha256: str
+) -> tuple[bytes, tuple[int, int]]:
+    rgb = read_rgb(image.path)  # (H, W, 3)
+    grid = shelf.encode(source, rgb).numpy()  # (gh, gw, D)
+    hw, patch_px = (int(rgb.shape[0]), int(rgb.shape[1])), shelf.take(source.model).patch_px
+    about: dict[str, Any] = {
+        "model": source.model,
+        "weights_sha256": sha256,
+        "readout": source.readout,
+        "image_hw": hw,
+        "input_hw": plan_grid(hw, patch_px, settings.grid.patches(patch_px)).input_hw,
+        "patch_px": patch_px,
+    }
+    encode = encode_grid_npz if settings.form == "npz" else encode_grid_safetensors
+    return encode(grid.astype(np.float16) if settings.half else grid, about), hw

@@ -1,0 +1,149 @@
+"""One figure for a paper: rows images, columns the image itself and every encoder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from densezero.errors import DenseZeroError, FeatureError
+from densezero.features import Spool
+from densezero.features.figure.compare import draw_comparison, fit_cell, plan_comparison
+from densezero.images import FoundImage, find_images, read_rgb, resize_rgb
+from densezero.images.sizes import read_hw
+from densezero.jobs.feature_settings import EACH, PcaSettings
+from densezero.jobs.pca_fit import (
+    Fit,
+    coordinates_of,
+    fit,
+    name_source,
+    paint,
+    refuse_one_colour,
+    stored_fit,
+    write_basis,
+)
+from densezero.jobs.places import check_file_place
+from densezero.jobs.progress import Listener, Progress
+from densezero.jobs.run import RunSummary, failure_sentence
+from densezero.jobs.sources import Shelf, Source, list_sources, spread_evenly
+from densezero.output.atomic import write_bytes
+
+
+def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
+    """Draw all images and all sources into one figure; images that fail are named and left out.
+
+    Raises:
+        DenseZeroError: if the request cannot be met, or no image can be drawn.
+    """
+    images = find_images(settings.inputs)
+    check_file_place(settings.out, [image.path for image in images])
+    sources = list_sources(settings.models, settings.readouts)
+    captions = _captions(sources, settings)
+    plan_comparison([1.0] * len(images), captions, settings.width_mm)  # refused before an hour has gone by
+    shelf = Shelf(settings.device, settings.dtype, settings.grid)
+    shelf.check(sources, listener)
+    given = stored_fit(settings, shelf, sources[0])
+    run = _FigureRun(settings, shelf, listener, len(images) * len(sources))
+    ratios = run.open_rows(images, captions)
+    for source in sources:
+        run.add_source(source, given)
+    rows = {name: pictures for name, pictures in run.rows.items() if name not in run.failed}
+    if not rows:
+        raise FeatureError("No image can be drawn. " + " ".join(list(run.failed.values())[:3]))
+    plan = plan_comparison([ratios[name] for name in rows], captions, settings.width_mm)
+    content = draw_comparison(plan, list(rows.values()), settings.out.suffix.lower()[1:])
+    write_bytes(settings.out, content)
+    return RunSummary(settings.out, len(rows), len(run.failed), 0)
+
+
+class _FigureRun:
+    def __init__(self, settings: PcaSettings, shelf: Shelf, listener: Listener, total: int) -> None:
+        self.settings, self.shelf, self.listener, self.total = settings, shelf, listener, total
+        self.images: dict[str, FoundImage] = {}
+        self.rows: dict[str, list[NDArray[np.uint8]]] = {}
+        self.failed: dict[str, str] = {}
+        self.reference: dict[str, Tensor] = {}
+        self.done, self.began = 0, time.perf_counter()
+
+    def open_rows(self, images: Sequence[FoundImage], captions: Sequence[str]) -> dict[str, float]:
+        """Begin every row with the image itself, at the size of its cell; give the rows' ratios."""
+        ratios: dict[str, float] = {}
+        for image in images:
+            name = str(image.path)
+            try:
+                hw = read_hw(image.path)
+                plan = plan_comparison([hw[0] / hw[1]], captions, self.settings.width_mm)
+                self.rows[name] = [resize_rgb(read_rgb(image.path), fit_cell(plan, hw))]
+            except Exception as error:
+                self._fail(image, error)
+                continue
+            self.images[name], ratios[name] = image, hw[0] / hw[1]
+        return ratios
+
+    def add_source(self, source: Source, given: Fit | None) -> None:
+        """Encode every image that is left, fit, and add the pictures to the rows."""
+        with Spool() as spool:
+            for name, image in self.images.items():
+                if name not in self.failed:
+                    self._encode(source, image, spool)
+            fitted = given or (self._fit(source, spool) if spool.names and self.settings.basis != EACH else None)
+            for name in spool.names:
+                grid = spool.get(name)
+                assert grid is not None, "it is named"
+                try:
+                    self._paint(name, grid, fitted)
+                except DenseZeroError as error:
+                    self._fail(self.images[name], error)
+
+    def _encode(self, source: Source, image: FoundImage, spool: Spool) -> None:
+        try:
+            rgb = read_rgb(image.path)  # (H, W, 3)
+            if self.settings.basis == EACH:
+                refuse_one_colour(rgb)
+            spool.put(str(image.path), self.shelf.encode(source, rgb))
+        except Exception as error:
+            self._fail(image, error)
+            return
+        self.done += 1
+        self._tell(image, None)
+
+    def _fit(self, source: Source, spool: Spool) -> Fit:
+        names = [spool.names[place] for place in spread_evenly(len(spool.names), self.settings.fit_images)]
+        fitted = fit(spool.view(names), self.settings, self._target(names))
+        if self.settings.save_basis is not None:
+            write_basis(name_source(fitted, self.shelf.take(source.model), source.readout), self.settings.save_basis)
+        return fitted
+
+    def _paint(self, name: str, grid: Tensor, fitted: Fit | None) -> None:
+        fitted = fitted or fit([grid], self.settings, self._target([name]))
+        if self.settings.align and name not in self.reference:
+            self.reference[name] = coordinates_of(fitted, [grid])[0]
+        row = self.rows[name]
+        row += [paint(show, fitted, grid, row[0], self.settings) for show in self.settings.shows]
+
+    def _target(self, names: Sequence[str]) -> list[Tensor] | None:
+        """Coordinates of the first source, once it is drawn."""
+        return [self.reference[name] for name in names] if names[0] in self.reference else None
+
+    def _fail(self, image: FoundImage, error: Exception) -> None:
+        self.failed[str(image.path)] = failure_sentence(error, image.path)
+        self._tell(image, self.failed[str(image.path)])
+
+    def _tell(self, image: FoundImage, error: str | None) -> None:
+        seconds = time.perf_counter() - self.began
+        self.listener.image(Progress(str(image.relative), error, self.done, len(self.failed), 0, self.total, seconds))
+
+
+def _captions(sources: Sequence[Source], settings: PcaSettings) -> list[str]:
+    """The image, then what tells the columns apart."""
+    captions = ["image"]
+    for source in sources:
+        for show in settings.shows:
+            parts = [source.model]
+            parts += [source.readout] if len(settings.readouts) > 1 else []
+            parts += [show] if len(settings.shows) > 1 else []
+            captions.append(", ".join(parts))
+    return captions

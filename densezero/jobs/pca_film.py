@@ -1,0 +1,127 @@
+"""A film of feature pictures, all frames with one basis so that colours do not flicker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densezero.errors import DenseZeroError, FeatureError
+from densezero.features import Spool
+from densezero.images import find_images, read_rgb
+from densezero.images.film import read_film_facts, read_frames
+from densezero.jobs.feature_settings import PcaSettings
+from densezero.jobs.pca_fit import Fit, fit, name_source, paint, shrink, stored_fit, write_basis
+from densezero.jobs.places import check_file_place
+from densezero.jobs.progress import Listener, Progress
+from densezero.jobs.run import RunSummary
+from densezero.jobs.sources import Shelf, Source, spread_evenly
+from densezero.output.film import write_film
+
+
+class Frame(NamedTuple):
+    """A frame: its ``name``, and its picture (H, W, 3) or the sentence why there is none."""
+
+    name: str
+    rgb: NDArray[np.uint8] | None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a film file, or of a folder of pictures; gone through as often as needed.
+
+    Args:
+        path: of the film or the folder.
+        rate: frames a second.
+        count: as far as it is known before reading.
+    """
+
+    path: Path
+    rate: float
+    count: int
+
+    def __iter__(self) -> Iterator[Frame]:
+        if not self.path.is_dir():
+            for place, rgb in enumerate(read_frames(self.path)):
+                yield Frame(f"frame {place + 1}", rgb)
+            return
+        for image in find_images([self.path]):
+            try:
+                yield Frame(str(image.relative), read_rgb(image.path))
+            except DenseZeroError as error:
+                yield Frame(str(image.relative), None, str(error))
+
+
+def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
+    """Draw every frame with one basis, and write them as a film; frames that fail are named and left out.
+
+    Raises:
+        DenseZeroError: if the request cannot be met, or no frame can be drawn.
+    """
+    frames = _open_frames(settings)
+    check_file_place(settings.out, list(settings.inputs))
+    shelf, source = (
+        Shelf(settings.device, settings.dtype, settings.grid),
+        Source(settings.models[0], settings.readouts[0]),
+    )
+    shelf.check([source], listener)
+    with Spool() as spool:
+        run = _FilmRun(settings, shelf, source, frames, spool, listener)
+        fitted = stored_fit(settings, shelf, source) or run.fit()
+        written = write_film(settings.out, run.pictures(fitted), frames.rate)
+    return RunSummary(settings.out, written, run.failed, 0)
+
+
+class _FilmRun:
+    def __init__(
+        self, settings: PcaSettings, shelf: Shelf, source: Source, frames: Frames, spool: Spool, listener: Listener
+    ) -> None:
+        self.settings, self.shelf, self.source, self.frames = settings, shelf, source, frames
+        self.spool, self.listener = spool, listener
+        self.failed = 0
+
+    def fit(self) -> Fit:
+        """Encode frames that are spread evenly, keep their grids, and fit to them."""
+        count = self.frames.count or self.settings.fit_images
+        places = set(spread_evenly(count, self.settings.fit_images))
+        for place, frame in enumerate(self.frames):
+            if place in places and frame.rgb is not None:
+                self.spool.put(frame.name, self.shelf.encode(self.source, frame.rgb))
+                self.listener.fitting(len(self.spool.names), len(places))
+            if place >= max(places):
+                break
+        if not self.spool.names:
+            raise FeatureError(f"No frame of {self.frames.path} can be drawn.")
+        fitted = fit(self.spool.view(self.spool.names), self.settings)
+        fitted = name_source(fitted, self.shelf.take(self.source.model), self.source.readout)
+        if self.settings.save_basis is not None:
+            write_basis(fitted, self.settings.save_basis)
+        return fitted
+
+    def pictures(self, fitted: Fit) -> Iterator[NDArray[np.uint8]]:
+        """The picture of every frame that can be read."""
+        began, done = time.perf_counter(), 0
+        for frame in self.frames:
+            if frame.rgb is None:
+                self.failed += 1
+            else:
+                grid = self.spool.get(frame.name)
+                grid = self.shelf.encode(self.source, frame.rgb) if grid is None else grid  # (gh, gw, D)
+                yield paint(self.settings.shows[0], fitted, grid, shrink(frame.rgb), self.settings)
+                done += 1
+            total, seconds = max(self.frames.count, done + self.failed), time.perf_counter() - began
+            self.listener.image(Progress(frame.name, frame.error, done, self.failed, 0, total, seconds))
+
+
+def _open_frames(settings: PcaSettings) -> Frames:
+    path = settings.inputs[0]
+    if path.is_dir():
+        return Frames(path, settings.rate, len(find_images([path])))
+    facts = read_film_facts(path)
+    return Frames(path, facts.rate, facts.frames)

@@ -1,0 +1,156 @@
+"""A PCA picture for every image of a folder, with one basis or each with its own; goes on after a stop."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from densezero.encoders.digest import file_sha256
+from densezero.errors import FeatureError, InputError
+from densezero.features import Spool
+from densezero.images import FoundImage, find_images, read_rgb
+from densezero.jobs.feature_settings import EACH, PcaSettings
+from densezero.jobs.manifest import Manifest
+from densezero.jobs.pca_fit import (
+    Fit,
+    coordinates_of,
+    fit,
+    name_source,
+    paint,
+    read_fit,
+    refuse_one_colour,
+    shrink,
+    stored_fit,
+    write_basis,
+    write_fit,
+)
+from densezero.jobs.places import check_places
+from densezero.jobs.progress import Listener
+from densezero.jobs.run import ImageRun, Outcome, RunSummary
+from densezero.jobs.sources import Shelf, Source, label_sources, list_sources, spread_evenly
+from densezero.output.atomic import write_bytes
+from densezero.output.paths import refuse_shared_outputs, stem_of
+from densezero.output.picture import encode_png
+
+FITS = "fitted"
+
+
+@dataclass
+class _Column:
+    """One source: the folder of its pictures, what is fitted, and the grids that the fit has kept."""
+
+    source: Source
+    label: str
+    kept: Spool
+    fitted: Fit | None = None
+
+
+def draw_pca_folder(settings: PcaSettings, listener: Listener) -> RunSummary:
+    """Draw a picture of every image into a folder, one picture for each source and each thing to show.
+
+    Raises:
+        DenseZeroError: if the request cannot be met; nothing has been drawn then.
+    """
+    images = find_images(settings.inputs)
+    check_places(settings.out, settings.inputs, images)
+    refuse_shared_outputs([image.relative for image in images], [".png"])
+    shelf = Shelf(settings.device, settings.dtype, settings.grid)
+    sources = list_sources(settings.models, settings.readouts)
+    hashes = shelf.check(sources, listener)
+    labels = label_sources(sources)
+    given = stored_fit(settings, shelf, sources[0])
+    with ExitStack() as stack:
+        columns = [_Column(source, labels[source], stack.enter_context(Spool()), given) for source in sources]
+        manifest = Manifest(settings.out, _request(settings, hashes), settings.overwrite)
+        run = _FolderRun(settings, shelf, columns, ImageRun(settings.out, manifest, listener))
+        return run.over(images, listener)
+
+
+class _FolderRun:
+    def __init__(self, settings: PcaSettings, shelf: Shelf, columns: list[_Column], run: ImageRun) -> None:
+        self.settings, self.shelf, self.columns, self.run = settings, shelf, columns, run
+        self.images: dict[str, tuple[_Column, FoundImage]] = {}
+
+    def over(self, images: tuple[FoundImage, ...], listener: Listener) -> RunSummary:
+        for column in self.columns:  # source by source, so that one encoder is in memory at a time
+            for image in images:
+                prefix = PurePosixPath(column.label if len(self.columns) > 1 else "")
+                self.images[str(prefix / image.relative)] = (column, image)
+        items = [FoundImage(image.path, PurePosixPath(name)) for name, (_, image) in self.images.items()]
+        if self.settings.basis != EACH and self.run.waiting(items, self.files):
+            self._fit(images, listener)
+        summary = self.run.over(items, self.files, self._draw)
+        self.run.finish(summary, self.settings, self.shelf.device)
+        return summary
+
+    def files(self, relative: str) -> list[Path]:
+        """The pictures of an item, in the order of what is shown."""
+        column, image = self.images[relative]
+        folder = self.settings.out / (column.label if len(self.columns) > 1 else "")
+        several = len(self.settings.shows) > 1
+        return [folder / (show if several else "") / f"{stem_of(image.relative)}.png" for show in self.settings.shows]
+
+    def _fit(self, images: tuple[FoundImage, ...], listener: Listener) -> None:
+        """Fit every source to the same images; what an earlier run has fitted is taken as it is."""
+        folder, target = self.settings.out / FITS, None
+        if not self.settings.overwrite:
+            for column in self.columns:
+                column.fitted = column.fitted or read_fit(folder, column.label, self.settings)
+        if all(column.fitted for column in self.columns):
+            return
+        chosen = [images[place] for place in spread_evenly(len(images), self.settings.fit_images)]
+        for column in self.columns:
+            for done, image in enumerate(chosen, 1):
+                self._keep(column, image)
+                listener.fitting(done, len(chosen))
+            grids = column.kept.view(column.kept.names)
+            if not len(grids):
+                raise FeatureError(f"None of the {len(chosen)} images that a basis would be fitted to can be used.")
+            column.fitted = fit(grids, self.settings, target)
+            if self.settings.align and target is None:
+                target = coordinates_of(column.fitted, grids)
+            column.fitted = name_source(column.fitted, self.shelf.take(column.source.model), column.source.readout)
+            write_fit(column.fitted, folder, column.label)
+            if self.settings.save_basis is not None:
+                write_basis(column.fitted, self.settings.save_basis)
+
+    def _keep(self, column: _Column, image: FoundImage) -> None:
+        try:
+            column.kept.put(str(image.relative), self.shelf.encode(column.source, read_rgb(image.path)))
+        except InputError:  # the drawing meets it again, and names it
+            return
+
+    def _draw(self, item: FoundImage) -> Outcome:
+        column, image = self.images[str(item.relative)]
+        rgb = read_rgb(image.path)  # (H, W, 3)
+        if self.settings.basis == EACH:
+            refuse_one_colour(rgb)
+        grid = column.kept.get(str(image.relative))
+        grid = self.shelf.encode(column.source, rgb) if grid is None else grid  # (gh, gw, D)
+        fitted = column.fitted or fit([grid], self.settings)
+        small = shrink(rgb)
+        files = self.files(str(item.relative))
+        for show, path in zip(self.settings.shows, files, strict=True):
+            content = encode_png(paint(show, fitted, grid, small, self.settings))
+            write_bytes(path, content)
+        return Outcome(tuple(files), (int(rgb.shape[0]), int(rgb.shape[1])))
+
+
+def _request(settings: PcaSettings, hashes: dict[Source, str]) -> dict[str, Any]:
+    """What decides the pictures."""
+    stored = settings.stored_basis
+    return {
+        "sources": [[source.model, source.readout, sha256] for source, sha256 in hashes.items()],
+        "shows": settings.shows,
+        "basis": settings.basis if stored is None else file_sha256(stored),
+        "look": settings.look,
+        "foreground": settings.foreground,
+        "align": settings.align,
+        "clusters": settings.clusters,
+        "upsampler": settings.upsampler,
+        "grid": vars(settings.grid),
+        "fit_images": settings.fit_images,
+        "dtype": settings.dtype,
+    }

@@ -1,0 +1,59 @@
+"""The names of outputs, made from the names of inputs: one of its own for each."""
+
+import os
+import unicodedata
+from collections.abc import Iterable
+from pathlib import PurePath
+
+from densezero.errors import OutputError
+
+
+def stem_of(relative: PurePath | str) -> str:
+    """The relative path of an input without its last suffix, so that "a.b.jpg" keeps its first dot.
+
+    Raises:
+        OutputError: an input that is no relative path.
+    """
+    path = PurePath(relative)
+    if path.is_absolute() or not path.name or ".." in path.parts:
+        raise OutputError(
+            f"Expected an input's path relative to the input folder, got {os.fspath(relative)!r}. "
+            "Pass it relative, and without '..'."
+        )
+    return str(path.with_name(path.stem))
+
+
+def refuse_shared_outputs(relatives: Iterable[PurePath | str], suffixes: Iterable[str]) -> None:
+    """Refuse two inputs that would write one output.
+
+    Args:
+        relatives: the inputs' paths relative to the input folder, with their suffixes.
+        suffixes: of the files written for each.
+
+    Raises:
+        OutputError: naming the pairs, also where they differ only in upper and lower case, which some file systems
+            do not tell apart.
+    """
+    taken: dict[str, str] = {}
+    clashes = []
+    for relative in map(str, relatives):
+        stem = _folded(stem_of(relative))
+        if stem in taken:
+            clashes.append(f"{taken[stem]} and {relative}")
+        taken.setdefault(stem, relative)
+    folders = {_folded(str(folder)): relative for relative in taken.values() for folder in PurePath(relative).parents}
+    endings = list(suffixes)
+    for stem, relative in taken.items():
+        inside = [folders[path] for suffix in endings if (path := stem + suffix) in folders]
+        clashes += [f"{relative} and {other}" for other in inside[:1]]
+    if clashes:
+        raise OutputError(
+            f"Expected an output of its own for each input, got {len(clashes)} that would write over another's: "
+            f"{'; '.join(clashes[:5])}{'; ...' if len(clashes) > 5 else ''}. "
+            "Rename one of each pair, or run them into different output folders."
+        )
+
+
+def _folded(path: str) -> str:
+    """What file systems that fold case or accents compare."""
+    return unicodedata.normalize("NFC", path).casefold()

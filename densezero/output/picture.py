@@ -1,0 +1,30 @@
+"""Pictures and feature grids as the bytes of files."""
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.numpy import save
+
+
+def encode_png(rgb: NDArray[np.uint8]) -> bytes:
+    """Encode (H, W, 3) colours as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def encode_grid_npz(grid: NDArray[np.floating], about: Mapping[str, Any]) -> bytes:
+    """Encode (gh, gw, D) features as ``.npz``: ``features``, and ``about`` as JSON text. Reading needs no pickle."""
+    buffer = io.BytesIO()
+    np.savez(buffer, features=grid, about=np.array(json.dumps(about, sort_keys=True)))
+    return buffer.getvalue()
+
+
+def encode_grid_safetensors(grid: NDArray[np.floating], about: Mapping[str, Any]) -> bytes:
+    """Encode (gh, gw, D) features as safetensors: ``features``, and ``about`` as JSON text in the metadata."""
+    return bytes(save({"features": np.ascontiguousarray(grid)}, {"about": json.dumps(about, sort_keys=True)}))
