@@ -48,7 +48,7 @@ def draw_report(settings: ReportSettings, listener: Listener | None = None) -> t
     if settings.out.suffix.lower() not in _PAGE_SUFFIXES:
         return tuple(_write(settings.out / name, png) for name, png in figures.items())
     page = make_page(report, {_TITLES[name]: png for name, png in figures.items()})
-    return (_write(settings.out, page.encode()),)
+    return (_write(settings.out, page.encode("utf-8", "backslashreplace")),)
 
 
 def _draw_images(report: Report, settings: ReportSettings, listener: Listener) -> bytes | None:

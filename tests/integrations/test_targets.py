@@ -1,4 +1,4 @@
-"""Label files that mmsegmentation's own tables convert, read by its LoadAnnotations, against our reading of the raw ones."""
+"""Labels converted by mmsegmentation's own tables and read by its LoadAnnotations, against ours of the raw files."""
 
 import runpy
 from pathlib import Path
@@ -11,11 +11,13 @@ from tests.integrations.benchmarks import BENCHMARKS, CONFIGS, SAMPLES
 
 pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample pairs are not here")
 
-CITY_IDS = (  # what the 34 ids of Cityscapes are called, from 0 on
-    "unlabeled, ego vehicle, rectification border, out of roi, static, dynamic, ground, road, sidewalk, parking, "
-    "rail track, building, wall, fence, guard rail, bridge, tunnel, pole, polegroup, traffic light, traffic sign, "
-    "vegetation, terrain, sky, person, rider, car, truck, bus, caravan, trailer, train, motorcycle, bicycle"
-).split(", ")
+# What the 34 ids of Cityscapes are called, from 0 on.
+CITY_IDS = (
+    "unlabeled", "ego vehicle", "rectification border", "out of roi", "static", "dynamic", "ground", "road",
+    "sidewalk", "parking", "rail track", "building", "wall", "fence", "guard rail", "bridge", "tunnel", "pole",
+    "polegroup", "traffic light", "traffic sign", "vegetation", "terrain", "sky", "person", "rider", "car", "truck",
+    "bus", "caravan", "trailer", "train", "motorcycle", "bicycle",
+)  # fmt: skip
 
 
 def convert_cityscapes(target):
@@ -24,7 +26,11 @@ def convert_cityscapes(target):
     classes = CityscapesDataset.METAINFO["classes"]
     table = np.array([classes.index(name) if name in classes else 255 for name in CITY_IDS], np.uint8)
     for file in (SAMPLES / "cityscapes" / "gtFine").rglob("*_gtFine_labelIds.png"):
-        save(table[raw_of(file)], target / "gtFine/val" / file.parent.name, file.name.replace("labelIds", "labelTrainIds"))
+        save(
+            table[raw_of(file)],
+            target / "gtFine/val" / file.parent.name,
+            file.name.replace("labelIds", "labelTrainIds"),
+        )
     link(SAMPLES / "cityscapes/leftImg8bit/train", target / "leftImg8bit/val")
 
 

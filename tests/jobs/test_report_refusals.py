@@ -37,7 +37,7 @@ def test_other_words_and_weights_than_the_reports_are_refused(measured, tmp_path
 
 
 def test_templates_that_were_a_file_are_named(measured, tmp_path):
-    change(measured, request={"templates": "mine"})
+    change(measured, request={"templates": "mine"}, templates=[])  # as reports were before they kept the sentences
     with pytest.raises(InputError, match="mine"):
         draw_report(ReportSettings(measured, tmp_path / "out"))
 
