@@ -150,7 +150,7 @@ def _words(cell: Cell) -> list[str]:
         cell.protocol,
         cell.dataset,
         str(cell.images) if cell.images else "",
-        NOT_PUBLISHED if cell.paper is None else f"{cell.paper:g}",
+        NOT_PUBLISHED if cell.paper is None else str(cell.paper),
         "" if cell.measured is None else f"{cell.measured:.2f}",
         "" if cell.difference is None else f"{cell.difference:+.2f}",
         "; ".join(cell.notes),

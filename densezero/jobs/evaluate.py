@@ -27,7 +27,7 @@ from densezero.jobs.counts import CountJournal, ImageCounts
 from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import EvaluateSettings
-from densezero.jobs.shards import gather, join_processes, leave_processes, wait_for_all
+from densezero.jobs.shards import gather, is_leading, join_processes, leave_processes, wait_for_all
 from densezero.jobs.tally import Tally
 from densezero.metrics import count_boundaries, count_pairs, iou_scores
 from densezero.output.atomic import write_atomically
@@ -49,7 +49,7 @@ def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = Non
     Raises:
         DenseZeroError: if the request cannot be met or a file of the data set cannot be used. The counts so far stay.
     """
-    listener = listener or Listener()
+    listener = listener if listener is not None and is_leading() else Listener()
     _refuse_unusable_out(settings.out)
     dataset = load_dataset(settings.dataset, settings.root, settings.split)
     pairs = select_pairs(dataset, settings)
@@ -62,8 +62,7 @@ def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = Non
     wait_for_all(shard)  # everyone has read what is known before anyone writes
     journal.open()
     waiting = [pair for pair in pairs if pair.name not in tally.scores]
-    teller = listener if shard.leads else Listener()
-    fresh = _Evaluation(dataset, segmenter, journal, teller, settings.boundary).over(shard.share_of(waiting), tally)
+    fresh = _Evaluation(dataset, segmenter, journal, listener, settings.boundary).over(shard.share_of(waiting), tally)
     report = None
     for part in gather(shard, [fresh]):
         tally.merge(part)

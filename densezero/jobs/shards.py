@@ -39,6 +39,11 @@ class Shard:
         return self.rank == 0
 
 
+def is_leading() -> bool:
+    """Whether this process writes the report, known before it joins the others."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def join_processes() -> Shard:
     """Join the other processes that ``torchrun`` started, if it did.
 

@@ -102,6 +102,14 @@ def test_csv_is_read_back_by_a_csv_reader():
     assert (rows[0]["model"], rows[0]["data set"], rows[0]["paper"]) == ("SigLIP2 SO/14", "ade20k", "15.6")
 
 
+def test_a_published_number_keeps_its_last_digit_though_it_is_a_zero():
+    rows = [line.split(" | ") for line in set_table(published_cells()).splitlines()]
+    assert [row[4] for row in rows if row[0].startswith("| CorrCLIP") and row[2] in ("coco-object", "voc20")] == [
+        "92.0",
+        "51.0",
+    ]
+
+
 def test_latex_marks_are_escaped():
     text = set_table(make_cells([make_report(model=r"a_b%\c{}")]), "latex")
     assert r"\textasciitilde{}/x\textasciicircum{}2" in set_table(make_cells([make_report(model="~/x^2")]), "latex")

@@ -111,6 +111,8 @@ def test_two_processes_make_the_same_matrix_as_one(root, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("mIoU") == 1
+    assert done.stderr.count("note: nano") == 1
+    assert "3/3 images" in done.stderr
     together = read_report(tmp_path / "two.json")
     assert together.confusion == alone.confusion
     assert together.per_image == alone.per_image
