@@ -27,7 +27,7 @@ from densezero.jobs.counts import CountJournal, ImageCounts
 from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import EvaluateSettings
-from densezero.jobs.shards import gather, is_leading, join_processes, leave_processes, wait_for_all
+from densezero.jobs.shards import gather, is_leading, join_processes, leave_processes, own_device, wait_for_all
 from densezero.jobs.tally import Tally
 from densezero.metrics import count_boundaries, count_pairs, iou_scores
 from densezero.output.atomic import write_atomically
@@ -196,7 +196,7 @@ def _build_segmenter(settings: EvaluateSettings, dataset: Dataset, listener: Lis
     classes = _classes(settings, dataset)
     protocol = find_protocol(settings.protocol, classes.name)
     templates = load_templates(settings.templates or protocol.templates)
-    encoder = load_encoder(settings.model, settings.device, settings.dtype)
+    encoder = load_encoder(settings.model, own_device(settings.device), settings.dtype)
     if encoder.note:
         listener.note(encoder.note)
     segmenter = Segmenter(encoder, classes, protocol, templates, listener.embedding)

@@ -5,7 +5,7 @@ import pytest
 
 from densezero.errors import OutputError, ProtocolError
 from densezero.jobs.counts import CountJournal, ImageCounts
-from densezero.jobs.shards import Shard
+from densezero.jobs.shards import Shard, own_device
 from densezero.jobs.tally import Tally
 
 MATRIX = np.array([[0, 5, 0], [0, 0, 0], [2, 0, 7]])
@@ -100,6 +100,21 @@ def test_shares_of_all_processes_are_all_items_each_once():
     assert sorted(item for share in shares for item in share) == items
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
     assert [Shard(rank, 4).leads for rank in range(4)] == [True, False, False, False]
+
+
+def test_each_of_several_processes_takes_a_device_of_its_own(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert own_device("auto") == "auto"
+    devices = []
+    for rank in range(3):
+        monkeypatch.setenv("LOCAL_RANK", str(rank))
+        devices.append(own_device("auto"))
+    assert devices == ["cuda:0", "cuda:1", "cuda:0"]
+    assert own_device("cpu") == "cpu"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert own_device("auto") == "auto"
 
 
 def test_a_rank_that_cannot_be_is_refused():
