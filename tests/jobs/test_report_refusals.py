@@ -73,6 +73,12 @@ def test_counts_that_do_not_fit_the_classes_are_refused(measured, tmp_path):
         draw_report(ReportSettings(measured, tmp_path / "out", count=0))
 
 
+def test_words_that_do_not_fit_the_classes_are_refused(measured, tmp_path):
+    change(measured, vocabulary={"name": "mine", "classes": [{"name": "sky"}]})
+    with pytest.raises(InputError, match="vocabulary"):
+        draw_report(ReportSettings(measured, tmp_path / "out.html", count=0))
+
+
 def test_more_images_than_a_figure_holds_are_refused(measured, tmp_path):
     with pytest.raises(InputError, match=str(MOST_IMAGES)):
         draw_report(ReportSettings(measured, tmp_path / "out", count=MOST_IMAGES + 1))
