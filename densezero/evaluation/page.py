@@ -24,8 +24,9 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; max
   padding: 0 1em; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #ddd; }
 table { border-collapse: collapse; margin: .6em 0; }
-th, td { text-align: left; padding: .15em 1.2em .15em 0; vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 600; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .15em 1.2em .15em 0; vertical-align: baseline; }
+td:last-child { overflow-wrap: anywhere; }
+th { font-weight: 600; } td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 thead th { border-bottom: 1px solid #999; } .absent { color: #777; font-style: italic; }
 img { max-width: 100%; height: auto; display: block; } summary { cursor: pointer; }
 .big td { font-size: 1.15em; }
