@@ -15,9 +15,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from densezero.datasets import load_dataset
+from densezero.errors import DenseZeroError
 from densezero.evaluation.published import COLUMNS
 from densezero.evaluation.report import Report, read_report
-from densezero.evaluation.table import make_cells, set_table
+from densezero.evaluation.table import FORMS, make_cells, set_table
 from densezero.jobs.evaluate import evaluate_dataset
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import EvaluateSettings
@@ -42,14 +44,30 @@ def run_cell(settings: EvaluateSettings) -> Report | None:
     return evaluate_dataset(settings, Line())
 
 
-def main() -> None:
-    """Run the cells and print the table."""
+def main() -> int:
+    """Run the cells and print the table; 2 if a request cannot be met."""
+    try:
+        return run_table(read_options())
+    except DenseZeroError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def read_options() -> argparse.Namespace:
+    """Read the command line; a form or a root that cannot be is refused before the first cell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", action="append", default=[], metavar="DATASET=PATH")
     parser.add_argument("--model", action="append", metavar="MODEL")
     parser.add_argument("--out", type=Path, required=True, help="folder for the reports")
-    parser.add_argument("--format", default="markdown")
+    parser.add_argument("--format", default="markdown", choices=FORMS)
     options = parser.parse_args()
+    if odd := [root for root in options.root if "=" not in root]:
+        parser.error(f"expected --root DATASET=PATH; got {odd[0]}")
+    return options
+
+
+def run_table(options: argparse.Namespace) -> int:
+    """Run every cell, then print the table."""
     roots = {name: Path(path) for name, _, path in (root.partition("=") for root in options.root)}
     models = options.model or ["tipsv2-l14"]
     options.out.mkdir(parents=True, exist_ok=True)
@@ -61,12 +79,15 @@ def main() -> None:
         for protocol in PROTOCOLS
         for dataset, root in roots.items()
     ]
+    for name in {cell.dataset for cell in settings if not cell.out.exists()}:
+        load_dataset(name, roots[name])  # what is missing is said before the first cell
     reports = [report for cell in settings if (report := run_cell(cell)) is not None]
     print(set_table(make_cells(reports), options.format), end="")
     missing = [name for name in COLUMNS if name not in roots]
     if missing:
         print(f"without a --root, so not run: {', '.join(missing)}", file=sys.stderr)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -66,7 +66,14 @@ def load_dataset(name: str, root: str | Path, split: str = DEFAULT_SPLIT) -> Dat
         split: which part; ``val`` is what the papers measure on.
 
     Raises:
-        InputError: no such data set or split, the root is wrong, or images or labels are missing.
+        InputError: no such data set or split, the root is wrong, or images or labels are missing or locked.
         VocabularyError: the class list of a user's own folder is malformed.
     """
-    return find_dataset(name).load(Path(root), split)
+    entry = find_dataset(name)
+    try:
+        return entry.load(Path(root), split)
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or root}: expected a file or folder of the data set that can be read, but that failed "
+            f"({error.strerror or error}); change its permissions, or give another root"
+        ) from error

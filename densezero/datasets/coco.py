@@ -30,8 +30,8 @@ from densezero.vocabulary import load_packaged
 
 EXPECTED: Final = (
     "COCO-Object is expected as images/val2017/*.jpg with one of these, the first that is there: annotations/val2017/"
-    "*_instanceTrainIds.png (0 background, 1 to 80 objects), annotations/instances_val2017.json, or COCO-Stuff's "
-    "stuffthingmaps/val2017/*.png. All three give the same labels."
+    "*_instanceTrainIds.png (0 background, 1 to 80 the objects in the order of COCO's ids), "
+    "annotations/instances_val2017.json, or COCO-Stuff's stuffthingmaps/val2017/*.png. All three give the same labels."
 )
 CONVERTED_ENDING: Final = "_instanceTrainIds.png"
 THING_IDS: Final = tuple(value for value in CLASS_IDS if value < FIRST_STUFF_ID)

@@ -14,8 +14,9 @@ from densezero.vocabulary import load_packaged
 
 EXPECTED: Final = (
     "COCO-Stuff is expected as images/val2017/*.jpg with stuffthingmaps/val2017/*.png (or annotations/val2017/*.png): "
-    "raw ids 0 to 181 and 255, of which 171 are classes, or *_labelTrainIds.png in mmsegmentation's order 0 to 170. "
-    "Where both are there, the raw ids count."
+    "raw ids 0 to 181 and 255, of which 171 are classes, or *_labelTrainIds.png in mmsegmentation's order 0 to 170, "
+    "the 171 raw ids as they rise; files in another order whose values fit cannot be told from these. Where both are "
+    "there, the raw ids count."
 )
 SPLITS: Final = {"train": "train2017", "val": "val2017"}
 LABEL_FOLDERS: Final = ("stuffthingmaps", "annotations")

@@ -24,8 +24,9 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; max
   padding: 0 1em; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #ddd; }
 table { border-collapse: collapse; margin: .6em 0; }
-th, td { text-align: left; padding: .15em 1.2em .15em 0; vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 600; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .15em 1.2em .15em 0; vertical-align: baseline; }
+td:last-child { overflow-wrap: anywhere; }
+th { font-weight: 600; } td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 thead th { border-bottom: 1px solid #999; } .absent { color: #777; font-style: italic; }
 img { max-width: 100%; height: auto; display: block; } summary { cursor: pointer; }
 .big td { font-size: 1.15em; }
@@ -57,7 +58,7 @@ def make_page(report: Report, figures: Mapping[str, bytes]) -> str:
         "<h2>Every class</h2>",
         f"<details><summary>{len(report.per_class)} classes with their IoU</summary>{_class_table(report)}</details>",
         "<h2>What was asked for</h2>",
-        _pairs_table(report.request),
+        _pairs_table({**report.request, "template sentences": report.templates}),
         "<h2>Where it ran</h2>",
         _pairs_table({**report.machine, "seconds": report.seconds}),
         "</body></html>",
@@ -88,11 +89,14 @@ def _figure(title: str, png: bytes) -> str:
 
 
 def _class_table(report: Report) -> str:
+    words = [", ".join(entry["words"]) for entry in report.vocabulary.get("classes", ())]
+    words = words or [""] * len(report.per_class)  # an older report does not hold them
     rows = [
-        f'<tr><td class="number">{index}</td><td>{escape(name)}</td>{_percent_cell(value, "absent")}</tr>'
-        for index, (name, value) in enumerate(report.per_class.items())
+        f'<tr><td class="number">{index}</td><td>{escape(name)}</td>{_percent_cell(value, "absent")}'
+        f"<td>{escape(prompted)}</td></tr>"
+        for index, ((name, value), prompted) in enumerate(zip(report.per_class.items(), words, strict=True))
     ]
-    head = "<thead><tr><th>index</th><th>class</th><th>IoU</th></tr></thead>"
+    head = "<thead><tr><th>index</th><th>class</th><th>IoU</th><th>words</th></tr></thead>"
     return f"<table>{head}<tbody>{''.join(rows)}</tbody></table>"
 
 

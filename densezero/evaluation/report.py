@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,8 @@ class Report:
         request: what decides the numbers: data set, split, selection, protocol, words, weights, numeric type.
         machine: versions, device and processor.
         seconds: time for each stage, added up over the processes.
+        vocabulary: the words, as ``ClassList.to_json`` writes them; empty in reports of before they were kept.
+        templates: the sentences that the words were set in; likewise.
         format: of this file.
     """
 
@@ -65,14 +68,21 @@ class Report:
     request: dict[str, Any]
     machine: dict[str, Any]
     seconds: dict[str, float]
+    vocabulary: dict[str, Any] = field(default_factory=dict)
+    templates: list[str] = field(default_factory=list)
     format: int = FORMAT
 
     def to_json(self) -> str:
         """Write the report as JSON, a row of the confusion matrix on a line."""
         values = asdict(self)
         rows = ",\n  ".join(json.dumps(row) for row in values.pop("confusion"))
+        vocabulary = json.dumps(values.pop("vocabulary"), ensure_ascii=False)
         head = json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False)
-        return f'{head[:-2]},\n "confusion": [\n  {rows}\n ]\n}}\n'
+        return f'{head[:-2]},\n "vocabulary": {vocabulary},\n "confusion": [\n  {rows}\n ]\n}}\n'
+
+    def to_bytes(self) -> bytes:
+        """Give the report as the content of its file."""
+        return self.to_json().encode("utf-8", "backslashreplace")  # file names that are no text become JSON escapes
 
     @classmethod
     def from_json(cls, text: str, source: str = "the text") -> Report:
@@ -83,15 +93,28 @@ class Report:
         """
         try:
             values = json.loads(text)
-            known = {field.name for field in fields(cls)}
+            known = {each.name for each in fields(cls)}
             values = {name: value for name, value in values.items() if name in known}
             values["per_image"] = [ImageScore(**score) for score in values["per_image"]]
-            return cls(**values)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            report = cls(**values)
+            _refuse_odd_fields(vars(report))
+            return report
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"Expected {source} to be a report of `densezero evaluate`; it cannot be read as one "
                 f"({type(error).__name__}: {error}). Run the evaluation again."
             ) from None
+
+
+def _refuse_odd_fields(values: dict[str, Any]) -> None:
+    """Raise TypeError or KeyError where a field is not what its readers take it for."""
+    kinds = {"dataset": str, "model": str, "protocol": str, "images": int, "confusion": list, "templates": list}
+    kinds |= dict.fromkeys(("scores", "per_class", "request", "machine", "seconds", "vocabulary"), dict)
+    odd = [name for name, kind in kinds.items() if not isinstance(values[name], kind)]
+    if not odd and not isinstance(values["scores"]["miou"], (int, float, NoneType)):
+        odd.append("scores.miou")
+    if odd:
+        raise TypeError(f"{', '.join(odd)} of another type")
 
 
 def read_report(file: Path) -> Report:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +60,6 @@ class ImageCounts:
         matrix[list(self.truth), list(self.predicted)] += np.array(self.pixels, np.int64)
 
 
-def add_boundaries(images: Iterable[ImageCounts], classes: int) -> BoundaryCounts | None:
-    """Add up the boundary counts of images; None if one was counted without them."""
-    total = np.zeros((3, classes), np.int64)
-    for image in images:
-        if image.boundary is None:
-            return None
-        for index, *row in image.boundary:
-            total[:, index] += row
-    return BoundaryCounts(*total)
-
-
 class CountJournal:
     """One process's file of counts; those of all processes of a run lie side by side.
 
@@ -85,19 +75,25 @@ class CountJournal:
     def __init__(self, report: Path, rank: int, request: dict[str, Any]) -> None:
         self._report, self._request = report, json.loads(json.dumps(request))
         self._file = report.with_name(f".{report.name}.{rank}.counts")
-        self.known = {counts.name: counts for file in self._files() for counts in self._read(file)}
+        for file in self._files():
+            self._refuse_other(file)
+
+    def known(self) -> Iterator[ImageCounts]:
+        """The counts that any process has written, one image at a time."""
+        for file in self._files():
+            for values in islice(_whole_lines(file), 1, None):
+                yield _image_from(values)
 
     def open(self) -> None:
         """Begin this process's file, keeping what it held."""
-        lines = [{"request": self._request}, *map(asdict, self._read(self._file))]
-        text = "".join(json.dumps(line) + "\n" for line in lines)
-        write_atomically(self._file, lambda file: file.write(text.encode()))
+        lines = chain([{"request": self._request}], islice(_whole_lines(self._file), 1, None))
+        write_atomically(self._file, lambda file: file.writelines(_line(values) for values in lines))
 
     def add(self, counts: ImageCounts) -> None:
         """Write one image's counts at the end, at once."""
         try:
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(counts)) + "\n")
+            with self._file.open("ab") as file:
+                file.write(_line(asdict(counts)))
         except OSError as error:
             raise output_error(self._file, error) from None
 
@@ -113,36 +109,35 @@ class CountJournal:
             return []
         return sorted(f for f in folder.iterdir() if f.name.startswith(prefix) and f.name.endswith(suffix))
 
-    def _read(self, file: Path) -> list[ImageCounts]:
-        lines = list(_whole_lines(file))
-        if not lines:
-            return []
-        if lines[0].get("request") != self._request:
+    def _refuse_other(self, file: Path) -> None:
+        head = next(_whole_lines(file), None)
+        if head is not None and head.get("request") != self._request:
             raise OutputError(
                 f"{file} holds counts of another request that was not finished. "
                 "Finish that one, choose another --out, or delete the file."
             )
-        return [
-            ImageCounts(
-                values["name"],
-                tuple(values["truth"]),
-                tuple(values["predicted"]),
-                tuple(values["pixels"]),
-                values["seconds"],
-                None if values["boundary"] is None else tuple(tuple(row) for row in values["boundary"]),
-            )
-            for values in lines[1:]
-        ]
+
+
+def _image_from(values: dict[str, Any]) -> ImageCounts:
+    return ImageCounts(
+        values["name"],
+        tuple(values["truth"]),
+        tuple(values["predicted"]),
+        tuple(values["pixels"]),
+        values["seconds"],
+        None if values["boundary"] is None else tuple(tuple(row) for row in values["boundary"]),
+    )
+
+
+def _line(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values) + "\n").encode()
 
 
 def _whole_lines(file: Path) -> Iterator[dict[str, Any]]:
-    """Lines up to the first that a kill cut."""
+    """Lines up to the first that a kill cut, one at a time."""
     try:
-        text = file.read_text(encoding="utf-8")
-    except OSError:
+        with file.open("rb") as stream:
+            for line in stream:
+                yield json.loads(line)
+    except (OSError, ValueError):
         return
-    for line in text.splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            return

@@ -7,13 +7,13 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 import densezero
 from densezero.datasets import Dataset, Pair, load_dataset, refuse_differing_sizes
@@ -21,12 +21,14 @@ from densezero.encoders.catalog import load_encoder
 from densezero.engine.presets import find_protocol
 from densezero.engine.segmenter import Segmenter
 from densezero.errors import InputError, OutputError
-from densezero.evaluation.report import Report, score_counts, score_image
+from densezero.evaluation.report import Report, score_counts
 from densezero.images import read_rgb
-from densezero.jobs.counts import CountJournal, ImageCounts, add_boundaries
+from densezero.jobs.counts import CountJournal, ImageCounts
+from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import EvaluateSettings
-from densezero.jobs.shards import gather, join_processes, leave_processes, wait_for_all
+from densezero.jobs.shards import gather, is_leading, join_processes, leave_processes, own_device, wait_for_all
+from densezero.jobs.tally import Tally
 from densezero.metrics import count_boundaries, count_pairs, iou_scores
 from densezero.output.atomic import write_atomically
 from densezero.vocabulary import ClassList, load_class_list, load_templates
@@ -47,7 +49,7 @@ def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = Non
     Raises:
         DenseZeroError: if the request cannot be met or a file of the data set cannot be used. The counts so far stay.
     """
-    listener = listener or Listener()
+    listener = listener if listener is not None and is_leading() else Listener()
     _refuse_unusable_out(settings.out)
     dataset = load_dataset(settings.dataset, settings.root, settings.split)
     pairs = select_pairs(dataset, settings)
@@ -56,16 +58,17 @@ def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = Non
     request = _request(settings, dataset, segmenter)
     shard = join_processes()
     journal = CountJournal(settings.out, shard.rank, request)
+    tally = _tally_known(journal, pairs, len(dataset.classes))
     wait_for_all(shard)  # everyone has read what is known before anyone writes
     journal.open()
-    run = _Evaluation(dataset, segmenter, journal, listener, len(pairs), settings.boundary)
-    waiting = [pair for pair in pairs if pair.name not in journal.known]
-    fresh = run.over(shard.share_of(waiting))
-    everything = {counts.name: counts for counts in (*journal.known.values(), *gather(shard, fresh))}
+    waiting = [pair for pair in pairs if pair.name not in tally.scores]
+    fresh = _Evaluation(dataset, segmenter, journal, listener, settings.boundary).over(shard.share_of(waiting), tally)
     report = None
+    for part in gather(shard, [fresh]):
+        tally.merge(part)
     if shard.leads:
-        report = make_report(settings, dataset, segmenter, [everything[pair.name] for pair in pairs], request)
-        write_atomically(settings.out, lambda file: file.write(report.to_json().encode()))
+        report = make_report(settings, dataset, segmenter, pairs, tally, request)
+        write_atomically(settings.out, lambda file: file.write(report.to_bytes()))
         journal.remove_all()
     leave_processes(shard)
     return report
@@ -77,59 +80,69 @@ def select_pairs(dataset: Dataset, settings: EvaluateSettings) -> list[Pair]:
     Raises:
         InputError: if a name of the list is no pair of the data set, or nothing is left.
     """
-    pairs = list(dataset.pairs)
-    if settings.images is not None:
-        try:
-            lines = settings.images.read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError) as error:
-            raise InputError(f"Expected a list of images, one name a line; {settings.images}: {error}.") from None
-        by_name = {pair.name: pair for pair in pairs}
-        names = [line.strip() for line in lines if line.strip()]
-        unknown = [name for name in names if name not in by_name]
-        if unknown:
-            raise InputError(
-                f"{settings.images} names images that {dataset.name} does not have: {', '.join(unknown[:5])}. "
-                f"Its names look like {pairs[0].name!r}."
-            )
-        pairs = [by_name[name] for name in dict.fromkeys(names)]
+    pairs = list(dataset.pairs) if settings.images is None else _pairs_listed(dataset, settings.images)
     pairs = pairs[: settings.limit]
     if not pairs:
         raise InputError(f"No image is left of {dataset.name}. Ask for at least one with --limit or --images.")
     return pairs
 
 
+def _pairs_listed(dataset: Dataset, file: Path) -> list[Pair]:
+    """The pairs that a file names, one a line; a name may be that of the image, with its ending."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError(f"Expected a list of images, one name a line; {file}: {error}.") from None
+    by_name = {str(PurePosixPath(pair.name).with_name(pair.image.name)): pair for pair in dataset.pairs}
+    by_name |= {pair.name: pair for pair in dataset.pairs}
+    names = [line.strip() for line in lines if line.strip()]
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise InputError(
+            f"{file} names images that {dataset.name} does not have: {', '.join(unknown[:5])}. "
+            f"Its names look like {dataset.pairs[0].name!r}."
+        )
+    return list({by_name[name].name: by_name[name] for name in names}.values())
+
+
 def make_report(
     settings: EvaluateSettings,
     dataset: Dataset,
     segmenter: Segmenter,
-    counts: list[ImageCounts],
+    pairs: list[Pair],
+    tally: Tally,
     request: dict[str, Any],
 ) -> Report:
-    """Add the counts up, once, and score them."""
-    names = dataset.classes.names
-    total = np.zeros((len(names), len(names)), np.int64)
-    per_image = []
-    for image in counts:
-        matrix = np.zeros_like(total)
-        image.add_to(matrix)
-        total += matrix
-        per_image.append(score_image(image.name, matrix))
-    scores, per_class = score_counts(total, names)
-    if (boundary := add_boundaries(counts, len(names))) is not None:
-        scores["boundary_miou"] = None if np.isnan(boundary.mean) else boundary.mean
+    """Score the counts of all images, once."""
+    scores, per_class = score_counts(tally.confusion, dataset.classes.names)
+    if settings.boundary:
+        boundary = tally.boundary_counts.mean
+        scores["boundary_miou"] = None if np.isnan(boundary) else boundary
     return Report(
         dataset=dataset.name,
         model=settings.model,
         protocol=segmenter.protocol.name,
-        images=len(counts),
+        images=len(tally),
         scores=scores,
         per_class=per_class,
-        confusion=total.tolist(),
-        per_image=per_image,
+        confusion=tally.confusion.tolist(),
+        per_image=[tally.scores[pair.name] for pair in pairs],
         request=request,
         machine=_machine(segmenter),
-        seconds={stage: round(sum(image.seconds.get(stage, 0.0) for image in counts), 3) for stage in STAGES},
+        seconds={stage: round(tally.seconds.get(stage, 0.0), 3) for stage in STAGES},
+        vocabulary=json.loads(segmenter.classes.to_json()),
+        templates=list(segmenter.templates.texts),
     )
+
+
+def _tally_known(journal: CountJournal, pairs: list[Pair], classes: int) -> Tally:
+    """Add up what earlier runs have counted of the images that are asked for."""
+    asked = {pair.name for pair in pairs}
+    tally = Tally(classes)
+    for counts in journal.known():
+        if counts.name in asked:
+            tally.add(counts)
+    return tally
 
 
 @dataclass
@@ -138,26 +151,18 @@ class _Evaluation:
     segmenter: Segmenter
     journal: CountJournal
     listener: Listener
-    total: int
     boundary: bool
-    confusion: NDArray[np.int64] = field(init=False)
 
-    def __post_init__(self) -> None:
-        size = len(self.dataset.classes)
-        self.confusion = np.zeros((size, size), np.int64)
-        for counts in self.journal.known.values():
-            counts.add_to(self.confusion)
-
-    def over(self, pairs: list[Pair]) -> list[ImageCounts]:
-        began, fresh = time.perf_counter(), []
+    def over(self, pairs: list[Pair], known: Tally) -> Tally:
+        """Count this process's share of the images; of several processes the leading one tells of its own."""
+        began, fresh = time.perf_counter(), Tally(len(self.dataset.classes))
         for pair in pairs:
             counts = self._one(pair)
             self.journal.add(counts)
-            counts.add_to(self.confusion)
-            fresh.append(counts)
+            fresh.add(counts)
             seconds = time.perf_counter() - began
-            progress = Progress(pair.name, None, len(fresh), 0, len(self.journal.known), self.total, seconds)
-            self.listener.image(progress, iou_scores(self.confusion).miou)
+            progress = Progress(pair.name, None, len(fresh), 0, len(known), len(known) + len(pairs), seconds)
+            self.listener.image(progress, iou_scores(known.confusion + fresh.confusion).miou)
         return fresh
 
     def _one(self, pair: Pair) -> ImageCounts:
@@ -191,7 +196,7 @@ def _build_segmenter(settings: EvaluateSettings, dataset: Dataset, listener: Lis
     classes = _classes(settings, dataset)
     protocol = find_protocol(settings.protocol, classes.name)
     templates = load_templates(settings.templates or protocol.templates)
-    encoder = load_encoder(settings.model, settings.device, settings.dtype)
+    encoder = load_encoder(settings.model, own_device(settings.device), settings.dtype)
     if encoder.note:
         listener.note(encoder.note)
     segmenter = Segmenter(encoder, classes, protocol, templates, listener.embedding)
@@ -241,6 +246,7 @@ def _machine(segmenter: Segmenter) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
+        "pillow": version("pillow"),
         "device": str(segmenter.encoder.device),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
@@ -250,3 +256,4 @@ def _machine(segmenter: Segmenter) -> dict[str, Any]:
 def _refuse_unusable_out(out: Path) -> None:
     if out.is_dir():
         raise OutputError(f"Expected a file for the report; {out} is a folder. Give --out FILE.json.")
+    check_places(out.parent, (), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from densezero.errors import InputError, OutputError
@@ -14,6 +15,7 @@ from densezero.jobs.progress import Listener
 from densezero.jobs.resegment import build_segmenter_again, find_dataset_again, segment_again
 from densezero.jobs.settings import ReportSettings
 from densezero.output.atomic import write_atomically
+from densezero.vocabulary import ClassList
 
 BARS, MATRIX, GALLERY = "classes.png", "confusion.png", "images.png"
 _TITLES = {BARS: "IoU of each class", MATRIX: "Confusion", GALLERY: "Best and worst images"}
@@ -34,6 +36,7 @@ def draw_report(settings: ReportSettings, listener: Listener | None = None) -> t
     Raises:
         InputError: if the report, or the data set it was measured on, cannot be read, or class list, templates or
             weights are others than the report's.
+        VocabularyError: if the words in the report are no class list.
         ModelError: if the model cannot be loaded.
         OutputError: if the output cannot be written there.
     """
@@ -48,7 +51,7 @@ def draw_report(settings: ReportSettings, listener: Listener | None = None) -> t
     if settings.out.suffix.lower() not in _PAGE_SUFFIXES:
         return tuple(_write(settings.out / name, png) for name, png in figures.items())
     page = make_page(report, {_TITLES[name]: png for name, png in figures.items()})
-    return (_write(settings.out, page.encode()),)
+    return (_write(settings.out, page.encode("utf-8", "backslashreplace")),)
 
 
 def _draw_images(report: Report, settings: ReportSettings, listener: Listener) -> bytes | None:
@@ -84,8 +87,9 @@ def _refuse_odd_counts(report: Report, file: Path) -> None:
     """Refuse a report that was edited by hand into something that cannot be drawn."""
     size = len(report.per_class)
     whole = size > 0 and len(report.confusion) == size and all(len(row) == size for row in report.confusion)
-    if not whole:
+    worded = not report.vocabulary or len(ClassList.from_json(json.dumps(report.vocabulary))) == size
+    if not whole or not worded:
         raise InputError(
-            f"Expected {file} to have as many rows and columns in its confusion matrix as it has classes, {size}, and "
-            "at least one. Run the evaluation again."
+            f"Expected {file} to have as many rows and columns in its confusion matrix, and as many classes in its "
+            f"vocabulary, as it has classes, {size}, and at least one. Run the evaluation again."
         )

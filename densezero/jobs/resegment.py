@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,14 +104,20 @@ def segment_again(
 
 
 def _find_classes(report: Report, dataset: Dataset) -> ClassList:
-    """The words of the report: packaged under its name for them, or the data set's own."""
+    """The words of the report: those it holds; in an older one packaged under their name, or the data set's own."""
+    if report.vocabulary:
+        return ClassList.from_json(json.dumps(report.vocabulary))
     name = _asked(report, "class_list")
     return load_class_list(name) if name in CATALOG and name != dataset.classes.name else dataset.classes
 
 
 def _find_templates(report: Report) -> Templates:
+    """The templates of the report: those it holds; in an older one packaged under their name."""
+    name = _asked(report, "templates")
+    if report.templates:
+        return Templates(name, tuple(report.templates))
     try:
-        return load_templates(_asked(report, "templates"))
+        return load_templates(name)
     except VocabularyError as error:
         raise InputError(
             f"The templates of the report are not packaged: {error} Ask for packaged ones, {WAY_OUT}"

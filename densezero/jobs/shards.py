@@ -39,6 +39,24 @@ class Shard:
         return self.rank == 0
 
 
+def is_leading() -> bool:
+    """Whether this process writes the report, known before it joins the others."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def own_device(name: str) -> str:
+    """The device of this process: where the choice is left to several processes, each takes a CUDA device of its own.
+
+    Args:
+        name: as it was asked for.
+    """
+    import torch
+
+    if name != "auto" or "LOCAL_RANK" not in os.environ or not torch.cuda.is_available():
+        return name
+    return f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
+
+
 def join_processes() -> Shard:
     """Join the other processes that ``torchrun`` started, if it did.
 

@@ -56,14 +56,15 @@ def count_boundaries(
         target: (H, W) true class indices; ignored pixels count in neither map, and end a mask in both.
         classes: number of classes C.
         ignore: the target's value for pixels without a class.
-        width_px: width d of a strip; None takes 2 % of the diagonal, rounded, at least 1.
+        width_px: width d of a strip; None takes 2 % of the diagonal, at least 1, rounded as the authors' code does:
+            half a pixel to the even number, so that 375 x 500 has 12.
 
     Raises:
         InputError: if the sizes differ, or the values are no integers.
     """
     check_labels(labels, target)
     h, w = target.shape
-    width = max(1, int(WIDTH_SHARE * np.hypot(h, w) + 0.5)) if width_px is None else width_px
+    width = max(1, round(WIDTH_SHARE * float(np.hypot(h, w)))) if width_px is None else width_px
     kept = target != ignore
     truth = np.where(kept, target, -1).astype(np.int64)
     predicted = np.where(kept, labels, -1).astype(np.int64)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from typer.testing import CliRunner
 
 from densezero.cli.datasets import datasets
@@ -24,6 +25,19 @@ def test_list_names_every_data_set_and_what_is_expected():
     for name, entry in DATASETS.items():
         assert f"{name} " in outcome.stdout
         assert entry.expected in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        ("coco-stuff", "the 171 raw ids as they rise"),
+        ("coco-object", "in the order of COCO's ids"),
+        ("pascal-context59", "in the order of the alphabet"),
+        ("pascal-context60", "in the order of the alphabet"),
+    ],
+)
+def test_an_order_that_values_cannot_tell_is_stated(name, order):
+    assert order in DATASETS[name].expected
 
 
 def test_a_whole_data_set_ends_with_status_zero(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,16 @@ def test_a_root_that_does_not_exist_is_named(tmp_path):
 def test_a_root_that_is_a_file_is_named(tmp_path):
     (tmp_path / "ADE.zip").write_text("zip")
     assert "this is a file" in refuse("ade20k", tmp_path / "ADE.zip")
+
+
+@pytest.mark.parametrize("method", ["stat", "iterdir"])
+def test_a_folder_that_is_locked_is_named(tmp_path, monkeypatch, method):
+    def refuse(self, *arguments, **options):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(InputError, match=r"expected .* can be read.*Permission denied.*change its permissions"):
+        load_dataset("ade20k", tmp_path)
 
 
 def test_an_unknown_name_gives_the_nearest(tmp_path):

@@ -71,3 +71,12 @@ def test_no_text_of_a_report_becomes_markup():
 def test_scores_of_nothing_are_called_so():
     page = make_page(make_report(scores={"miou": None}), {})
     assert following(page, "mIoU") == "nothing counts"
+
+
+def test_the_words_and_the_sentences_they_were_set_in_are_on_the_page():
+    entries = [{"name": name, "words": [name, f"a <{name}>"]} for name in ("sky", "sea", "boat")]
+    report = make_report(vocabulary={"name": "mine", "classes": entries}, templates=["a & {}"])
+    page = make_page(report, {})
+    assert "<td>sea, a &lt;sea&gt;</td>" in page
+    assert "<th>template sentences</th><td>a &amp; {}</td>" in page
+    assert Text(page).open == []

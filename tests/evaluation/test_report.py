@@ -35,6 +35,35 @@ def test_what_is_no_report_is_named(tmp_path, text):
         read_report(tmp_path / "r.json")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("scores", {}, "miou"),
+        ("scores", [], "scores"),
+        ("scores", {"miou": "high"}, "scores.miou"),
+        ("request", None, "request"),
+        ("images", "3", "images"),
+    ],
+)
+def test_a_field_of_another_type_is_no_report(tmp_path, name, value, said):
+    (tmp_path / "r.json").write_text(json.dumps({**json.loads(make_report().to_json()), name: value}))
+    with pytest.raises(InputError, match=rf"r\.json.*{said}.*Run the evaluation again"):
+        read_report(tmp_path / "r.json")
+
+
+def test_a_file_name_that_is_no_text_comes_back(tmp_path):
+    report = make_report(per_image=[score_image("caf\udce9 é", np.eye(2, dtype=np.int64))])
+    (tmp_path / "r.json").write_bytes(report.to_bytes())
+    assert read_report(tmp_path / "r.json") == report
+    assert "é" in (tmp_path / "r.json").read_text(encoding="utf-8")
+
+
+def test_a_report_of_before_the_words_were_kept_is_read():
+    values = json.loads(make_report().to_json())
+    del values["vocabulary"], values["templates"]
+    assert Report.from_json(json.dumps(values)).vocabulary == {}
+
+
 def test_a_missing_report_is_named(tmp_path):
     with pytest.raises(InputError, match="none"):
         read_report(tmp_path / "none.json")

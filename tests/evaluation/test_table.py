@@ -7,6 +7,7 @@ import pytest
 from densezero.errors import ProtocolError
 from densezero.evaluation.published import published_miou, published_rows
 from densezero.evaluation.table import NOT_PUBLISHED, make_cells, published_cells, set_table
+from densezero.vocabulary import TEMPLATES, load_packaged
 from tests.conftest import SHARED
 from tests.evaluation.reports import make_report
 
@@ -43,6 +44,39 @@ def test_difference_and_notes_of_a_cell():
     assert any("does not state its class names" in note for note in voc.notes)
 
 
+@pytest.mark.parametrize(
+    ("request_changes", "note"),
+    [
+        ({"split": "train"}, "split train"),
+        ({"dtype": "bfloat16"}, "computed in bfloat16"),
+        ({"templates": "plain"}, "templates plain"),
+        ({"templates_sha256": "0" * 64}, "templates tcl9 with other words"),
+        ({"class_list_sha256": "0" * 64}, "class list ade20k with other words"),
+    ],
+)
+def test_whatever_was_asked_for_otherwise_is_marked(request_changes, note):
+    usual = {
+        "split": "val",
+        "selection": {},
+        "dtype": "float32",
+        "class_list": "ade20k",
+        "class_list_sha256": load_packaged("ade20k").sha256,
+        "templates": "tcl9",
+        "templates_sha256": TEMPLATES["tcl9"].sha256,
+        "protocol": {"templates": "tcl9"},
+    }
+    assert make_cells([make_report(request=usual)])[0].notes == ()
+    assert make_cells([make_report(request={**usual, **request_changes})])[0].notes == (note,)
+
+
+@pytest.mark.parametrize("encoder", ["tipsv2-l14", "tips_v2_oss_l14"])
+def test_weights_of_a_folder_or_a_published_pair_have_their_published_number(encoder):
+    request = {"class_list": "ade20k", "encoder": encoder}
+    cell = make_cells([make_report(model="weights/here", request=request)])[0]
+    assert cell.paper == 25.06
+    assert cell.notes == ("the weights are known by the name of their file or folder only",)
+
+
 def test_what_was_not_published_says_so():
     cell = make_cells([make_report(dataset="cityscapes", request={"class_list": "cityscapes"})])[0]
     assert (cell.paper, cell.difference) == (None, None)
@@ -56,14 +90,29 @@ def test_markdown_is_a_table_of_equal_rows():
     assert "| 25.06 | 55.00 | +29.94 |" in lines[2]
 
 
+def test_a_model_with_three_dashes_is_an_ordinary_row():
+    rule, row = set_table(make_cells([make_report(model="a---b")])).splitlines()[1:]
+    assert set(rule) == {"|", "-"}
+    assert row.startswith("| a---b | ")
+
+
 def test_csv_is_read_back_by_a_csv_reader():
     rows = list(csv.DictReader(io.StringIO(set_table(published_cells(), "csv"))))
     assert len(rows) == sum(len(row.miou) for row in published_rows())
     assert (rows[0]["model"], rows[0]["data set"], rows[0]["paper"]) == ("SigLIP2 SO/14", "ade20k", "15.6")
 
 
+def test_a_published_number_keeps_its_last_digit_though_it_is_a_zero():
+    rows = [line.split(" | ") for line in set_table(published_cells()).splitlines()]
+    assert [row[4] for row in rows if row[0].startswith("| CorrCLIP") and row[2] in ("coco-object", "voc20")] == [
+        "92.0",
+        "51.0",
+    ]
+
+
 def test_latex_marks_are_escaped():
     text = set_table(make_cells([make_report(model=r"a_b%\c{}")]), "latex")
+    assert r"\textasciitilde{}/x\textasciicircum{}2" in set_table(make_cells([make_report(model="~/x^2")]), "latex")
     assert r"a\_b\%\textbackslash{}c\{\}" in text
     assert text.count("&") == 7 * 2
 

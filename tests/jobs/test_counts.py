@@ -1,11 +1,18 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from densezero.errors import OutputError, ProtocolError
 from densezero.jobs.counts import CountJournal, ImageCounts
-from densezero.jobs.shards import Shard
+from densezero.jobs.shards import Shard, own_device
+from densezero.jobs.tally import Tally
 
 MATRIX = np.array([[0, 5, 0], [0, 0, 0], [2, 0, 7]])
+
+
+def names_known(journal):
+    return [counts.name for counts in journal.known()]
 
 
 def test_counts_come_back_without_their_zeros():
@@ -23,11 +30,51 @@ def test_a_journal_is_read_by_the_next_run_and_by_the_other_processes(tmp_path):
         journal.open()
         journal.add(ImageCounts.from_matrix(name, MATRIX, {}))
     again = CountJournal(tmp_path / "r.json", 0, request)
-    assert sorted(again.known) == ["a", "b"]
+    assert names_known(again) == ["a", "b"]
     again.open()
-    assert sorted(CountJournal(tmp_path / "r.json", 1, request).known) == ["a", "b"]
+    assert names_known(CountJournal(tmp_path / "r.json", 1, request)) == ["a", "b"]
     again.remove_all()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tally_of_parts_is_the_tally_of_all():
+    images = [ImageCounts.from_matrix(name, MATRIX * factor, {"count": 0.5}) for factor, name in enumerate("abcd", 1)]
+    parts, whole = [Tally(3), Tally(3)], Tally(3)
+    for place, image in enumerate(images):
+        parts[place % 2].add(image)
+        whole.add(image)
+    parts[0].merge(parts[1])
+    assert np.array_equal(parts[0].confusion, whole.confusion)
+    assert np.array_equal(whole.confusion, MATRIX * 10)
+    assert parts[0].scores == whole.scores
+    assert parts[0].seconds == whole.seconds == {"count": 2.0}
+
+
+def test_an_image_counts_once_in_a_tally():
+    tally = Tally(3)
+    for _ in range(2):
+        tally.add(ImageCounts.from_matrix("a", MATRIX, {"count": 0.5}))
+    assert np.array_equal(tally.confusion, MATRIX)
+    assert (len(tally), tally.seconds) == (1, {"count": 0.5})
+
+
+def test_a_tally_keeps_a_score_of_an_image_and_none_of_its_counts(tmp_path):
+    def bytes_held(images):
+        journal = CountJournal(tmp_path / f"{images}.json", 0, {})
+        journal.open()
+        for index in range(images):
+            journal.add(ImageCounts.from_matrix(f"{index}", many, {"count": 0.5}))
+        tracemalloc.start()
+        tally = Tally(90)
+        for counts in CountJournal(tmp_path / f"{images}.json", 0, {}).known():
+            tally.add(counts)
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(tally) == images
+        return held
+
+    many = np.arange(1, 8101).reshape(90, 90)
+    assert bytes_held(24) - bytes_held(4) < 20 * 2000  # the counts of one such image take half a megabyte
 
 
 def test_a_line_that_a_kill_cut_is_done_again(tmp_path):
@@ -37,7 +84,7 @@ def test_a_line_that_a_kill_cut_is_done_again(tmp_path):
     journal.add(ImageCounts.from_matrix("b", MATRIX, {}))
     file = next(tmp_path.iterdir())
     file.write_bytes(file.read_bytes()[:-9])
-    assert list(CountJournal(tmp_path / "r.json", 0, {}).known) == ["a"]
+    assert names_known(CountJournal(tmp_path / "r.json", 0, {})) == ["a"]
 
 
 def test_counts_of_another_request_are_refused(tmp_path):
@@ -53,6 +100,21 @@ def test_shares_of_all_processes_are_all_items_each_once():
     assert sorted(item for share in shares for item in share) == items
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
     assert [Shard(rank, 4).leads for rank in range(4)] == [True, False, False, False]
+
+
+def test_each_of_several_processes_takes_a_device_of_its_own(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert own_device("auto") == "auto"
+    devices = []
+    for rank in range(3):
+        monkeypatch.setenv("LOCAL_RANK", str(rank))
+        devices.append(own_device("auto"))
+    assert devices == ["cuda:0", "cuda:1", "cuda:0"]
+    assert own_device("cpu") == "cpu"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert own_device("auto") == "auto"
 
 
 def test_a_rank_that_cannot_be_is_refused():

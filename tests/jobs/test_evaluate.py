@@ -15,6 +15,7 @@ from densezero.evaluation.report import read_report
 from densezero.jobs import evaluate as job
 from densezero.jobs.progress import Listener
 from densezero.jobs.settings import EvaluateSettings
+from densezero.jobs.shards import Shard
 from densezero.metrics import count_boundaries
 from densezero.pretrain.concepts import CONCEPTS
 from densezero.pretrain.scenes import draw_scene
@@ -67,6 +68,7 @@ def test_a_report_holds_the_counts_that_scikit_learn_makes(root, tmp_path):
     assert report.scores["miou"] == pytest.approx(100 * (np.diag(expected)[union > 0] / union[union > 0]).mean())
     assert report.images == 5
     assert [image.name for image in report.per_image] == [f"s{index}" for index in range(5)]
+    assert set(report.machine) >= {"densezero", "torch", "numpy", "pillow", "device"}
     assert set(report.request) >= {"protocol", "class_list_sha256", "templates_sha256", "weights_sha256", "dtype"}
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
@@ -109,6 +111,8 @@ def test_two_processes_make_the_same_matrix_as_one(root, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("mIoU") == 1
+    assert done.stderr.count("note: nano") == 1
+    assert "3/3 images" in done.stderr
     together = read_report(tmp_path / "two.json")
     assert together.confusion == alone.confusion
     assert together.per_image == alone.per_image
@@ -121,6 +125,29 @@ def test_a_limit_and_a_list_take_a_part_and_say_so(root, tmp_path):
     (tmp_path / "list.txt").write_text("s3\n\ns1\ns3\n")
     chosen = job.evaluate_dataset(settings(root, tmp_path / "b.json", images=tmp_path / "list.txt"))
     assert [image.name for image in chosen.per_image] == ["s3", "s1"]
+
+
+def test_a_list_from_another_system_may_name_the_image_files(root, tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfs3.png\r\n\r\ns1\r\n s3 \r\n")
+    chosen = job.evaluate_dataset(settings(root, tmp_path / "b.json", images=tmp_path / "list.txt"))
+    assert [image.name for image in chosen.per_image] == ["s3", "s1"]
+
+
+def test_one_of_several_processes_tells_of_its_own_share(root, tmp_path, monkeypatch):
+    heard = []
+
+    class Ear(Listener):
+        def image(self, progress, miou=None):
+            heard.append((progress.worked, progress.total, progress.seconds_left))
+
+    for name, change in (("join_processes", lambda: Shard(0, 2)), ("wait_for_all", lambda _: None)):
+        monkeypatch.setattr(job, name, change)
+    monkeypatch.setattr(job, "gather", lambda _, parts: parts)
+    monkeypatch.setattr(job, "leave_processes", lambda _: None)
+    with pytest.raises(KeyError):  # the other half is missing
+        job.evaluate_dataset(settings(root, tmp_path / "r.json"), Ear())
+    assert [(worked, total) for worked, total, _ in heard] == [(1, 3), (2, 3), (3, 3)]
+    assert heard[-1][2] == 0
 
 
 def test_boundary_iou_is_measured_where_asked_for_and_kept_through_a_stop(root, tmp_path):
@@ -178,6 +205,12 @@ def test_another_class_list_must_name_as_many_classes(root, tmp_path):
 def test_a_report_in_place_of_a_folder_is_refused(root, tmp_path):
     with pytest.raises(OutputError, match="is a folder"):
         job.evaluate_dataset(settings(root, tmp_path))
+
+
+def test_a_report_below_a_file_is_refused_before_the_data_set_is_looked_for(root, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="is a file"):
+        job.evaluate_dataset(settings(tmp_path / "nowhere", tmp_path / "file" / "r.json"))
 
 
 @pytest.mark.parametrize("changes", [{"limit": 0}, {"dataset": "voc"}, {"root": "nowhere"}, {"protocol": "tips"}])

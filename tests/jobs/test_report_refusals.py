@@ -37,7 +37,7 @@ def test_other_words_and_weights_than_the_reports_are_refused(measured, tmp_path
 
 
 def test_templates_that_were_a_file_are_named(measured, tmp_path):
-    change(measured, request={"templates": "mine"})
+    change(measured, request={"templates": "mine"}, templates=[])  # as reports were before they kept the sentences
     with pytest.raises(InputError, match="mine"):
         draw_report(ReportSettings(measured, tmp_path / "out"))
 
@@ -71,6 +71,12 @@ def test_counts_that_do_not_fit_the_classes_are_refused(measured, tmp_path):
     change(measured, confusion=[[1, 2], [3]])
     with pytest.raises(InputError, match="confusion matrix"):
         draw_report(ReportSettings(measured, tmp_path / "out", count=0))
+
+
+def test_words_that_do_not_fit_the_classes_are_refused(measured, tmp_path):
+    change(measured, vocabulary={"name": "mine", "classes": [{"name": "sky"}]})
+    with pytest.raises(InputError, match="vocabulary"):
+        draw_report(ReportSettings(measured, tmp_path / "out.html", count=0))
 
 
 def test_more_images_than_a_figure_holds_are_refused(measured, tmp_path):

@@ -34,6 +34,12 @@ def test_boundary_counts_equal_the_erosion_of_every_mask(width):
         assert counts.per_class[index] == pytest.approx(100 * (truth & predicted).sum() / (truth | predicted).sum())
 
 
+def test_half_a_pixel_of_width_goes_to_the_even_number_as_in_the_authors_code():
+    target = np.zeros((375, 500), np.uint8)  # a diagonal of 625, of which 2 % are 12.5
+    counts = count_boundaries(target, target, 1)
+    assert counts.truth[0] == eroded_strip(target == 0, 12).sum() == 375 * 500 - (375 - 24) * (500 - 24)
+
+
 def test_a_square_by_hand():
     target = np.zeros((7, 7), np.uint8)
     target[1:6, 1:6] = 1  # 5 x 5, whose strip of width 1 is its rim of 16
