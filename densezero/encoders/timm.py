@@ -11,6 +11,7 @@ from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
 from densezero.encoders.device import pick_device, pick_dtype
+from densezero.encoders.hub import cache_alone_if_silent
 from densezero.encoders.readouts import find_readout
 from densezero.encoders.timm_trunk import TimmTrunk
 from densezero.encoders.weights import RANDOM, RANDOM_NOTE, as_channels, first_line, fixed_seed, weights_sha256
@@ -166,7 +167,8 @@ def _create(model: str, random: bool) -> Any:
         with fixed_seed():
             return timm.create_model(model, pretrained=False, num_classes=0)
     try:
-        return timm.create_model(model, pretrained=True, num_classes=0)
+        with cache_alone_if_silent():
+            return timm.create_model(model, pretrained=True, num_classes=0)
     except Exception as error:  # the hub's and its transport's own exceptions come through
         raise ModelError(
             f"The weights of {PREFIX}{model} cannot be had ({first_line(error)}). "
