@@ -27,8 +27,8 @@ def obtain_by_name(model: str) -> str:
     """
     if find_family(model) is None:
         return obtain_model(find_model(model))
-    if model.endswith("/random"):
-        return f"{model} has untrained weights; there is nothing to download."
+    if _repository_of(model) is None:
+        return f"{model} takes no weights from the hub; there is nothing to download."
     encoder = load_encoder(model, device="cpu", dtype="float32")
     if encoder.has_text:
         encoder.encode_text(["a word"])  # the tokenizer is a download of its own
@@ -65,9 +65,8 @@ def describe_model(model: str) -> dict[str, str]:
     Raises:
         ModelError: for an unknown name or damaged files.
     """
-    family = find_family(model)
-    if family is not None:
-        return _describe_member(family, model)
+    if find_family(model) is not None:
+        return _describe_member(model)
     if model not in MODELS and path_exists(Path(model)):
         return _sizes(model)
     entry = find_model(model)
@@ -83,19 +82,23 @@ def describe_model(model: str) -> dict[str, str]:
     return {**facts, "here": "yes", **_sizes(model)}
 
 
-def _describe_member(family: str, model: str) -> dict[str, str]:
-    if family == "timm":
-        from densezero.encoders.timm import describe_timm as describe
-        from densezero.encoders.timm import repository_of
-    else:
-        from densezero.encoders.openclip import describe_openclip as describe
-        from densezero.encoders.openclip import repository_of
-    facts, repository = describe(model), repository_of(model)
+def _describe_member(model: str) -> dict[str, str]:
+    from densezero.encoders.openclip import describe_openclip
+    from densezero.encoders.timm import describe_timm
+
+    describe = {"open_clip": describe_openclip, "timm": describe_timm}[find_family(model) or ""]
+    facts, repository = describe(model), _repository_of(model)
     if repository is None:
         return {**facts, **_sizes(model)}
     if not holds_any(repository, WEIGHT_FILES):
         return {**facts, "here": "no"}
     return {**facts, "here": "yes", **_sizes(model)}
+
+
+def _repository_of(model: str) -> str | None:
+    from densezero.encoders import openclip, timm
+
+    return {"open_clip": openclip.repository_of, "timm": timm.repository_of}[find_family(model) or ""](model)
 
 
 def _is_here(entry: ModelEntry) -> bool:

@@ -97,8 +97,12 @@ def test_positions_are_resized_as_open_clip_does_at_loading(hw):
     state = model.state_dict()
     open_clip.model.resize_pos_embed(state, larger)
     larger.load_state_dict(state)
-    tower, pixels = encoder_of(model)._tower, images(*hw)
-    torch.testing.assert_close(tower.tokens(pixels, PATCH)[:, 0], larger.encode_image(pixels), **TOLERANCE)
+    pixels = images(*hw)
+    expected = larger.visual.forward_intermediates(
+        normed(pixels), indices=1, normalize_intermediates=True, intermediates_only=True, output_fmt="NLC"
+    )["image_intermediates"][0]
+    grid = encoder_of(model).encode_dense(pixels, "patch").flatten(1, 2)
+    torch.testing.assert_close(grid, expected @ model.visual.proj, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("make", [small_clip, lambda: small_clip(ls_init_value=0.3, quick_gelu=True)])

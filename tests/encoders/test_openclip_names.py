@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 import densezero
-from densezero.encoders import openclip
+from densezero.encoders import hub, openclip
 from densezero.encoders.obtain import describe_model, obtain_by_name
 from densezero.encoders.openclip import describe_openclip, load_openclip
 from densezero.encoders.readouts import READOUTS
@@ -159,3 +159,19 @@ def test_a_model_is_described_and_obtained_by_its_name(small, monkeypatch, tmp_p
     with pytest.raises(ModelError, match="cannot be had"):
         obtain_by_name("open_clip:ViT-B-32/openai")
     assert describe_model("timm:vit_small_patch14_dinov2")["here"] == "no"
+    for unknown in ("open_clip:ViT-B-99/random", "timm:vit_none/random"):
+        for refuse in (describe_model, obtain_by_name):
+            with pytest.raises(ModelError, match="has no model"):
+                refuse(unknown)
+
+
+def test_other_libraries_look_in_the_cache_alone_where_the_hub_is_silent(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with hub.cache_alone_if_silent():  # the network of tests is blocked
+        assert constants.HF_HUB_OFFLINE
+    assert not constants.HF_HUB_OFFLINE
+    monkeypatch.setattr(hub, "_answers", lambda: True)
+    with hub.cache_alone_if_silent():
+        assert not constants.HF_HUB_OFFLINE
