@@ -3,6 +3,8 @@
 A message says what was expected, what came, and what to do about it.
 """
 
+MAX_LISTED = 40  # a longer list of names hides the sentence it stands in
+
 
 class DenseZeroError(Exception):
     """Root of every error that densezero raises on purpose."""
@@ -37,17 +39,20 @@ class DeviceFullError(OutputError):
 
 
 def did_you_mean(given: str, known: list[str]) -> str:
-    """Say which known name is nearest to the given one, and list them all.
+    """Say which known names are nearest to the given one; list them all where they are few.
 
     Args:
         given: the name that was not found.
         known: every name that would have been accepted.
 
     Returns:
-        A sentence such as ``Did you mean 'nano'? Known: nano, tipsv2-b14.``
+        A sentence such as ``Did you mean 'nano'? Known: nano, tipsv2-b14.``, or
+        ``Did you mean 'ViT-B-16', 'ViT-B-32'? There are 144.``
     """
     import difflib
 
-    nearest = difflib.get_close_matches(given.lower(), known, n=1, cutoff=0.4)
-    hint = f"Did you mean {nearest[0]!r}? " if nearest else ""
-    return f"{hint}Known: {', '.join(known)}."
+    few = len(known) <= MAX_LISTED
+    lowered = {name.lower(): name for name in known}
+    nearest = difflib.get_close_matches(given.lower(), list(lowered), n=1 if few else 4, cutoff=0.4)
+    hint = f"Did you mean {', '.join(repr(lowered[name]) for name in nearest)}? " if nearest else ""
+    return f"{hint}Known: {', '.join(known)}." if few else f"{hint}There are {len(known)}."

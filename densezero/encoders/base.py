@@ -23,6 +23,7 @@ class DenseEncoder(ABC):
         temperature: what the contrastive loss divided cosines by; None where it is not known.
         device: where the towers compute.
         dtype: numeric type of the vision tower; text is always encoded in float32.
+        readouts: names of the read-outs that it has, out of ``READOUTS``.
     """
 
     name: str
@@ -32,8 +33,7 @@ class DenseEncoder(ABC):
     temperature: float | None
     device: torch.device
     dtype: torch.dtype
-    readouts: tuple[str, ...] = ("value", "patch")
-    has_text: bool = True
+    readouts: tuple[str, ...]
 
     @property
     @abstractmethod
@@ -47,10 +47,13 @@ class DenseEncoder(ABC):
         Args:
             pixels: (B, 3, h, w) float32 in [0, 1], RGB; sides that are no multiples of the patch are stretched to the
                 next multiple.
-            readout: ``"value"`` or ``"patch"``.
+            readout: one of ``readouts``.
 
         Returns:
             (B, gh, gw, D) float32 on the encoder's device, not normalised.
+
+        Raises:
+            ModelError: for a read-out that the encoder lacks.
         """
 
     @abstractmethod
@@ -60,6 +63,11 @@ class DenseEncoder(ABC):
         Raises:
             ModelError: if the encoder has no text tower.
         """
+
+    @property
+    def has_text(self) -> bool:
+        """Whether ``encode_text`` gives embeddings; no for encoders of images alone."""
+        return True
 
     @property
     def note(self) -> str | None:

@@ -71,11 +71,48 @@ MODELS: dict[str, ModelEntry] = {
 }
 
 
+@dataclass(frozen=True)
+class Family:
+    """Models that another library brings, named ``FAMILY:MODEL...``.
+
+    Args:
+        form: how a name is written.
+        summary: what they are, in a few words.
+        example: a name.
+        extra: of this package, that installs the library.
+    """
+
+    form: str
+    summary: str
+    example: str
+    extra: str
+
+
+FAMILIES: dict[str, Family] = {
+    "open_clip": Family(
+        "open_clip:MODEL/TAG",
+        "the CLIP family (CLIP, SigLIP, EVA ...) through open_clip",
+        "open_clip:ViT-B-16/openai",
+        "open-clip",
+    ),
+    "timm": Family(
+        "timm:MODEL", "ViTs for images alone (DINOv2, DINOv3 ...) through timm", "timm:vit_small_patch14_dinov2", "timm"
+    ),
+}
+
+
+def find_family(model: str) -> str | None:
+    """Name of the family that a model's name is written in, or None."""
+    family, colon, _ = model.partition(":")
+    return family if colon and family in FAMILIES else None
+
+
 def load_encoder(model: str | Path, device: str = "auto", dtype: str = "auto") -> DenseEncoder:
     """Load an encoder by name or from files.
 
     Args:
-        model: a name of ``MODELS``; a folder with ``model.safetensors`` or a published ``.npz`` pair, and
+        model: a name of ``MODELS``; ``open_clip:MODEL/TAG`` or ``timm:MODEL``, either with ``/random`` for untrained
+            weights; a folder with ``model.safetensors`` or a published ``.npz`` pair, and
             ``tokenizer.model``; or the ``*_vision.npz`` of such a pair.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
@@ -93,6 +130,9 @@ def load_encoder(model: str | Path, device: str = "auto", dtype: str = "auto") -
     """
     from densezero.encoders.tips.load import TipsOptions
 
+    family = find_family(str(model))
+    if family is not None:
+        return _FAMILY_LOADERS[family](str(model), device, dtype)
     entry = MODELS.get(str(model))
     if entry is None:
         return _load_path(Path(model), TipsOptions(device=device, dtype=dtype))
@@ -107,7 +147,7 @@ def find_model(name: str) -> ModelEntry:
         ModelError: if there is none of this name, with the nearest.
     """
     if name not in MODELS:
-        raise ModelError(f"Expected the name of a model; got {name!r}. {did_you_mean(name, list(MODELS))}")
+        raise ModelError(f"Expected the name of a model; got {name!r}. {_known_models(name)}")
     return MODELS[name]
 
 
@@ -117,6 +157,21 @@ def path_exists(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
+
+
+def _load_openclip(model: str, device: str, dtype: str) -> DenseEncoder:
+    from densezero.encoders.openclip import load_openclip
+
+    return load_openclip(model, device, dtype)
+
+
+def _load_timm(model: str, device: str, dtype: str) -> DenseEncoder:
+    from densezero.encoders.timm import load_timm
+
+    return load_timm(model, device, dtype)
+
+
+_FAMILY_LOADERS = {"open_clip": _load_openclip, "timm": _load_timm}
 
 
 def _load_entry(entry: ModelEntry, options: TipsOptions) -> DenseEncoder:
@@ -143,5 +198,10 @@ def _load_path(path: Path, options: TipsOptions) -> DenseEncoder:
         return load_tips_folder(path, options) if path.is_dir() else load_tips_pair(path, options)
     raise ModelError(
         f"Expected a model's name, a folder or a *_vision.npz file; got {str(path)!r}, which is none of them. "
-        f"{did_you_mean(str(path), list(MODELS))}"
+        f"{_known_models(str(path))}"
     )
+
+
+def _known_models(given: str) -> str:
+    forms = " and ".join(family.form for family in FAMILIES.values())
+    return f"{did_you_mean(given, list(MODELS))} Also: {forms}."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from densezero.encoders.digest import file_sha256
@@ -21,6 +23,39 @@ def cached_repository(repository: str) -> Path | None:
     if len(paths) < len(HUB_FILES):
         return None
     return paths[-1].parent
+
+
+def holds_any(repository: str, names: tuple[str, ...]) -> bool:
+    """Say whether one of these files of a repository is in the cache. Asks no network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in names)
+
+
+@contextmanager
+def cache_alone_if_silent() -> Iterator[None]:
+    """Have other libraries look in the cache alone where the hub does not answer; they would ask for half a minute."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _answers()
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _answers() -> bool:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        get_hf_file_metadata(hf_hub_url("google/tipsv2-b14", "config.json"))
+    except HfHubHTTPError:
+        return True  # an answer, if not the one that was hoped for
+    except Exception:  # the hub library lets its transport's own exceptions through
+        return False
+    return True
 
 
 def fetch_repository(repository: str) -> Path:

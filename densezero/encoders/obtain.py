@@ -4,9 +4,35 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from densezero.encoders.catalog import MODELS, ModelEntry, find_model, path_exists
-from densezero.encoders.hub import cached_repository, fetch_repository
+from densezero.encoders.catalog import MODELS, ModelEntry, find_family, find_model, load_encoder, path_exists
+from densezero.encoders.hub import cached_repository, fetch_repository, holds_any
 from densezero.errors import ModelError
+
+# How the two libraries name the weights in a repository.
+WEIGHT_FILES = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "model.safetensors",
+    "pytorch_model.safetensors",
+    "pytorch_model.bin",
+)
+
+
+def obtain_by_name(model: str) -> str:
+    """Download a model of the catalog or of a family unless it is here, and say in one sentence where it is.
+
+    Raises:
+        ModelError: for an unknown name, or if the model cannot be had.
+    """
+    if find_family(model) is None:
+        return obtain_model(find_model(model))
+    if _repository_of(model) is None:
+        return f"{model} takes no weights from the hub; there is nothing to download."
+    encoder = load_encoder(model, device="cpu", dtype="float32")
+    if encoder.has_text:
+        encoder.encode_text(["a word"])  # the tokenizer is a download of its own
+    return f"{model} is in the hub's cache."
 
 
 def obtain_model(entry: ModelEntry) -> str:
@@ -31,7 +57,7 @@ def describe_model(model: str) -> dict[str, str]:
     """Say what is known of a model without downloading anything.
 
     Args:
-        model: a name of the catalog, a folder, or a ``*_vision.npz``.
+        model: a name of the catalog or of a family, a folder, or a ``*_vision.npz``.
 
     Returns:
         What to what, in the order to show it.
@@ -39,6 +65,8 @@ def describe_model(model: str) -> dict[str, str]:
     Raises:
         ModelError: for an unknown name or damaged files.
     """
+    if find_family(model) is not None:
+        return _describe_member(model)
     if model not in MODELS and path_exists(Path(model)):
         return _sizes(model)
     entry = find_model(model)
@@ -54,6 +82,25 @@ def describe_model(model: str) -> dict[str, str]:
     return {**facts, "here": "yes", **_sizes(model)}
 
 
+def _describe_member(model: str) -> dict[str, str]:
+    from densezero.encoders.openclip import describe_openclip
+    from densezero.encoders.timm import describe_timm
+
+    describe = {"open_clip": describe_openclip, "timm": describe_timm}[find_family(model) or ""]
+    facts, repository = describe(model), _repository_of(model)
+    if repository is None:
+        return {**facts, **_sizes(model)}
+    if not holds_any(repository, WEIGHT_FILES):
+        return {**facts, "here": "no"}
+    return {**facts, "here": "yes", **_sizes(model)}
+
+
+def _repository_of(model: str) -> str | None:
+    from densezero.encoders import openclip, timm
+
+    return {"open_clip": openclip.repository_of, "timm": timm.repository_of}[find_family(model) or ""](model)
+
+
 def _is_here(entry: ModelEntry) -> bool:
     if entry.name == "nano" or entry.folder.is_dir():
         return True
@@ -61,7 +108,6 @@ def _is_here(entry: ModelEntry) -> bool:
 
 
 def _sizes(model: str) -> dict[str, str]:
-    from densezero.encoders.catalog import load_encoder
     from densezero.encoders.tips.encoder import TipsEncoder
 
     encoder = load_encoder(model, device="cpu", dtype="float32")
@@ -70,6 +116,8 @@ def _sizes(model: str) -> dict[str, str]:
         "native side": f"{encoder.native_px} px",
         "width": str(encoder.width),
         "temperature": "not known" if encoder.temperature is None else f"{encoder.temperature:.6f}",
+        "read-outs": ", ".join(encoder.readouts),
+        "words": "yes" if encoder.has_text else "no",
         "sha256": encoder.weights_hash,
     }
     if isinstance(encoder, TipsEncoder):

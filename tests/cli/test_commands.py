@@ -123,3 +123,10 @@ def test_the_installed_command_runs(tmp_path):
     done = subprocess.run([*command, "--model", "nano", "-o", str(tmp_path / "out")], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"1 written: {tmp_path / 'out'}\n"), done.stderr
     assert "Warning" not in done.stderr
+
+
+def test_models_of_other_libraries_are_listed_by_the_form_of_their_names():
+    listed = run("models", "list").stdout
+    for part in ("open_clip:MODEL/TAG", "densezero[open-clip]", "timm:MODEL", "densezero[timm]"):
+        assert part in listed
+    assert "there is nothing to download" in run("models", "download", "open_clip:ViT-B-32/random").stdout

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
 from densezero.encoders.digest import file_sha256
+from densezero.encoders.readouts import READOUTS
 from densezero.encoders.tips.checkpoint import TensorFile
 from densezero.encoders.tips.config import TextConfig
 from densezero.encoders.tips.layout import TEMPERATURE
@@ -64,6 +65,7 @@ class TipsEncoder(DenseEncoder):
         self.temperature = temperature
         self.device = vision.cls_token.device
         self.dtype = vision.cls_token.dtype
+        self.readouts = tuple(READOUTS)
         self._empty_text = text
         self._text_source = text_source
         self._tokenizer_file = tokenizer_file

@@ -1,4 +1,4 @@
-"""The TIPS vision tower: a ViT with one register, two class tokens, and the value read-out of its last block.
+"""The TIPS vision tower: a ViT with one register, two class tokens, and the read-outs of its last block.
 
 Source: TIPS (arXiv 2410.16512) and TIPSv2 (arXiv 2604.12012); the backbone is DINOv2's (arXiv 2304.07193).
 """
@@ -6,16 +6,18 @@ Source: TIPS (arXiv 2410.16512) and TIPSv2 (arXiv 2604.12012); the backbone is D
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from densezero.encoders.attention import mix_values, project_third, split_heads
+from densezero.encoders.readouts import PATCH, READOUTS, Readout, find_readout
 from densezero.encoders.tips.config import VisionConfig
 from densezero.errors import ModelError
 
-READOUTS = ("value", "patch")
 PREFIX_TOKENS = 2  # class token 1 (alt-text) and the register, which serves as class token 2 (captions)
 
 
@@ -46,8 +48,7 @@ class VisionTower(nn.Module):
 
         Args:
             pixels: (B, 3, h, w) in [0, 1]; h and w are multiples of the patch.
-            readout: ``"value"`` replaces the attention-weighted sum of the last block by each token's own value;
-                ``"patch"`` gives the ordinary tokens.
+            readout: a name of ``READOUTS``.
 
         Returns:
             Class tokens (B, 2, D) and grid (B, h / patch, w / patch, D), both through the same read-out.
@@ -88,13 +89,10 @@ class VisionTower(nn.Module):
         Args:
             tokens: (B, 2 + gh * gw, D) from ``trunk``.
             grid_hw: rows and columns of the patch grid.
-            readout: ``"value"`` or ``"patch"``.
+            readout: a name of ``READOUTS``.
         """
-        if readout not in READOUTS:
-            raise ModelError(f"A TIPS read-out is one of {READOUTS}; got {readout!r}.")
-        last = self.blocks[-1]
-        assert isinstance(last, _Block)
-        tokens = self.norm(last(tokens, values_only=readout == "value"))
+        how = find_readout(readout, tuple(READOUTS), "a TIPS tower")
+        tokens = self.norm(self.blocks[-1](tokens, how))
         cls, patches = tokens[:, :PREFIX_TOKENS], tokens[:, PREFIX_TOKENS:]
         return VisionFeatures(cls, patches.reshape(patches.shape[0], *grid_hw, -1))
 
@@ -128,10 +126,11 @@ class _Block(nn.Module):
         self.mlp = _SwiGlu(config) if config.ffn == "swiglu" else _Mlp(config)
         self.ls2 = _LayerScale(config.width)
 
-    def forward(self, tokens: Tensor, values_only: bool = False) -> Tensor:
-        normed = self.norm1(tokens)
-        mixed = self.attn.own_values(normed) if values_only else self.attn(normed)
-        tokens = tokens + self.ls1(mixed)
+    def forward(self, tokens: Tensor, readout: Readout = PATCH) -> Tensor:
+        mixed = self.ls1(self.attn(self.norm1(tokens), readout.mixing))
+        if readout.bare:
+            return mixed  # type: ignore[no-any-return]
+        tokens = tokens + mixed
         return tokens + self.ls2(self.mlp(self.norm2(tokens)))  # type: ignore[no-any-return]
 
 
@@ -142,17 +141,16 @@ class _Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, mixing: str) -> Tensor:
+        if mixing != "patch":
+            return self.proj(mix_values(partial(self._project, tokens), mixing))  # type: ignore[no-any-return]
         # (B, N, 3 D) -> (3, B, heads, N, D / heads)
         q, k, v = self.qkv(tokens).reshape(*tokens.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v)
         return self.proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
-    def own_values(self, tokens: Tensor) -> Tensor:
-        """Each token attends to itself alone: only the value third of ``qkv`` is computed."""
-        width = tokens.shape[-1]
-        values = F.linear(tokens, self.qkv.weight[2 * width :], self.qkv.bias[2 * width :])
-        return self.proj(values)  # type: ignore[no-any-return]
+    def _project(self, tokens: Tensor, part: str) -> Tensor:
+        return split_heads(project_third(tokens, self.qkv.weight, self.qkv.bias, part), self.heads)
 
 
 class _LayerScale(nn.Module):

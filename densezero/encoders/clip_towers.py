@@ -1,0 +1,163 @@
+"""The vision towers of open_clip read densely: every patch token is treated as if it were the pooled one.
+
+Works on the modules alone. Source of the projection per token: MaskCLIP (arXiv 2112.01071), section 3.2.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from densezero.encoders.attention import mix_values, project_third, split_heads
+from densezero.encoders.readouts import PATCH, READOUTS, Readout
+from densezero.encoders.timm_trunk import TimmTrunk
+from densezero.errors import ModelError
+
+PLAIN_BLOCK = "ResidualAttentionBlock"  # the one whose arithmetic is known here; others are run as they are
+
+
+class ClipTower(Protocol):
+    """A vision tower that gives patch features in the space of the texts."""
+
+    patch_px: int
+    native_px: int
+    readouts: tuple[str, ...]
+
+    def grid(self, pixels: Tensor, readout: Readout) -> Tensor:
+        """Encode (B, 3, h, w), already normalised, into (B, gh, gw, D)."""
+
+    def rest(self) -> None:
+        """Put the module's weights back as they were loaded."""
+
+
+def read_tower(visual: Any, name: str) -> ClipTower:
+    """Find the way to read a vision tower of open_clip.
+
+    Raises:
+        ModelError: if it is none of the kinds that can be read densely.
+    """
+    if hasattr(visual, "trunk"):
+        return TrunkTower(visual, name)
+    if hasattr(visual, "transformer") and getattr(visual, "attn_pool", None) is None:
+        return VitTower(visual, name)
+    raise ModelError(
+        f"{name} has a vision tower ({type(visual).__name__}) that cannot be read densely: it is a convolutional "
+        "network or pools by several queries, as CoCa does. Supported are the ViTs of CLIP, and of SigLIP, SigLIP2, "
+        "EVA and PE; open_clip:ViT-B-16/openai is one."
+    )
+
+
+class VitTower:
+    """CLIP's own ViT: ``ln_post`` and the projection are applied to each token.
+
+    Args:
+        visual: open_clip's ``VisionTransformer``.
+        name: for messages.
+    """
+
+    def __init__(self, visual: Any, name: str) -> None:
+        self.module = visual
+        if visual.patch_size[0] != visual.patch_size[1]:
+            raise ModelError(f"Expected square patches; those of {name} have {visual.patch_size} pixels.")
+        self.patch_px, self.native_px = int(visual.patch_size[0]), int(visual.image_size[0])
+        plain = type(visual.transformer.resblocks[-1]).__name__ == PLAIN_BLOCK
+        self.readouts = tuple(READOUTS) if plain else ("patch",)
+
+    def grid(self, pixels: Tensor, readout: Readout) -> Tensor:
+        """Encode (B, 3, h, w), already normalised, into (B, gh, gw, D)."""
+        h, w = pixels.shape[-2:]
+        patches = self.tokens(pixels, readout)[:, 1:]
+        return patches.reshape(patches.shape[0], h // self.patch_px, w // self.patch_px, -1)
+
+    def tokens(self, pixels: Tensor, readout: Readout) -> Tensor:
+        """Encode into all tokens (B, 1 + gh * gw, D) in the space of the texts, the class token first."""
+        *earlier, last = self.module.transformer.resblocks
+        tokens = self._embed(pixels)  # (B, 1 + gh * gw, W)
+        for block in earlier:
+            tokens = block(tokens)
+        tokens = last(tokens) if readout == PATCH else _run_block(last, tokens, readout)
+        return self.module.ln_post(tokens) @ self.module.proj  # type: ignore[no-any-return]
+
+    def rest(self) -> None:
+        """Do nothing: positions are resized aside."""
+
+    def _embed(self, pixels: Tensor) -> Tensor:
+        patches = self.module.conv1(pixels)  # (B, W, gh, gw)
+        grid_hw = (patches.shape[-2], patches.shape[-1])
+        cls = self.module.class_embedding.expand(patches.shape[0], 1, -1)
+        tokens = torch.cat([cls, patches.flatten(2).transpose(1, 2)], dim=1)
+        return self.module.ln_pre(tokens + self._positions(grid_hw))  # type: ignore[no-any-return]
+
+    def _positions(self, grid_hw: tuple[int, int]) -> Tensor:
+        stored: Tensor = self.module.positional_embedding  # (1 + rows * columns, W)
+        native_hw = tuple(self.module.grid_size)
+        if grid_hw == native_hw:
+            return stored
+        square = stored[1:].float().reshape(*native_hw, -1).permute(2, 0, 1)[None]  # (1, W, rows, columns)
+        resized = F.interpolate(square, size=grid_hw, mode="bicubic", antialias=True, align_corners=False)
+        return torch.cat([stored[:1], resized[0].flatten(1).T.to(stored.dtype)])
+
+
+class TrunkTower:
+    """A ViT of timm inside open_clip: the pooling head is applied to each token as if it were the only one.
+
+    Args:
+        visual: open_clip's ``TimmModel``.
+        name: for messages.
+    """
+
+    def __init__(self, visual: Any, name: str) -> None:
+        self.module = visual
+        self._trunk = TimmTrunk(visual.trunk, name)
+        pool = getattr(visual.trunk, "attn_pool", None)
+        if "pool" in dict(visual.head.named_children()) or not _pools_one(pool):
+            raise ModelError(
+                f"{name} pools its tokens in a way that is not defined for one of them. "
+                "Supported are SigLIP's attention-pooling head, a class token and a mean."
+            )
+        self.patch_px, self.native_px = self._trunk.patch_px, self._trunk.native_hw[0]
+        self.readouts = self._trunk.readouts
+
+    def grid(self, pixels: Tensor, readout: Readout) -> Tensor:
+        """Encode (B, 3, h, w), already normalised, into (B, gh, gw, D)."""
+        tokens, trunk = self._trunk.tokens(pixels, readout), self.module.trunk
+        if trunk.attn_pool is not None:
+            tokens = _pool_alone(trunk.attn_pool, tokens)
+        return self.module.head(trunk.head(trunk.fc_norm(tokens)))  # type: ignore[no-any-return]
+
+    def rest(self) -> None:
+        """Put the positions back as they were loaded."""
+        self._trunk.fit(*self._trunk.native_hw)
+
+
+def _pools_one(pool: Any) -> bool:
+    if pool is None:
+        return True
+    return type(pool).__name__ == "AttentionPoolLatent" and pool.latent_len == 1 and pool.pos_embed is None
+
+
+def _pool_alone(pool: Any, tokens: Tensor) -> Tensor:
+    """Attention-pool each token of (..., W) alone: the softmax over one key is 1, so its value is what is pooled."""
+    width = tokens.shape[-1]
+    bias = None if pool.kv.bias is None else pool.kv.bias[width:]
+    pooled: Tensor = pool.proj(F.linear(tokens, pool.kv.weight[width:], bias))
+    return pooled if pool.mlp is None else pooled + pool.mlp(pool.norm(pooled))
+
+
+def _run_block(block: Any, tokens: Tensor, readout: Readout) -> Tensor:
+    attention = block.attn
+    mixed = mix_values(partial(_project, attention, block.ln_1(tokens)), readout.mixing)
+    mixed = block.ls_1(attention.out_proj(mixed))
+    if readout.bare:
+        return mixed  # type: ignore[no-any-return]
+    tokens = tokens + mixed
+    return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))  # type: ignore[no-any-return]
+
+
+def _project(attention: Any, tokens: Tensor, part: str) -> Tensor:
+    third = project_third(tokens, attention.in_proj_weight, attention.in_proj_bias, part)
+    return split_heads(third, attention.num_heads)

@@ -1,0 +1,256 @@
+"""Any model of open_clip as a dense image-text encoder. The only module that imports open_clip."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from densezero.encoders.base import DenseEncoder, stretch_to_patch
+from densezero.encoders.clip_towers import read_tower
+from densezero.encoders.device import pick_device, pick_dtype
+from densezero.encoders.hub import cache_alone_if_silent
+from densezero.encoders.readouts import find_readout
+from densezero.encoders.weights import RANDOM, RANDOM_NOTE, as_channels, first_line, fixed_seed, weights_sha256
+from densezero.errors import ModelError, did_you_mean
+
+PREFIX = "open_clip:"
+TEXT_BATCH = 256
+
+
+class OpenClipEncoder(DenseEncoder):
+    """An open_clip model: patch features in the space of its texts.
+
+    Args:
+        name: as reports name the model.
+        model: open_clip model with its weights, on the processor, in float32.
+        load_tokenizer: gives the model's tokenizer; called at the first text.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, of the vision tower.
+        note: a line the user should read.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        load_tokenizer: Callable[[], Callable[[list[str]], Tensor]],
+        device: str = "auto",
+        dtype: str = "auto",
+        note: str | None = None,
+    ) -> None:
+        self.name = name
+        self.device = pick_device(device)
+        self.dtype = pick_dtype(dtype, self.device)
+        self._model = model.eval().requires_grad_(False)
+        self._load_tokenizer = load_tokenizer
+        self._note = note
+        self._tower = read_tower(model.visual, name)
+        if self.dtype != torch.float32:
+            _ = self.weights_hash  # of the weights as published, which the next lines round
+        self._model.to(self.device)
+        self._model.visual.to(self.dtype)
+        self.patch_px, self.native_px = self._tower.patch_px, self._tower.native_px
+        self.readouts = self._tower.readouts
+        self.temperature = float((-model.logit_scale.float()).exp())
+        self.width = self.encode_dense(torch.zeros(1, 3, self.patch_px, self.patch_px), self.readouts[0]).shape[-1]
+        self._tower.rest()
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """SHA-256 over all tensors of both towers."""
+        self._tower.rest()
+        return weights_sha256(self._model.state_dict())
+
+    @property
+    def note(self) -> str | None:
+        """One line that a user should read before trusting the results; None for pretrained weights."""
+        return self._note
+
+    @torch.inference_mode()
+    def encode_dense(self, pixels: Tensor, readout: str = "value") -> Tensor:
+        """Encode (B, 3, h, w) in [0, 1] into (B, gh, gw, D) float32 patch features."""
+        how = find_readout(readout, self.readouts, self.name)
+        stretched = stretch_to_patch(pixels.to(self.device), self.patch_px)
+        normed = ((stretched - self._mean) / self._std).to(self.dtype)
+        return self._tower.grid(normed, how).float()
+
+    @torch.inference_mode()
+    def encode_text(self, prompts: Sequence[str]) -> Tensor:
+        """Encode N prompts into (N, D) float32 embeddings."""
+        rows = [torch.empty(0, self.width, device=self.device)]
+        for start in range(0, len(prompts), TEXT_BATCH):
+            ids = self._tokenize(list(prompts[start : start + TEXT_BATCH]))
+            rows.append(self._model.encode_text(ids.to(self.device)).float())
+        return torch.cat(rows)
+
+    @cached_property
+    def _mean(self) -> Tensor:
+        return as_channels(self._model.visual.image_mean, self.device)
+
+    @cached_property
+    def _std(self) -> Tensor:
+        return as_channels(self._model.visual.image_std, self.device)
+
+    @cached_property
+    def _tokenizer(self) -> Callable[[list[str]], Tensor]:
+        try:
+            return self._load_tokenizer()
+        except Exception as error:  # the tokenizers' library, the hub's and its transport's own exceptions
+            raise ModelError(
+                f"The tokenizer of {self.name} cannot be had ({first_line(error)}). It comes from the hub apart from "
+                f"the weights: connect once and run `densezero models download {self.name}`."
+            ) from None
+
+    def _tokenize(self, prompts: list[str]) -> Tensor:
+        for prompt in prompts:
+            try:
+                prompt.encode()
+            except UnicodeError:
+                raise ModelError(
+                    f"Expected a text of whole characters; got {prompt!r}, which cannot be tokenised. "
+                    "Correct its encoding."
+                ) from None
+        return self._tokenizer(prompts)
+
+
+class _Parts(NamedTuple):
+    model: str
+    weights: str  # a tag, the path of a checkpoint, or RANDOM
+
+
+def load_openclip(name: str, device: str = "auto", dtype: str = "auto") -> OpenClipEncoder:
+    """Load ``open_clip:MODEL/TAG``, ``open_clip:MODEL/FILE.safetensors`` or ``open_clip:MODEL/random``.
+
+    Weights come as safetensors where the hub has them; otherwise open_clip reads the pickle with torch's
+    ``weights_only``, which builds tensors and nothing else.
+
+    Raises:
+        ModelError: if open_clip is missing, has no such model or weights, or cannot get them, or the vision tower is
+            of a kind that cannot be read densely.
+    """
+    parts = _parse(name)
+    note = RANDOM_NOTE.format(name=name) if parts.weights == RANDOM else None
+    return OpenClipEncoder(name, _create(parts), partial(_load_tokenizer, parts.model), device, dtype, note)
+
+
+def describe_openclip(name: str) -> dict[str, str]:
+    """Say what open_clip knows of a model, without building or downloading it.
+
+    Raises:
+        ModelError: if open_clip is missing or has no such model or weights.
+    """
+    model, weights = _parse(name)
+    facts = {"name": name, "what": "image-text encoder, through open_clip"}
+    if weights == RANDOM:
+        return {**facts, "weights": RANDOM_NOTE.format(name=name)}
+    return {
+        **facts,
+        "licence": "as its publisher states",
+        "repository": repository_of(name) or weights,
+        "other tags": ", ".join(tag for tag in _tags(model) if tag != weights) or "none",
+    }
+
+
+def repository_of(name: str) -> str | None:
+    """Hub repository that holds a model's weights, if any.
+
+    Raises:
+        ModelError: as ``describe_openclip``.
+    """
+    known: dict[str, Any] = _open_clip().get_pretrained_cfg(*_parse(name))
+    return "/".join(known.get("hf_hub", "").split("/")[:2]) or None
+
+
+def _open_clip() -> Any:
+    try:
+        import open_clip
+    except ImportError:
+        raise ModelError(
+            "Models named open_clip:... need the library open_clip, which is not installed. "
+            "Install it: pip install 'densezero[open-clip]'"
+        ) from None
+    return open_clip
+
+
+def _tags(model: str) -> list[str]:
+    return list(_open_clip().list_pretrained_tags_by_model(model))
+
+
+def _parse(name: str) -> _Parts:
+    library = _open_clip()
+    model, _, weights = name.removeprefix(PREFIX).partition("/")
+    if model not in library.list_models():
+        raise ModelError(f"open_clip has no model {model!r}. {did_you_mean(model, library.list_models())}")
+    known = [*_tags(model), RANDOM]
+    if not weights:
+        raise ModelError(
+            f"Expected {PREFIX}{model}/WEIGHTS, the weights being one of {', '.join(known)} "
+            f"({RANDOM}: untrained, to try the way out) or the path of a .safetensors file; got {name!r}."
+        )
+    if weights == RANDOM or library.get_pretrained_cfg(model, weights):
+        return _Parts(model, weights)
+    if not weights.endswith(".safetensors"):
+        raise ModelError(
+            f"open_clip has no weights {weights!r} of {model}, and a file must be a .safetensors, for a pickle can run "
+            f"code. {did_you_mean(weights, known)}"
+        )
+    if not Path(weights).is_file():
+        raise ModelError(f"Expected the weights of {model} at {weights}; there is no such file. Check the path.")
+    return _Parts(model, weights)
+
+
+def _load_tokenizer(model: str) -> Callable[[list[str]], Tensor]:
+    library = _open_clip()
+    from_hub = "hf_tokenizer_name" in library.get_model_config(model)["text_cfg"]
+    with _root_logger_left_alone(), cache_alone_if_silent() if from_hub else nullcontext():
+        return library.get_tokenizer(model)  # type: ignore[no-any-return]
+
+
+def _create(parts: _Parts) -> Any:
+    library = _open_clip()
+    model, weights = parts
+    text_from_hub = "hf_model_name" in library.get_model_config(model)["text_cfg"]
+    asks_hub = text_from_hub or bool(library.get_pretrained_cfg(model, weights))
+    try:
+        with _root_logger_left_alone(), cache_alone_if_silent() if asks_hub else nullcontext():
+            return _create_random(model) if weights == RANDOM else _create_trained(model, weights)
+    except Exception as error:  # the hub's, its transport's and torch's own exceptions come through
+        way_out = "" if text_from_hub else f" {PREFIX}{model}/{RANDOM} tries the way out with untrained weights."
+        raise ModelError(
+            f"{PREFIX}{model}/{weights} cannot be had ({first_line(error)}). Where it is a download, connect once and "
+            f"run `densezero models download {PREFIX}{model}/{weights}`; where it is a file, it is of another model "
+            f"or damaged.{way_out}"
+        ) from None
+
+
+def _create_trained(model: str, weights: str) -> Any:
+    library = _open_clip()
+    # Tags of OpenAI and some others were trained with another activation than the model's own setting.
+    quick = bool(library.get_pretrained_cfg(model, weights).get("quick_gelu", False))
+    return library.create_model(model, pretrained=weights, force_quick_gelu=quick)
+
+
+def _create_random(model: str) -> Any:
+    library = _open_clip()
+    typical = library.get_pretrained_cfg(model, next(iter(_tags(model)), ""))
+    pixels = {key: typical[key] for key in ("mean", "std") if key in typical}
+    with fixed_seed():
+        return library.create_model(model, load_weights=False, pretrained_text=False, force_preprocess_cfg=pixels)
+
+
+@contextmanager
+def _root_logger_left_alone() -> Iterator[None]:
+    """Keep open_clip, which logs through the root logger, from setting up logging for the whole process."""
+    handler = logging.NullHandler()
+    logging.root.addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.root.removeHandler(handler)

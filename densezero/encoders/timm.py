@@ -1,0 +1,177 @@
+"""Any ViT of timm as an encoder of images alone. The only module that imports timm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from densezero.encoders.base import DenseEncoder, stretch_to_patch
+from densezero.encoders.device import pick_device, pick_dtype
+from densezero.encoders.hub import cache_alone_if_silent
+from densezero.encoders.readouts import find_readout
+from densezero.encoders.timm_trunk import TimmTrunk
+from densezero.encoders.weights import RANDOM, RANDOM_NOTE, as_channels, first_line, fixed_seed, weights_sha256
+from densezero.errors import ModelError, did_you_mean
+
+PREFIX = "timm:"
+
+
+class TimmEncoder(DenseEncoder):
+    """A vision transformer of timm: patch tokens after its final norm, no text.
+
+    Args:
+        name: as reports name the model.
+        model: a timm model with its weights, on the processor, in float32.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        note: a line the user should read.
+    """
+
+    def __init__(
+        self, name: str, model: Any, device: str = "auto", dtype: str = "auto", note: str | None = None
+    ) -> None:
+        self.name = name
+        self.device = pick_device(device)
+        self.dtype = pick_dtype(dtype, self.device)
+        self._model = model.eval().requires_grad_(False)
+        self._note = note
+        if self.dtype != torch.float32:
+            _ = self.weights_hash  # of the weights as published, which the next line rounds
+        self._trunk = TimmTrunk(self._model.to(self.device, self.dtype), name)
+        self.readouts = self._trunk.readouts
+        self.patch_px = self._trunk.patch_px
+        self.native_px = self._trunk.native_hw[0]
+        self.width = int(model.num_features)
+        self.temperature = None
+        self._mean = as_channels(model.pretrained_cfg["mean"], self.device)
+        self._std = as_channels(model.pretrained_cfg["std"], self.device)
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """SHA-256 over all tensors of the model."""
+        if "_trunk" in self.__dict__:
+            self._trunk.fit(*self._trunk.native_hw)  # else the positions would be those of the last image's size
+        return weights_sha256(self._model.state_dict())
+
+    @property
+    def has_text(self) -> bool:
+        """No: timm's models know no words."""
+        return False
+
+    @property
+    def note(self) -> str | None:
+        """One line that a user should read before trusting the results; None for pretrained weights."""
+        return self._note
+
+    @torch.inference_mode()
+    def encode_dense(self, pixels: Tensor, readout: str = "value") -> Tensor:
+        """Encode (B, 3, h, w) in [0, 1] into (B, gh, gw, D) float32 patch features."""
+        how = find_readout(readout, self.readouts, self.name)
+        stretched = stretch_to_patch(pixels.to(self.device), self.patch_px)
+        normed = ((stretched - self._mean) / self._std).to(self.dtype)
+        return self._trunk.tokens(normed, how).float()
+
+    def encode_text(self, prompts: Sequence[str]) -> Tensor:  # noqa: ARG002 - the interface's own signature
+        """Refuse: there is no text tower."""
+        raise ModelError(
+            f"{self.name} is an encoder of images alone and knows no words. For class names take an image-text "
+            "encoder, such as tipsv2-l14 or open_clip:ViT-B-16/openai."
+        )
+
+
+def load_timm(name: str, device: str = "auto", dtype: str = "auto") -> TimmEncoder:
+    """Load ``timm:MODEL``, ``timm:MODEL.TAG`` or ``timm:MODEL/random``.
+
+    Raises:
+        ModelError: if timm is missing, has no such model or weights, or cannot get them, or the model is no ViT.
+    """
+    model, random = _parse(name)
+    note = RANDOM_NOTE.format(name=name) if random else None
+    return TimmEncoder(name, _create(model, random), device, dtype, note)
+
+
+def describe_timm(name: str) -> dict[str, str]:
+    """Say what timm knows of a model, without building or downloading it.
+
+    Raises:
+        ModelError: if timm is missing or has no such model or weights.
+    """
+    model, random = _parse(name)
+    facts = {"name": name, "what": "encoder of images alone, through timm"}
+    if random:
+        return {**facts, "weights": RANDOM_NOTE.format(name=name)}
+    known = _timm().models.get_pretrained_cfg(model)
+    return {
+        **facts,
+        "licence": known.license or "not stated",
+        "repository": _repository(known, model) or known.url or "not stated",
+        "native side": f"{known.input_size[-1]} px",
+    }
+
+
+def repository_of(name: str) -> str | None:
+    """Hub repository that holds a model's weights, if any.
+
+    Raises:
+        ModelError: as ``describe_timm``.
+    """
+    model, random = _parse(name)
+    return None if random else _repository(_timm().models.get_pretrained_cfg(model), model)
+
+
+def _repository(known: Any, model: str) -> str | None:
+    repository: str = known.hf_hub_id or ""
+    if not repository.endswith("/"):  # timm fills in the model's name where only its own account is given
+        return repository or None
+    return f"{repository}{model if '.' in model else f'{model}.{known.tag}'}"
+
+
+def _timm() -> Any:
+    try:
+        import timm
+    except ImportError:
+        raise ModelError(
+            "Models named timm:... need the library timm, which is not installed. "
+            "Install it: pip install 'densezero[timm]'"
+        ) from None
+    return timm
+
+
+def _parse(name: str) -> tuple[str, bool]:
+    """Cut a name into timm's own name and whether the weights are random."""
+    timm = _timm()
+    model, _, weights = name.removeprefix(PREFIX).partition("/")
+    architecture = model.partition(".")[0]
+    if not timm.is_model(architecture):
+        raise ModelError(f"timm has no model {architecture!r}. {did_you_mean(architecture, timm.list_models())}")
+    if weights not in ("", RANDOM):
+        raise ModelError(f"Expected {PREFIX}{model} or {PREFIX}{model}/{RANDOM}; got {name!r}.")
+    if weights == RANDOM:
+        return architecture, True
+    tagged = timm.list_pretrained(f"{architecture}.*")
+    if not tagged or ("." in model and model not in tagged):
+        known = did_you_mean(model, tagged) if tagged else "It has none of this model."
+        raise ModelError(
+            f"timm has no weights {model!r}. {known} {PREFIX}{architecture}/{RANDOM} tries it with untrained ones."
+        )
+    return model, False
+
+
+def _create(model: str, random: bool) -> Any:
+    timm = _timm()
+    if random:
+        with fixed_seed():
+            return timm.create_model(model, pretrained=False, num_classes=0)
+    try:
+        with cache_alone_if_silent():
+            return timm.create_model(model, pretrained=True, num_classes=0)
+    except Exception as error:  # the hub's and its transport's own exceptions come through
+        raise ModelError(
+            f"The weights of {PREFIX}{model} cannot be had ({first_line(error)}). "
+            f"Connect once and run `densezero models download {PREFIX}{model}`; "
+            f"{PREFIX}{model.partition('.')[0]}/{RANDOM} tries the way out with untrained ones."
+        ) from None

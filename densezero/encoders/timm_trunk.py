@@ -1,0 +1,155 @@
+"""A ViT of timm read densely: any size, any read-out that its last block allows. Works on the module alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from densezero.encoders.attention import mix_values, project_third, split_heads
+from densezero.encoders.readouts import PATCH, READOUTS, Readout
+from densezero.errors import ModelError
+
+# Blocks and attentions whose arithmetic is known here; others are run as they are.
+PLAIN_BLOCKS = ("timm.models.vision_transformer.Block", "timm.models.eva.EvaBlock")
+PLAIN_ATTENTIONS = (
+    "timm.layers.attention.Attention",
+    "timm.layers.attention.AttentionRope",
+    "timm.models.eva.EvaAttention",
+)
+ANY_SIZE = ("VisionTransformer", "Eva")  # the others keep tables per position that lose by each resize
+VIT_PARTS = ("blocks", "patch_embed", "num_prefix_tokens", "set_input_size")
+
+
+class TimmTrunk:
+    """A vision transformer of timm, its patch tokens after the final norm.
+
+    Args:
+        trunk: a timm model.
+        name: for messages.
+
+    Raises:
+        ModelError: if the model is no vision transformer.
+    """
+
+    def __init__(self, trunk: Any, name: str) -> None:
+        if any(getattr(trunk, part, None) is None for part in VIT_PARTS):
+            raise ModelError(
+                f"Expected a vision transformer; {name} is a {type(trunk).__name__}, which has no grid of patch "
+                "tokens. Take a ViT, such as timm:vit_small_patch14_dinov2 or open_clip:ViT-B-16."
+            )
+        self.module: Any = trunk
+        self.name = name
+        self.patch_px = _patch_px(self.module.patch_embed, name)
+        self.native_hw: tuple[int, int] = tuple(self.module.patch_embed.img_size)
+        self.readouts = trunk_readouts(trunk)
+        self._hw = self.native_hw
+        self._positions = getattr(trunk, "pos_embed", None)
+
+    def tokens(self, pixels: Tensor, readout: Readout) -> Tensor:
+        """Encode (B, 3, h, w), already normalised, into (B, gh, gw, W) patch tokens."""
+        h, w = pixels.shape[-2:]
+        self.fit(h, w)
+        if readout == PATCH:
+            tokens = self.module.forward_features(pixels)
+        else:
+            tokens = self.module.norm(_run_block(self.module.blocks[-1], self._before_last(pixels), readout))
+        grid_hw = (h // self.patch_px, w // self.patch_px)
+        prefix = self.module.num_prefix_tokens
+        if tokens.ndim != 3 or tokens.shape[1] != prefix + grid_hw[0] * grid_hw[1]:
+            raise ModelError(
+                f"Expected {self.name} to give a token for each of {grid_hw[0]} x {grid_hw[1]} patches; "
+                f"it gave {tuple(tokens.shape)}. Take another ViT."
+            )
+        return tokens[:, prefix:].unflatten(1, grid_hw)  # type: ignore[no-any-return]
+
+    def fit(self, h: int, w: int) -> None:
+        """Make the model take images of (h, w); positions are always resized from those that were trained.
+
+        Raises:
+            ModelError: for a size other than the native one where the model takes no other.
+        """
+        if (h, w) == self._hw:
+            return
+        if not any(kind.__name__ in ANY_SIZE for kind in type(self.module).__mro__):
+            raise ModelError(
+                f"{self.name} takes images of {self.native_hw[0]} x {self.native_hw[1]} pixels alone; got {h} x {w}. "
+                "Resize the images, or take a ViT with absolute or rotary positions."
+            )
+        self.module.set_input_size(img_size=self.native_hw)
+        if self._positions is not None:
+            self.module.pos_embed = self._positions
+        if (h, w) != self.native_hw:
+            self.module.set_input_size(img_size=(h, w))
+        self._hw = (h, w)
+
+    def _before_last(self, pixels: Tensor) -> Tensor:
+        has_prefix = self.module.num_prefix_tokens > 0
+        (found,) = self.module.forward_intermediates(
+            pixels,
+            indices=[len(self.module.blocks) - 2],
+            return_prefix_tokens=has_prefix,
+            stop_early=True,
+            intermediates_only=True,
+            output_fmt="NLC",
+        )
+        if not has_prefix:
+            return found  # type: ignore[no-any-return]
+        patches, prefix = found
+        return torch.cat([prefix, patches], dim=1)  # (B, prefix + gh * gw, W)
+
+
+def trunk_readouts(trunk: Any) -> tuple[str, ...]:
+    """Names of the read-outs that the last block of a timm ViT allows."""
+    blocks = trunk.blocks
+    attention: Any = getattr(blocks[-1], "attn", None)
+    plain = _class_of(blocks[-1]) in PLAIN_BLOCKS and _class_of(attention) in PLAIN_ATTENTIONS
+    if len(blocks) < 2 or not plain or attention.gate is not None or getattr(attention, "num_kv_groups", 1) > 1:
+        return ("patch",)
+    if getattr(trunk, "rope", None) is not None:
+        # Queries and keys were trained to be turned by their positions; values never are.
+        return tuple(name for name in READOUTS if not name.startswith(("q-q", "k-k")))
+    return tuple(READOUTS)
+
+
+def _run_block(block: Any, tokens: Tensor, readout: Readout) -> Tensor:
+    attention = block.attn
+    mixed = mix_values(partial(_project, attention, block.norm1(tokens)), readout.mixing)
+    mixed = _scale(block, 1, attention.proj(attention.norm(mixed)))
+    if readout.bare:
+        return mixed
+    tokens = tokens + mixed
+    return tokens + _scale(block, 2, block.mlp(block.norm2(tokens)))
+
+
+def _project(attention: Any, tokens: Tensor, part: str) -> Tensor:
+    if attention.qkv is None:
+        flat = getattr(attention, f"{part}_proj")(tokens)
+    else:
+        flat = project_third(tokens, attention.qkv.weight, attention.qkv.bias, part)
+        bias = getattr(attention, f"{part}_bias", None)  # EVA keeps the biases beside the layer
+        flat = flat if bias is None else flat + bias
+    heads = split_heads(flat, attention.num_heads)
+    norms = {"q": attention.q_norm, "k": attention.k_norm}
+    return norms[part](heads) if part in norms else heads
+
+
+def _scale(block: Any, which: int, tokens: Tensor) -> Tensor:
+    layer = getattr(block, f"ls{which}", None)
+    if layer is not None:
+        return layer(tokens)  # type: ignore[no-any-return]
+    gamma = getattr(block, f"gamma_{which}")
+    return tokens if gamma is None else tokens * gamma
+
+
+def _patch_px(patch_embed: Any, name: str) -> int:
+    sides = patch_embed.feat_ratio(as_scalar=False) if hasattr(patch_embed, "feat_ratio") else patch_embed.patch_size
+    if sides[0] != sides[1]:
+        raise ModelError(f"Expected square patches; those of {name} have {sides[0]} x {sides[1]} pixels.")
+    return int(sides[0])
+
+
+def _class_of(module: object) -> str:
+    return f"{type(module).__module__}.{type(module).__qualname__}"
