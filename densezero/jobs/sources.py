@@ -12,7 +12,7 @@ from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
 from densezero.encoders.catalog import load_encoder
-from densezero.errors import ModelError, did_you_mean
+from densezero.encoders.readouts import find_readout
 from densezero.features.dense import encode_grid
 from densezero.jobs.feature_settings import GridChoice
 from densezero.jobs.progress import Listener
@@ -101,11 +101,7 @@ class Shelf:
         for source in sources:
             is_new = source.model != self._model
             encoder = self.take(source.model)
-            if source.readout not in encoder.readouts:
-                raise ModelError(
-                    f"{encoder.name} has no read-out {source.readout!r}. "
-                    f"{did_you_mean(source.readout, list(encoder.readouts))}"
-                )
+            find_readout(source.readout, encoder.readouts, encoder.name)
             if is_new and encoder.note:
                 listener.note(encoder.note)
             hashes[source] = encoder.weights_hash
