@@ -54,18 +54,28 @@ def test_every_command_runs(checkout, line):
         words += ["--model", "nano", "--short-side", "56", "--templates", "plain"]
     if words[0] == "evaluate":
         words += ["--model", "nano", "--templates", "plain"]
+    if words[0] in ("pca", "similarity", "features"):
+        words = ["nano" if word == "tipsv2-l14" else word for word in words]
+        words += ["--grid", "12"]
     if words[0] in ("table", "report"):  # they read what the line before them wrote
         evaluate = next(shlex.split(line)[1:] for line in COMMANDS if " evaluate " in line)
         run([*evaluate, "--model", "nano", "--templates", "plain"])
     run(words)
 
 
-def test_the_python_example_runs(checkout):
-    code = re.search(r"```python\n(.*?)```", README, re.S).group(1)
+def test_the_python_examples_run(checkout):
     names = {}
-    exec(code, names)
+    for code in re.findall(r"```python\n(.*?)```", README, re.S):
+        exec(code, names)
     assert names["result"].classes.names == ("sky", "grass", "boat")
     assert names["result"].scores().shape == (3, 448, 640)
+    assert names["picture"].shape == (448, 640, 3)
+
+
+def test_every_picture_of_the_readme_is_there():
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+    assert len(pictures) == 4
+    assert [file for file in pictures if not (ROOT / file).is_file()] == []
 
 
 def test_every_protocol_and_model_is_in_the_readme():
