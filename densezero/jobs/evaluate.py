@@ -21,9 +21,10 @@ from densezero.encoders.catalog import load_encoder
 from densezero.engine.presets import find_protocol
 from densezero.engine.segmenter import Segmenter
 from densezero.errors import InputError, OutputError
-from densezero.evaluation.report import Report, score_counts
+from densezero.evaluation.report import Report, read_report, score_counts
 from densezero.images import read_rgb
 from densezero.jobs.counts import CountJournal, ImageCounts
+from densezero.jobs.manifest import list_differences
 from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import EvaluateSettings
@@ -56,6 +57,7 @@ def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = Non
     refuse_differing_sizes(replace(dataset, pairs=tuple(pairs)))  # before an hour has gone by
     segmenter = _build_segmenter(settings, dataset, listener)
     request = _request(settings, dataset, segmenter)
+    _refuse_other_report(settings.out, request)
     shard = join_processes()
     journal = CountJournal(settings.out, shard.rank, request)
     tally = _tally_known(journal, pairs, len(dataset.classes))
@@ -251,6 +253,21 @@ def _machine(segmenter: Segmenter) -> dict[str, Any]:
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
     }
+
+
+def _refuse_other_report(out: Path, request: dict[str, Any]) -> None:
+    """Refuse to write over what is no report, or the report of another request."""
+    if not out.exists():
+        return
+    try:
+        there = read_report(out).request
+    except InputError as error:
+        raise OutputError(f"{out} is there already and would be written over. {error} Choose another --out.") from None
+    if there != request:
+        raise OutputError(
+            f"{out} is the report of another request; these differ: {', '.join(list_differences(there, request))}. "
+            "Choose another --out, or remove that file."
+        )
 
 
 def _refuse_unusable_out(out: Path) -> None:

@@ -113,7 +113,7 @@ class Manifest:
             if request != self.request:
                 raise OutputError(
                     f"{self.folder} holds results of another request; these differ: "
-                    f"{', '.join(_differences(request, self.request))}. "
+                    f"{', '.join(list_differences(request, self.request))}. "
                     "Choose another --out, or replace them with --overwrite."
                 )
             self.entries.update((entry.relative, entry) for entry in entries)
@@ -171,12 +171,13 @@ def _whole_lines(file: Path) -> Iterator[dict[str, Any]]:
         yield values
 
 
-def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+def list_differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+    """What two requests do not share: a field's name, what it was there and what it is now, shortened."""
     found: list[str] = []
     for key in sorted({*old, *new}):
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
-            found += _differences(before, after, f"{prefix}{key}.")
+            found += list_differences(before, after, f"{prefix}{key}.")
         elif before != after:
             found.append(f"{prefix}{key} (there {str(before)[:60]}, now {str(after)[:60]})")
     return found

@@ -227,3 +227,22 @@ def test_the_classes_that_segment_writes_are_a_vocabulary(root, tmp_path):
     write_classes_json(tmp_path / "classes.json", classes)
     assert load_class_list(str(tmp_path / "classes.json")).sha256 == classes.sha256
     assert json.loads((tmp_path / "classes.json").read_text())["classes"][0]["index"] == 0
+
+
+def test_a_finished_report_of_another_request_is_not_written_over(root, tmp_path):
+    out = tmp_path / "report.json"
+    job.evaluate_dataset(settings(root, out, limit=1))
+    before = out.read_bytes()
+    with pytest.raises(OutputError, match=r"another request; these differ: .*limit"):
+        job.evaluate_dataset(settings(root, out, limit=2))
+    assert out.read_bytes() == before
+    again = job.evaluate_dataset(settings(root, out, limit=1))
+    assert again.confusion == json.loads(before)["confusion"]
+
+
+def test_a_file_that_is_no_report_is_not_written_over(root, tmp_path):
+    out = tmp_path / "notes.json"
+    out.write_text('{"mine": 1}')
+    with pytest.raises(OutputError, match="would be written over"):
+        job.evaluate_dataset(settings(root, out, limit=1))
+    assert out.read_text() == '{"mine": 1}'
