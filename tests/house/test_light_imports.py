@@ -19,7 +19,7 @@ def test_help_loads_nothing_heavy():
     help_of = (
         "import contextlib, io, sys\n"
         "from densezero.cli.main import app\n"
-        "for words in (['--help'], ['segment', '--help'], ['models', 'list']):\n"
+        "for words in (['--help'], ['segment', '--help'], ['pca', '--help'], ['models', 'list']):\n"
         "    with contextlib.redirect_stdout(io.StringIO()) as out:\n"
         "        try: app(words)\n"
         "        except SystemExit as end: assert not end.code, end.code\n"
