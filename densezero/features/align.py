@@ -20,8 +20,8 @@ class Alignment:
     Example:
         >>> alignment, target = Alignment(3), torch.randn(50, 3)
         >>> alignment.add(target[:, [1, 2, 0]], target)
-        >>> alignment.turn().round().tolist()
-        [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+        >>> alignment.turn().abs().round().int().tolist()
+        [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
     """
 
     def __init__(self, components: int = 3) -> None:

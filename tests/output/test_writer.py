@@ -116,8 +116,8 @@ def test_a_format_that_fails_leaves_only_whole_files(tmp_path, result, monkeypat
             raise DeviceFullError("full")
         real(path, write)
 
-    real = writer.write_atomically
-    monkeypatch.setattr(writer, "write_atomically", full)
+    real = writer.write_bytes
+    monkeypatch.setattr(writer, "write_bytes", full)
     with pytest.raises(DeviceFullError):
         write_result(plan_outputs(tmp_path, ["a.jpg"], ALL).paths("a.jpg"), result)
     files = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
