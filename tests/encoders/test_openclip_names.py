@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 import densezero
 from densezero.encoders import hub, openclip
 from densezero.encoders.obtain import describe_model, obtain_by_name
-from densezero.encoders.openclip import describe_openclip, load_openclip
+from densezero.encoders.openclip import _load_tokenizer, _Parts, describe_openclip, load_openclip
 from densezero.encoders.readouts import READOUTS
 from densezero.errors import ModelError
 
@@ -129,14 +129,26 @@ def test_without_the_library_the_refusal_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.slow
-def test_siglip2_sees_without_its_tokenizer_which_is_a_download(monkeypatch, tmp_path):
+def test_untrained_siglip2_runs_without_its_tokenizer_which_is_a_download(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     encoder = load_openclip("open_clip:ViT-B-16-SigLIP2/random", "cpu", "float32")
     assert encoder.encode_dense(torch.rand(1, 3, 32, 48)).shape == (1, 2, 3, 768)
     assert (encoder.patch_px, encoder.native_px, encoder.readouts) == (16, 224, tuple(READOUTS))
     assert encoder._mean.flatten().tolist() == [0.5, 0.5, 0.5]
-    with pytest.raises(ModelError, match="tokenizer of open_clip:ViT-B-16-SigLIP2/random cannot be had"):
+    texts = encoder.encode_text(["sky", "a red house"])  # untrained, so any split will do
+    assert texts.shape == (2, 768)
+    assert not torch.equal(texts[0], texts[1])
+
+
+def test_trained_weights_insist_on_their_own_tokenizer(monkeypatch):
+    def gone(model):
+        raise OSError("no network")
+
+    monkeypatch.setattr("open_clip.get_tokenizer", gone)
+    encoder = load_openclip(NAME, "cpu", "float32")
+    monkeypatch.setattr(encoder, "_load_tokenizer", lambda: _load_tokenizer(_Parts("ViT-B-32", "openai")))
+    with pytest.raises(ModelError, match="tokenizer of open_clip:ViT-B-32/random cannot be had"):
         encoder.encode_text(["sky"])
 
 
