@@ -79,8 +79,11 @@ class _FolderRun:
                 prefix = PurePosixPath(column.label if len(self.columns) > 1 else "")
                 self.images[str(prefix / image.relative)] = (column, image)
         items = [FoundImage(image.path, PurePosixPath(name)) for name, (_, image) in self.images.items()]
-        if self.settings.basis != EACH and self.run.waiting(items, self.files):
+        wanted = self.settings.save_basis is not None or self.run.waiting(items, self.files)
+        if self.settings.basis != EACH and wanted:
             self._fit(images, listener)
+            if self.settings.save_basis is not None:
+                write_basis(self._only_fit(), self.settings.save_basis)
         summary = self.run.over(items, self.files, self._draw)
         self.run.finish(summary, self.settings, self.shelf.device)
         return summary
@@ -113,8 +116,11 @@ class _FolderRun:
                 target = coordinates_of(column.fitted, grids)
             column.fitted = name_source(column.fitted, self.shelf.take(column.source.model), column.source.readout)
             write_fit(column.fitted, folder, column.label)
-            if self.settings.save_basis is not None:
-                write_basis(column.fitted, self.settings.save_basis)
+
+    def _only_fit(self) -> Fit:
+        fitted = self.columns[0].fitted
+        assert fitted is not None, "fitted just before"
+        return fitted
 
     def _keep(self, column: _Column, image: FoundImage) -> None:
         try:

@@ -94,6 +94,13 @@ def test_a_stored_basis_draws_what_its_own_fit_drew(photos, tmp_path):
         draw_pca(settings(photos, tmp_path / "other", basis=str(basis), readouts=("value",)))
 
 
+def test_a_basis_is_stored_although_every_picture_is_there_already(photos, tmp_path):
+    draw_pca(settings(photos, tmp_path / "out"))
+    basis = tmp_path / "late.safetensors"
+    assert draw_pca(settings(photos, tmp_path / "out", save_basis=basis)).skipped == 3
+    assert basis.read_bytes() == (tmp_path / "out" / "fitted" / "nano.basis.safetensors").read_bytes()
+
+
 def test_broken_and_one_coloured_images_are_named_and_the_rest_is_drawn(photos, tmp_path):
     (photos / "broken.png").write_bytes(b"no picture")
     Image.new("RGB", (64, 48), (9, 99, 9)).save(photos / "green.png")
