@@ -38,15 +38,16 @@ def write_film(path: Path, frames: Iterable[NDArray[np.uint8]], rate: float) -> 
     aside = path.parent / f".densezero-{uuid.uuid4().hex}{path.suffix.lower()}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        count = _write(aside, frames, rate, codec)
-        if not count:
-            raise OutputError(f"Cannot write {path}: there is no frame to write.")
-        _check(path, aside, count)
-        aside.replace(path)
+        try:
+            count = _write(aside, frames, rate, codec)
+            if not count:
+                raise OutputError(f"Cannot write {path}: there is no frame to write.")
+            _check(path, aside, count)
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
     except OSError as reason:
         raise output_error(path, reason) from reason
-    finally:
-        aside.unlink(missing_ok=True)
     return count
 
 

@@ -3,62 +3,100 @@ import pytest
 import torch
 
 from densezero.errors import FeatureError
-from densezero.features import dense, encode_grid, plan_grid
-from tests.features.fakes import MeanColours
+from densezero.features import encode_grid, plan_grid
+from tests.engine.conftest import ColourEncoder
 
 
-@pytest.fixture
-def rgb():
-    return np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+def blotches(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def test_the_long_side_has_as_many_patches_as_asked_and_the_ratio_stays():
-    assert plan_grid((480, 640), 14).input_hw == (74 * 14, 98 * 14)  # 480 / 640 * 98 = 73.5, rounded up
-    assert plan_grid((640, 480), 14).input_hw == (98 * 14, 74 * 14)
-    assert plan_grid((500, 500), 16).input_hw == (1568, 1568)
+class SmallMemoryEncoder(ColourEncoder):
+    """Takes no more patches at once than it has memory for."""
+
+    most_patches = 10_000
+
+    def __init__(self):
+        super().__init__()
+        self.taken = []
+
+    def encode_dense(self, pixels, readout="value"):
+        patches = pixels.shape[2] * pixels.shape[3] // self.patch_px**2
+        self.taken.append(patches)
+        if patches > self.most_patches:
+            raise torch.OutOfMemoryError("no memory")
+        return super().encode_dense(pixels, readout)
 
 
-def test_encoders_of_different_patches_share_a_grid():
-    for hw in ((333, 500), (1, 1), (13, 2000)):
-        grids = {tuple(side // patch for side in plan_grid(hw, patch).input_hw) for patch in (14, 16, 32)}
-        assert len(grids) == 1
-        assert min(grids.pop()) >= 1
+@pytest.mark.parametrize(
+    ("image_hw", "side", "grid_hw"),
+    [
+        ((480, 640), 98, (74, 98)),  # 73.5 rows: halves go up
+        ((640, 480), 98, (98, 74)),
+        ((100, 100), 7, (7, 7)),
+        ((13, 2000), 98, (1, 98)),  # 0.6 rows
+        ((1, 2000), 98, (1, 98)),  # 0.05 rows
+        ((300, 400), 1, (1, 1)),
+    ],
+)
+@pytest.mark.parametrize("patch_px", [14, 16])
+def test_grids_by_hand_whatever_the_patch(image_hw, side, grid_hw, patch_px):
+    plan = plan_grid(image_hw, patch_px, side)
+    assert plan.image_hw == image_hw
+    assert plan.input_hw == (grid_hw[0] * patch_px, grid_hw[1] * patch_px)
 
 
-def test_windows_equal_the_whole_for_an_encoder_without_positions(rgb):
-    whole = encode_grid(MeanColours(), rgb, "patch", grid_side=14)
-    windows = encode_grid(MeanColours(), rgb, "patch", grid_side=14, window_side=5)
-    assert whole.shape == (10, 14, 8)
-    assert torch.allclose(whole, windows, atol=1e-6)
+def test_a_picture_of_one_colour_has_that_colours_feature_everywhere():
+    encoder = ColourEncoder()
+    grid = encode_grid(encoder, np.full((30, 40, 3), (51, 102, 204), np.uint8), grid_side=4)
+    expected = (torch.tensor([0.2, 0.4, 0.8]) - 0.5) @ encoder.turn
+    torch.testing.assert_close(grid, expected.expand(3, 4, 8))
 
 
-def test_the_middle_of_a_window_weighs_most():
-    assert dense._tent((3, 4))[..., 0].tolist() == [[1, 2, 2, 1], [2, 4, 4, 2], [1, 2, 2, 1]]
+@pytest.mark.parametrize("window", [1, 2, 3, 4, 7, 50])
+def test_windows_equal_the_whole_where_a_patch_is_all_that_counts(window):
+    rgb = blotches(60, 90)
+    whole = encode_grid(ColourEncoder(), rgb, grid_side=12)
+    torch.testing.assert_close(encode_grid(ColourEncoder(), rgb, grid_side=12, window_side=window), whole)
+    assert whole.shape == (8, 12, 8)
 
 
-def test_too_many_patches_are_encoded_in_windows(rgb, monkeypatch):
-    monkeypatch.setattr(dense, "WHOLE_PATCHES", 100)
-    monkeypatch.setattr(dense, "WINDOW_SIDE", 6)
-    encoder = MeanColours()
-    encode_grid(encoder, rgb, "patch", grid_side=14)
-    assert max(max(hw) for hw in encoder.seen) == 6 * 4
+def test_windows_overlap_without_a_seam_weighing_their_middle_most():
+    class Numbered(ColourEncoder):
+        """Gives every window its number, so that the blend shows the weights."""
 
+        number = -1.0
 
-def test_a_device_without_memory_for_the_whole_gets_windows(rgb, monkeypatch):
-    monkeypatch.setattr(dense, "WINDOW_SIDE", 6)
-
-    class Small(MeanColours):
         def encode_dense(self, pixels, readout="value"):
-            if pixels.shape[-1] > 24:
-                raise torch.OutOfMemoryError
-            return super().encode_dense(pixels, readout)
+            self.number += 1
+            return torch.full((1, pixels.shape[2] // 14, pixels.shape[3] // 14, 1), self.number)
 
-    small = encode_grid(Small(), rgb, "patch", grid_side=14)
-    assert torch.allclose(small, encode_grid(MeanColours(), rgb, "patch", grid_side=14), atol=1e-6)
+    # Windows of 4 start at 0 and 2 of 6 columns; the tents 1 2 2 1 meet as (2, 1) and (1, 2).
+    grid = encode_grid(Numbered(), blotches(10, 60), grid_side=6, window_side=4)
+    torch.testing.assert_close(grid.flatten(), torch.tensor([0, 0, 1 / 3, 2 / 3, 1, 1]))
 
 
-def test_no_patch_and_no_window_are_refused(rgb):
-    with pytest.raises(FeatureError, match="at least 1 patch"):
-        encode_grid(MeanColours(), rgb, "patch", grid_side=0)
-    with pytest.raises(FeatureError, match="windows"):
-        encode_grid(MeanColours(), rgb, "patch", grid_side=4, window_side=0)
+def test_windows_are_taken_where_the_memory_does_not_suffice():
+    encoder, rgb = SmallMemoryEncoder(), blotches(20, 30)
+    encoder.most_patches = 98 * 4
+    grid = encode_grid(encoder, blotches(4, 196), grid_side=196)
+    assert encoder.taken == [4 * 196, 4 * 98, 4 * 98, 4 * 98]
+    torch.testing.assert_close(grid, encode_grid(ColourEncoder(), blotches(4, 196), grid_side=196))
+    encoder.most_patches = 5
+    with pytest.raises(torch.OutOfMemoryError):  # a window of 98 would be no smaller
+        encode_grid(encoder, rgb, grid_side=9)
+
+
+def test_beyond_the_most_patches_windows_are_taken_unasked(monkeypatch):
+    monkeypatch.setattr("densezero.features.dense.WHOLE_PATCHES", 50)
+    monkeypatch.setattr("densezero.features.dense.WINDOW_SIDE", 4)
+    encoder = SmallMemoryEncoder()
+    encode_grid(encoder, blotches(10, 10), grid_side=8)
+    assert encoder.taken == [16] * 9
+
+
+def test_a_grid_or_a_window_below_one_patch_is_refused():
+    with pytest.raises(FeatureError, match="at least 1 patch along the long side; got 0"):
+        plan_grid((10, 10), 14, 0)
+    with pytest.raises(FeatureError, match="windows of at least 1 patch; got 0"):
+        encode_grid(ColourEncoder(), blotches(10, 10), window_side=0)

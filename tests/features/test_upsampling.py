@@ -4,81 +4,83 @@ import torch
 import torch.nn.functional as F
 
 from densezero.errors import FeatureError
-from densezero.features import upsample, upsampling
+from densezero.features import UPSAMPLERS, upsample
 
 
-def picture(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+def values_of(*shape):
+    return np.random.default_rng(0).random(shape, np.float32)
 
 
-def values(rows, columns, planes=2, seed=0):
-    return np.random.default_rng(seed).random((rows, columns, planes)).astype(np.float32)
+def picture(height, width):
+    return np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def test_nearest_repeats_patches():
-    grid = values(3, 4)
-    assert np.array_equal(upsample(grid, picture(6, 12), "nearest"), grid.repeat(2, 0).repeat(3, 1))
-
-
-def test_bilinear_by_hand_and_by_torch():
-    line = np.array([[0.0, 1.0]], np.float32)
-    assert upsample(line, picture(1, 4), "bilinear")[0].tolist() == [0, 0.25, 0.75, 1]
-    grid = values(3, 4)
-    planes = torch.from_numpy(grid).permute(2, 0, 1)[None]
-    expected = F.interpolate(planes, size=(7, 9), mode="bilinear", align_corners=False)[0].permute(1, 2, 0)
-    assert np.allclose(upsample(grid, picture(7, 9)), expected.numpy())
-
-
-def guided_slowly(grid, rgb):
-    """The definition, pixel by pixel."""
-    rows, columns = grid.shape[:2]
-    small = upsampling.resize_rgb(rgb, (rows, columns)) / 255
-    out = np.zeros((*rgb.shape[:2], grid.shape[2]))
-    for i in range(rgb.shape[0]):
-        for j in range(rgb.shape[1]):
-            y, x = (i + 0.5) * rows / rgb.shape[0] - 0.5, (j + 0.5) * columns / rgb.shape[1] - 0.5
-            total = 0
-            for down in range(-2, 3):
-                for right in range(-2, 3):
-                    r, c = round(y) + down, round(x) + right
-                    inside = min(max(r, 0), rows - 1), min(max(c, 0), columns - 1)
-                    unlike = ((small[inside] - rgb[i, j] / 255) ** 2).sum()
-                    log = max(-unlike / (2 * 0.1**2), -14) - ((r - y) ** 2 + (c - x) ** 2) / (2 * 0.8**2)
-                    out[i, j] += np.exp(log) * grid[inside]
-                    total += np.exp(log)
-            out[i, j] /= total
+def slow_gaussian(values, hw):
+    """The mean over 5 x 5 patches around each pixel, borders repeated, by distance alone."""
+    rows, columns = values.shape
+    out = np.zeros(hw)
+    for py, px in np.ndindex(*hw):
+        y, x = (py + 0.5) * rows / hw[0] - 0.5, (px + 0.5) * columns / hw[1] - 0.5
+        total = weights = 0.0
+        for gy in range(round(y) - 2, round(y) + 3):
+            for gx in range(round(x) - 2, round(x) + 3):
+                weight = np.exp(-((gy - y) ** 2 + (gx - x) ** 2) / (2 * 0.8**2))
+                total += weight * values[min(max(gy, 0), rows - 1), min(max(gx, 0), columns - 1)]
+                weights += weight
+        out[py, px] = total / weights
     return out
 
 
-def test_guided_equals_its_definition():
-    grid, rgb = values(3, 4), picture(9, 13)
-    assert np.allclose(upsample(grid, rgb, "guided"), guided_slowly(grid, rgb), atol=1e-5)
+def test_two_values_made_four_by_hand():
+    values = np.array([[0.0], [1.0]], np.float32)
+    assert upsample(values, picture(4, 1), "bilinear").ravel().tolist() == [0, 0.25, 0.75, 1]
+    assert upsample(values, picture(4, 1), "nearest").ravel().tolist() == [0, 0, 1, 1]
 
 
-def test_guided_strips_equal_the_whole(monkeypatch):
-    grid, rgb = values(5, 4), picture(31, 23)
-    whole = upsample(grid, rgb, "guided")
-    monkeypatch.setattr(upsampling, "_STRIP_PX", 40)
-    assert np.allclose(upsample(grid, rgb, "guided"), whole, atol=1e-6)
+def test_nearest_repeats_patches_and_bilinear_equals_torch():
+    values = values_of(4, 5, 3)
+    repeated = values.repeat(3, axis=0).repeat(2, axis=1)
+    assert np.array_equal(upsample(values, picture(12, 10), "nearest"), repeated)
+    planes = torch.from_numpy(values).permute(2, 0, 1)[None]
+    expected = F.interpolate(planes, size=(17, 23), mode="bilinear")[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(upsample(values, picture(17, 23), "bilinear"), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("how", ["nearest", "bilinear", "guided"])
-def test_nothing_leaves_the_range_and_a_constant_stays(how):
-    grid = values(4, 4)
-    raised = upsample(grid, picture(30, 20), how)
-    assert raised.shape == (30, 20, 2)
-    assert grid.min() - 1e-6 <= raised.min() <= raised.max() <= grid.max() + 1e-6
-    assert np.allclose(upsample(np.full((4, 4), 0.3, np.float32), picture(30, 20), how), 0.3)
+@pytest.mark.parametrize("how", UPSAMPLERS)
+def test_every_way_keeps_the_shape_the_range_and_a_constant(how):
+    rgb, values = picture(19, 27), values_of(4, 6)
+    made = upsample(values, rgb, how)
+    assert made.shape == (19, 27)
+    assert values.min() - 1e-6 <= made.min() <= made.max() <= values.max() + 1e-6
+    np.testing.assert_allclose(upsample(values[..., None], rgb, how)[..., 0], made)
+    np.testing.assert_allclose(upsample(np.full((4, 6, 2), 0.3, np.float32), rgb, how), 0.3, atol=1e-6)
 
 
-def test_guided_puts_the_edge_where_the_image_has_it():
-    rgb = np.zeros((40, 40, 3), np.uint8)
-    rgb[:, 23:] = 255  # within a patch of ten pixels
-    grid = np.tile(np.array([0, 0, 1, 1], np.float32), (4, 1))
-    guided, smooth = upsample(grid, rgb, "guided"), upsample(grid, rgb, "bilinear")
-    assert abs(guided[20, 24] - guided[20, 21]) > 3 * abs(smooth[20, 24] - smooth[20, 21])
+def test_a_guide_of_one_colour_leaves_the_distance_alone():
+    values = values_of(4, 6)
+    # No pixel of 12 x 22 lies halfway between two patches, where rounding would choose the 5 x 5.
+    made = upsample(values, np.full((12, 22, 3), 90, np.uint8), "guided")
+    np.testing.assert_allclose(made, slow_gaussian(values, (12, 22)), atol=1e-5)
 
 
-def test_an_unknown_way_is_refused():
-    with pytest.raises(FeatureError, match="Did you mean 'guided'"):
-        upsample(values(2, 2), picture(4, 4), "guide")
+def test_an_edge_of_the_guide_stays_sharp_where_bilinear_makes_a_ramp():
+    values = np.repeat(np.array([[0, 0, 1, 1]], np.float32), 4, axis=0)
+    rgb = np.zeros((32, 32, 3), np.uint8)
+    rgb[:, 16:] = 255
+    guided, ramp = (upsample(values, rgb, how)[16] for how in ("guided", "bilinear"))
+    assert guided[:16].max() < 0.02
+    assert guided[16:].min() > 0.98
+    assert ((ramp > 0.1) & (ramp < 0.9)).sum() >= 6
+
+
+def test_strips_equal_the_whole(monkeypatch):
+    values, rgb = values_of(4, 6, 3), picture(23, 31)
+    whole = upsample(values, rgb, "guided")
+    for pixels in (1, 31 * 5):
+        monkeypatch.setattr("densezero.features.upsampling._STRIP_PX", pixels)
+        np.testing.assert_allclose(upsample(values, rgb, "guided"), whole, atol=1e-6)
+
+
+def test_an_unknown_way_is_refused_with_the_nearest():
+    with pytest.raises(FeatureError, match=r"got 'guide'.*Did you mean 'guided'"):
+        upsample(values_of(2, 2), picture(4, 4), "guide")

@@ -1,68 +1,92 @@
+import os
+
+import cv2
 import numpy as np
 import pytest
 
-from densezero.errors import InputError, OutputError
+from densezero.errors import OutputError
 from densezero.images.film import read_film_facts, read_frames
-from densezero.output.film import write_film
+from densezero.output.film import CODECS, write_film
+
+COLOURS = [(200, 40, 30), (30, 180, 60), (20, 60, 210), (120, 120, 120)]
 
 
-def frames(count=5, hw=(48, 64)):
-    """Red to the left, blue to the right, and a bright square that moves."""
-    for place in range(count):
-        rgb = np.zeros((*hw, 3), np.uint8)
-        rgb[:, : hw[1] // 2, 0] = 200
-        rgb[:, hw[1] // 2 :, 2] = 200
-        rgb[8:20, 8 * place : 8 * place + 8] = 255
-        yield rgb
+def solid(colour, hw=(32, 48)):
+    return np.full((*hw, 3), colour, np.uint8)
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.mkv", "a.mov"])
-def test_frames_come_back_in_order_and_in_rgb(tmp_path, name):
-    file = tmp_path / "sub" / name
-    assert write_film(file, frames(), rate=12) == 5
-    assert read_film_facts(file).rate == pytest.approx(12, abs=0.1)
-    assert read_film_facts(file).frames == 5
-    back = list(read_frames(file))
-    assert [frame.shape for frame in back] == [(48, 64, 3)] * 5
-    for got, expected in zip(back, frames(), strict=True):
-        assert np.abs(got[40, 8].astype(int) - expected[40, 8]).max() < 40  # red stays red
-        assert np.abs(got[40, 56].astype(int) - expected[40, 56]).max() < 40
-    assert back[2][14, 20].min() > 200
-    assert [path.name for path in file.parent.iterdir()] == [name]
+@pytest.mark.parametrize("suffix", CODECS)
+def test_frames_come_back_as_they_were_written(tmp_path, suffix):
+    path = tmp_path / "new" / f"film{suffix}"
+    assert write_film(path, map(solid, COLOURS), 12) == 4
+    frames = list(read_frames(path))
+    assert [frame.shape for frame in frames] == [(32, 48, 3)] * 4
+    for frame, colour in zip(frames, COLOURS, strict=True):
+        np.testing.assert_allclose(frame.mean((0, 1)), colour, atol=8)
+    assert read_film_facts(path).rate == pytest.approx(12)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_odd_and_differing_sizes_are_drawn_at_the_first_ones_even_size(tmp_path):
-    mixed = [np.full((31, 41, 3), 90, np.uint8), np.full((60, 80, 3), 90, np.uint8)]
-    write_film(tmp_path / "a.mp4", mixed, 5)
-    assert [frame.shape for frame in read_frames(tmp_path / "a.mp4")] == [(30, 40, 3)] * 2
+def test_places_within_a_frame_stay(tmp_path):
+    frame = solid((0, 0, 0), (32, 64))
+    frame[:16, 32:] = 255
+    write_film(tmp_path / "film.avi", [frame], 5)
+    (read,) = read_frames(tmp_path / "film.avi")
+    assert np.abs(read.astype(int) - frame).mean() < 3
 
 
-def test_what_cannot_be_written_leaves_nothing(tmp_path):
-    with pytest.raises(OutputError, match="no frame"):
-        write_film(tmp_path / "a.mp4", [], 5)
-    with pytest.raises(OutputError, match=r"end in one of .mp4"):
-        write_film(tmp_path / "a.gif", frames(), 5)
+def test_odd_sides_are_made_even_and_later_frames_take_the_size_of_the_first(tmp_path):
+    frames = [solid(COLOURS[0], (33, 47)), solid(COLOURS[1], (20, 20)), solid(COLOURS[2], (66, 94))]
+    assert write_film(tmp_path / "film.mp4", frames, 5) == 3
+    assert [frame.shape for frame in read_frames(tmp_path / "film.mp4")] == [(32, 46, 3)] * 3
 
-    def broken():
-        yield next(frames())
-        raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        write_film(tmp_path / "a.mp4", broken(), 5)
+def test_no_frame_is_refused_and_leaves_no_file(tmp_path):
+    with pytest.raises(OutputError, match="no frame to write"):
+        write_film(tmp_path / "film.mp4", [], 5)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_film_with_fewer_frames_than_were_given_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "a.mp4").write_bytes(b"the one before")
-    monkeypatch.setattr("densezero.output.film._write", lambda aside, *_: aside.write_bytes(b"cut") and 3)
-    with pytest.raises(OutputError, match="0 of 3 frames"):
-        write_film(tmp_path / "a.mp4", frames(), 5)
-    assert (tmp_path / "a.mp4").read_bytes() == b"the one before"
+def test_an_error_among_the_frames_leaves_the_older_film_as_it_was(tmp_path):
+    def frames():
+        yield solid(COLOURS[0])
+        raise ZeroDivisionError
+
+    (tmp_path / "film.mp4").write_bytes(b"older")
+    with pytest.raises(ZeroDivisionError):
+        write_film(tmp_path / "film.mp4", frames(), 5)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"older"]
 
 
-def test_what_is_no_film_is_refused(tmp_path):
-    (tmp_path / "text.mp4").write_text("not a film")
-    with pytest.raises(InputError, match="cannot open"):
-        read_film_facts(tmp_path / "text.mp4")
-    with pytest.raises(InputError, match="no such file"):
-        list(read_frames(tmp_path / "none.mp4"))
+def test_an_unknown_ending_is_refused(tmp_path):
+    with pytest.raises(OutputError, match=r"\.mp4, \.mov, \.mkv, \.avi; got film\.gif"):
+        write_film(tmp_path / "film.gif", [solid(COLOURS[0])], 5)
+
+
+def test_a_writer_that_writes_nothing_in_silence_is_found_out(tmp_path, monkeypatch):
+    class Silent:
+        def __init__(self, *_):
+            pass
+
+        write = release = lambda *_: None
+
+        fourcc = cv2.VideoWriter.fourcc
+
+    monkeypatch.setattr("cv2.VideoWriter", Silent)
+    with pytest.raises(OutputError, match="0 of 1 frames are in the file"):
+        write_film(tmp_path / "film.mp4", [solid(COLOURS[0])], 5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="a part of its path is a file"):
+        write_film(tmp_path / "file" / "film.mp4", [solid(COLOURS[0])], 5)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused(tmp_path):
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    with pytest.raises(OutputError, match="Is the folder writable"):
+        write_film(folder / "film.mp4", [solid(COLOURS[0])], 5)

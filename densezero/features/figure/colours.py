@@ -19,7 +19,7 @@ def heat_rgb(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """
     from matplotlib import colormaps
 
-    return np.asarray(colormaps[HEAT](np.clip(np.asarray(values, np.float64), 0, 1))[..., :3], np.float32)
+    return np.asarray(np.asarray(colormaps[HEAT](np.clip(np.asarray(values, np.float64), 0, 1)))[..., :3], np.float32)
 
 
 def cluster_rgb(labels: NDArray[np.integer], count: int) -> NDArray[np.float32]:
