@@ -15,8 +15,10 @@ from densezero.features.choices import (
     FILM_SUFFIXES,
     GRID_FORMATS,
     LOOKS,
+    OTHER_PICTURE_SUFFIXES,
     SHOWS,
     UPSAMPLERS,
+    WIDEST_MM,
 )
 
 TOGETHER, EACH = "together", "each"
@@ -110,10 +112,13 @@ class PcaSettings:
             raise FeatureError(f"Expected at least 2 clusters; got {self.clusters}.")
         if self.fit_images < 1:
             raise FeatureError(f"Expected a basis fitted to at least 1 image; got --fit-images {self.fit_images}.")
+        check_width(self.width_mm)
         _check_columns(self)
         _check_basis(self)
         if self.video:
             _check_video(self)
+        else:
+            _refuse_other_endings(self.out)
 
     @property
     def draws_figure(self) -> bool:
@@ -174,6 +179,7 @@ class SimilaritySettings:
                 "scale: draw them in two figures, or add --each."
             )
         check_name("a way to upsample", self.upsampler, UPSAMPLERS)
+        check_width(self.width_mm)
         if not is_figure(self.out):
             raise OutputError(f"Expected --out as a file ending in {', '.join(FIGURE_SUFFIXES)}; got {self.out}.")
 
@@ -226,6 +232,27 @@ def check_name(kind: str, given: str, known: dict[str, str]) -> None:
     """
     if given not in known:
         raise FeatureError(f"Expected {kind} out of the known ones; got {given!r}. {did_you_mean(given, list(known))}")
+
+
+def check_width(width_mm: float) -> None:
+    """Refuse a figure's width that no printer has.
+
+    Raises:
+        FeatureError: unless it is above 0 and at most 2 m.
+    """
+    if not 0 < width_mm <= WIDEST_MM:
+        raise FeatureError(f"Expected --width in mm, above 0 and at most {WIDEST_MM:g}; got {width_mm:g}.")
+
+
+def _refuse_other_endings(out: Path) -> None:
+    """Refuse a name that would become a folder though it looks like a file."""
+    suffix = out.suffix.lower()
+    if out.is_dir():
+        return
+    if suffix in FILM_SUFFIXES:
+        raise OutputError(f"{out} ends like a film: add --video, or give --out as a folder or a figure.")
+    if suffix in OTHER_PICTURE_SUFFIXES:
+        raise OutputError(f"Expected --out as a folder, or a figure ending in {', '.join(FIGURE_SUFFIXES)}; got {out}.")
 
 
 def _check_columns(settings: PcaSettings) -> None:

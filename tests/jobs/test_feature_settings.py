@@ -117,3 +117,21 @@ def test_texts_and_points_go_together_where_each_has_its_own_scale():
 def test_an_unknown_format_of_grids_gives_the_nearest():
     with pytest.raises(FeatureError, match="Did you mean 'safetensors'"):
         FeaturesSettings(PHOTOS, FOLDER, form="safetensor")
+
+
+@pytest.mark.parametrize("width_mm", [0.0, -5.0, 2001.0, float("nan"), float("inf")])
+def test_a_width_that_no_printer_has_is_refused(width_mm):
+    with pytest.raises(FeatureError, match="--width in mm, above 0 and at most 2000; got"):
+        PcaSettings(PHOTOS, FIGURE, width_mm=width_mm)
+    with pytest.raises(FeatureError, match="--width in mm"):
+        SimilaritySettings(Path("a.png"), FIGURE, ("sea",), width_mm=width_mm)
+
+
+def test_a_name_that_looks_like_a_file_does_not_become_a_folder(tmp_path):
+    with pytest.raises(OutputError, match=r"out\.mp4 ends like a film: add --video"):
+        PcaSettings(PHOTOS, FILM)
+    with pytest.raises(OutputError, match=r"figure ending in \.png, \.pdf, \.svg; got out\.JPG"):
+        PcaSettings(PHOTOS, Path("out.JPG"))
+    (tmp_path / "run.jpg").mkdir()
+    assert not PcaSettings(PHOTOS, tmp_path / "run.jpg").draws_figure
+    assert not PcaSettings(PHOTOS, Path("vit.base-14")).draws_figure

@@ -284,3 +284,11 @@ def test_paths_may_be_relative_to_the_folder_of_the_process(tmp_path, folder, mo
     monkeypatch.chdir(tmp_path)
     draw_pca(request(Path("in"), Path("out")))
     assert Path("out/sub/c.png").is_file()
+
+
+def test_a_basis_is_stored_in_a_file_that_is_no_input_or_nothing_is_done(tmp_path, folder):
+    with pytest.raises(OutputError, match="--save-basis as a file"):
+        draw_pca(request(folder, tmp_path / "out", save_basis=tmp_path / "in"))
+    with pytest.raises(OutputError, match=r"one of the inputs.*another --save-basis"):
+        draw_pca(request(folder / "a.png", tmp_path / "out", save_basis=folder / "a.png"))
+    assert not (tmp_path / "out").exists()
