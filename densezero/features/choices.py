@@ -22,7 +22,11 @@ UPSAMPLERS: Final = {
     "guided": "joint bilateral: patches weigh more where they look like the pixel, so that edges are the image's",
 }
 FIGURE_SUFFIXES: Final = (".png", ".pdf", ".svg")
+OTHER_PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".eps", ".ps")
+"""Names that a figure might be asked for by, in vain."""
 FILM_SUFFIXES: Final = (".mp4", ".avi", ".mkv", ".mov")
 GRID_FORMATS: Final = {"npz": ".npz", "safetensors": ".safetensors"}
 DEFAULT_WIDTH_MM: Final = 180.0
 """Width of a figure: a page's text in many journals."""
+WIDEST_MM: Final = 2000.0
+"""Widest figure: 23,622 pixels at 300 an inch."""

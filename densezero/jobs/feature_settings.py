@@ -15,11 +15,14 @@ from densezero.features.choices import (
     FILM_SUFFIXES,
     GRID_FORMATS,
     LOOKS,
+    OTHER_PICTURE_SUFFIXES,
     SHOWS,
     UPSAMPLERS,
+    WIDEST_MM,
 )
 
 TOGETHER, EACH = "together", "each"
+LONGEST_GRID = 512  # a square of them, 1024 channels wide, is 1 GB
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,18 @@ class GridChoice:
                 raise FeatureError(f"Expected --{name} of at least 1; got {given}.")
 
     def patches(self, patch_px: int) -> int:
-        """Patches along the long side for patches of so many pixels."""
-        return self.side if self.side_px is None else max(1, round(self.side_px / patch_px))
+        """Patches along the long side for patches of so many pixels.
+
+        Raises:
+            FeatureError: if they are more than a machine can hold.
+        """
+        side = self.side if self.side_px is None else max(1, round(self.side_px / patch_px))
+        if side > LONGEST_GRID:
+            raise FeatureError(
+                f"Expected at most {LONGEST_GRID} patches along the long side ({LONGEST_GRID * patch_px} pixels of this "
+                f"encoder's input); got {side}. Take a smaller --grid or --side."
+            )
+        return side
 
 
 @dataclass(frozen=True)
@@ -110,10 +123,13 @@ class PcaSettings:
             raise FeatureError(f"Expected at least 2 clusters; got {self.clusters}.")
         if self.fit_images < 1:
             raise FeatureError(f"Expected a basis fitted to at least 1 image; got --fit-images {self.fit_images}.")
+        check_width(self.width_mm)
         _check_columns(self)
         _check_basis(self)
         if self.video:
             _check_video(self)
+        else:
+            _refuse_other_endings(self.out)
 
     @property
     def draws_figure(self) -> bool:
@@ -174,6 +190,7 @@ class SimilaritySettings:
                 "scale: draw them in two figures, or add --each."
             )
         check_name("a way to upsample", self.upsampler, UPSAMPLERS)
+        check_width(self.width_mm)
         if not is_figure(self.out):
             raise OutputError(f"Expected --out as a file ending in {', '.join(FIGURE_SUFFIXES)}; got {self.out}.")
 
@@ -226,6 +243,27 @@ def check_name(kind: str, given: str, known: dict[str, str]) -> None:
     """
     if given not in known:
         raise FeatureError(f"Expected {kind} out of the known ones; got {given!r}. {did_you_mean(given, list(known))}")
+
+
+def check_width(width_mm: float) -> None:
+    """Refuse a figure's width that no printer has.
+
+    Raises:
+        FeatureError: unless it is above 0 and at most 2 m.
+    """
+    if not 0 < width_mm <= WIDEST_MM:
+        raise FeatureError(f"Expected --width in mm, above 0 and at most {WIDEST_MM:g}; got {width_mm:g}.")
+
+
+def _refuse_other_endings(out: Path) -> None:
+    """Refuse a name that would become a folder though it looks like a file."""
+    suffix = out.suffix.lower()
+    if out.is_dir():
+        return
+    if suffix in FILM_SUFFIXES:
+        raise OutputError(f"{out} ends like a film: add --video, or give --out as a folder or a figure.")
+    if suffix in OTHER_PICTURE_SUFFIXES:
+        raise OutputError(f"Expected --out as a folder, or a figure ending in {', '.join(FIGURE_SUFFIXES)}; got {out}.")
 
 
 def _check_columns(settings: PcaSettings) -> None:

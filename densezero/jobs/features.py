@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from densezero.errors import FeatureError
 from densezero.features import plan_grid
 from densezero.features.choices import GRID_FORMATS
 from densezero.images import FoundImage, find_images, read_rgb
@@ -78,4 +80,11 @@ def _encode(
         "patch_px": patch_px,
     }
     encode = encode_grid_npz if settings.form == "npz" else encode_grid_safetensors
-    return encode(grid.astype(np.float16) if settings.half else grid, about), hw
+    return encode(_halve(grid) if settings.half else grid, about), hw
+
+
+def _halve(grid: NDArray[np.float32]) -> NDArray[np.float16]:
+    largest, most = float(np.abs(grid).max()), float(np.finfo(np.float16).max)
+    if largest > most:
+        raise FeatureError(f"Expected features up to {most:g}, as float16 holds; got {largest:g}. Run without --half.")
+    return grid.astype(np.float16)

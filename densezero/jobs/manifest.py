@@ -76,6 +76,8 @@ class Manifest:
             self._read_earlier()
         self._journal = folder / JOURNAL
         self._start_journal()
+        if overwrite:
+            self._forget_manifest()
 
     def add(self, entry: ImageEntry) -> None:
         """Put an entry into the journal, at once and for good."""
@@ -142,6 +144,13 @@ class Manifest:
         lines = [{"request": self.request}, *(asdict(entry) for entry in self.entries.values())]
         text = "".join(_line(values) for values in lines)
         write_atomically(self._journal, lambda file: file.write(text.encode("utf-8", "surrogateescape")))
+
+    def _forget_manifest(self) -> None:
+        """Take the earlier ``run.json`` away, so that a run that is killed does not go on from what it replaces."""
+        try:
+            (self.folder / MANIFEST).unlink(missing_ok=True)
+        except OSError as error:
+            raise output_error(self.folder / MANIFEST, error) from None
 
     def _append(self, values: dict[str, Any]) -> None:
         try:

@@ -6,6 +6,7 @@ from densezero.jobs.feature_settings import PcaSettings
 from densezero.jobs.pca_figure import draw_pca_figure
 from densezero.jobs.pca_film import draw_pca_film
 from densezero.jobs.pca_folder import draw_pca_folder
+from densezero.jobs.places import check_file_place
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import RunSummary
 
@@ -21,6 +22,8 @@ def draw_pca(settings: PcaSettings, listener: Listener | None = None) -> RunSumm
         DenseZeroError: if the request cannot be met.
     """
     listener = listener or Listener()
+    if settings.save_basis is not None:
+        check_file_place(settings.save_basis, settings.inputs, "--save-basis")
     if settings.video:
         return draw_pca_film(settings, listener)
     return (draw_pca_figure if settings.draws_figure else draw_pca_folder)(settings, listener)

@@ -79,11 +79,8 @@ class _FolderRun:
                 prefix = PurePosixPath(column.label if len(self.columns) > 1 else "")
                 self.images[str(prefix / image.relative)] = (column, image)
         items = [FoundImage(image.path, PurePosixPath(name)) for name, (_, image) in self.images.items()]
-        wanted = self.settings.save_basis is not None or self.run.waiting(items, self.files)
-        if self.settings.basis != EACH and wanted:
+        if self.settings.save_basis is not None or self.run.waiting(items, self.files):
             self._fit(images, listener)
-            if self.settings.save_basis is not None:
-                write_basis(self._only_fit(), self.settings.save_basis)
         summary = self.run.over(items, self.files, self._draw)
         self.run.finish(summary, self.settings, self.shelf.device)
         return summary
@@ -96,13 +93,20 @@ class _FolderRun:
         return [folder / (show if several else "") / f"{stem_of(image.relative)}.png" for show in self.settings.shows]
 
     def _fit(self, images: tuple[FoundImage, ...], listener: Listener) -> None:
-        """Fit every source to the same images; what an earlier run has fitted is taken as it is."""
-        folder, target = self.settings.out / FITS, None
-        if not self.settings.overwrite:
-            for column in self.columns:
-                column.fitted = column.fitted or read_fit(folder, column.label, self.settings)
-        if all(column.fitted for column in self.columns):
+        """Fit every source to the same images; a fit that an earlier run has drawn with is taken as it is."""
+        if self.settings.basis == EACH:
             return
+        if self.run.manifest.entries:  # without any, a fit that lies there belongs to a run that is forgotten
+            for column in self.columns:
+                column.fitted = column.fitted or read_fit(self.settings.out / FITS, column.label, self.settings)
+        if not all(column.fitted for column in self.columns):
+            self._fit_anew(images, listener)
+        fitted = self.columns[0].fitted
+        if self.settings.save_basis is not None and fitted is not None:
+            write_basis(fitted, self.settings.save_basis)
+
+    def _fit_anew(self, images: tuple[FoundImage, ...], listener: Listener) -> None:
+        target = None
         chosen = [images[place] for place in spread_evenly(len(images), self.settings.fit_images)]
         for column in self.columns:
             for done, image in enumerate(chosen, 1):
@@ -115,12 +119,7 @@ class _FolderRun:
             if self.settings.align and target is None:
                 target = coordinates_of(column.fitted, grids)
             column.fitted = name_source(column.fitted, self.shelf.take(column.source.model), column.source.readout)
-            write_fit(column.fitted, folder, column.label)
-
-    def _only_fit(self) -> Fit:
-        fitted = self.columns[0].fitted
-        assert fitted is not None, "fitted just before"
-        return fitted
+            write_fit(column.fitted, self.settings.out / FITS, column.label)
 
     def _keep(self, column: _Column, image: FoundImage) -> None:
         try:

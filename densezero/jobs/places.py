@@ -22,16 +22,21 @@ def check_places(out: Path, inputs: Sequence[Path], images: Sequence[FoundImage]
     _refuse_equal_names(images)
 
 
-def check_file_place(out: Path, inputs: Sequence[Path]) -> None:
+def check_file_place(out: Path, inputs: Sequence[Path], option: str = "--out") -> None:
     """Check that one output file can be written, and is none of the inputs.
+
+    Args:
+        out: the file.
+        inputs: files that are read.
+        option: that names the file.
 
     Raises:
         OutputError: if it is a folder or an input, or its folder cannot be written.
     """
     if out.is_dir():
-        raise OutputError(f"Expected --out as a file; {out} is a folder. Give a file's name in it.")
+        raise OutputError(f"Expected {option} as a file; {out} is a folder. Give a file's name in it.")
     if any(given.exists() and out.resolve() == given.resolve() for given in inputs):
-        raise OutputError(f"{out} is one of the inputs, and would be written over. Choose another --out.")
+        raise OutputError(f"{out} is one of the inputs, and would be written over. Choose another {option}.")
     _refuse_unusable_out(out.parent)
 
 

@@ -96,12 +96,14 @@ class Shelf:
 
         Raises:
             ModelError: if one cannot be loaded or lacks its read-out.
+            FeatureError: for a grid beyond what a machine can hold.
         """
         hashes = {}
         for source in sources:
             is_new = source.model != self._model
             encoder = self.take(source.model)
             find_readout(source.readout, encoder.readouts, encoder.name)
+            self._grid.patches(encoder.patch_px)  # refused before any image
             if is_new and encoder.note:
                 listener.note(encoder.note)
             hashes[source] = encoder.weights_hash

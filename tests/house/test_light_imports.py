@@ -19,7 +19,8 @@ def test_help_loads_nothing_heavy():
     help_of = (
         "import contextlib, io, sys\n"
         "from densezero.cli.main import app\n"
-        "for words in (['--help'], ['segment', '--help'], ['pca', '--help'], ['models', 'list']):\n"
+        "commands = [[name, '--help'] for name in ('segment', 'pca', 'similarity', 'features')]\n"
+        "for words in (['--help'], *commands, ['models', 'list']):\n"
         "    with contextlib.redirect_stdout(io.StringIO()) as out:\n"
         "        try: app(words)\n"
         "        except SystemExit as end: assert not end.code, end.code\n"
