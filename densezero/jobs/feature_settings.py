@@ -56,8 +56,8 @@ class GridChoice:
         side = self.side if self.side_px is None else max(1, round(self.side_px / patch_px))
         if side > LONGEST_GRID:
             raise FeatureError(
-                f"Expected at most {LONGEST_GRID} patches along the long side ({LONGEST_GRID * patch_px} pixels of this "
-                f"encoder's input); got {side}. Take a smaller --grid or --side."
+                f"Expected at most {LONGEST_GRID} patches along the long side ({LONGEST_GRID * patch_px} pixels for "
+                f"this encoder); got {side}. Take a smaller --grid or --side."
             )
         return side
 
