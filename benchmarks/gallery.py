@@ -8,7 +8,7 @@ from densezero.jobs.similarity import draw_similarity
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 SCENES = tuple(ASSETS / "scenes" / f"{name}.jpg" for name in ("lake", "village", "night"))
-GRID, WIDTH_MM = GridChoice(side=56), 120.0
+GRID, WIDTH_MM = GridChoice(side=56), 105.0
 
 
 def main() -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from densezero.errors import FeatureError, OutputError
+from densezero.features import load_basis
 from densezero.jobs.feature_settings import PcaSettings
 from densezero.jobs.pca_figure import draw_pca_figure
 from densezero.jobs.pca_film import draw_pca_film
@@ -23,7 +28,20 @@ def draw_pca(settings: PcaSettings, listener: Listener | None = None) -> RunSumm
     """
     listener = listener or Listener()
     if settings.save_basis is not None:
-        check_file_place(settings.save_basis, settings.inputs, "--save-basis")
+        _check_basis_place(settings.save_basis, settings.inputs)
     if settings.video:
         return draw_pca_film(settings, listener)
     return (draw_pca_figure if settings.draws_figure else draw_pca_folder)(settings, listener)
+
+
+def _check_basis_place(path: Path, inputs: Sequence[Path]) -> None:
+    """Refuse to store a basis where it cannot be written, or over anything but a basis."""
+    check_file_place(path, inputs, "--save-basis")
+    if not path.exists():
+        return
+    try:
+        load_basis(path)
+    except FeatureError:
+        raise OutputError(
+            f"{path} is there already and holds no basis, so it is not written over. Choose another --save-basis."
+        ) from None

@@ -124,7 +124,7 @@ class _FolderRun:
     def _keep(self, column: _Column, image: FoundImage) -> None:
         try:
             column.kept.put(str(image.relative), self.shelf.encode(column.source, read_rgb(image.path)))
-        except InputError:  # the drawing meets it again, and names it
+        except (InputError, FeatureError):  # the drawing meets it again, and names it
             return
 
     def _draw(self, item: FoundImage) -> Outcome:

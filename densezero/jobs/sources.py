@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
 from densezero.encoders.catalog import load_encoder
 from densezero.encoders.readouts import find_readout
+from densezero.errors import FeatureError
 from densezero.features.dense import encode_grid
 from densezero.jobs.feature_settings import GridChoice
 from densezero.jobs.progress import Listener
@@ -79,10 +81,22 @@ class Shelf:
         return "" if self._encoder is None else str(self._encoder.device)
 
     def encode(self, source: Source, rgb: NDArray[np.uint8]) -> Tensor:
-        """Encode an image: (gh, gw, D) float32 on the processor."""
+        """Encode an image: (gh, gw, D) float32 on the processor.
+
+        Raises:
+            FeatureError: if memory does not suffice.
+        """
         encoder = self.take(source.model)
         side = self._grid.patches(encoder.patch_px)
-        return encode_grid(encoder, rgb, source.readout, side, self._grid.window_side)
+        try:
+            return encode_grid(encoder, rgb, source.readout, side, self._grid.window_side)
+        except (MemoryError, RuntimeError) as error:
+            if not _tells_of_memory(error):
+                raise
+            raise FeatureError(
+                f"There is not enough memory to encode an image at {side} patches along its long side. "
+                "Ask for a smaller --grid, for smaller windows with --window, or for --device cpu."
+            ) from None
 
     def check(self, sources: Sequence[Source], listener: Listener) -> dict[Source, str]:
         """Load every encoder once, before any work.
@@ -108,6 +122,11 @@ class Shelf:
                 listener.note(encoder.note)
             hashes[source] = encoder.weights_hash
         return hashes
+
+
+def _tells_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out; torch's allocator of the processor says so in words alone."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
 
 
 def spread_evenly(count: int, most: int) -> list[int]:

@@ -8,6 +8,7 @@ from PIL import Image
 from densezero.encoders.catalog import load_encoder
 from densezero.errors import FeatureError, InputError, ModelError, OutputError
 from densezero.features import encode_grid, load_basis, to_rgb
+from densezero.jobs import sources
 from densezero.jobs.feature_settings import GridChoice, PcaSettings
 from densezero.jobs.pca import draw_pca
 from tests.jobs.photos import Recorder, read_labels, write_scenes
@@ -291,4 +292,38 @@ def test_a_basis_is_stored_in_a_file_that_is_no_input_or_nothing_is_done(tmp_pat
         draw_pca(request(folder, tmp_path / "out", save_basis=tmp_path / "in"))
     with pytest.raises(OutputError, match=r"one of the inputs.*another --save-basis"):
         draw_pca(request(folder / "a.png", tmp_path / "out", save_basis=folder / "a.png"))
+    before = (folder / "a.png").read_bytes()
+    with pytest.raises(OutputError, match="holds no basis"):  # a picture inside an input folder
+        draw_pca(request(folder, tmp_path / "out", save_basis=folder / "a.png"))
+    assert (folder / "a.png").read_bytes() == before
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("full"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_memory_that_runs_out_is_a_sentence_for_the_image_and_ends_no_run(tmp_path, folder, monkeypatch, error):
+    real, seen = sources.encode_grid, []
+
+    def short_of_memory(encoder, rgb, *rest):
+        seen.append(rgb)
+        if len(seen) in (2, 4):  # the second image, while fitting and while drawing
+            raise error
+        return real(encoder, rgb, *rest)
+
+    monkeypatch.setattr(sources, "encode_grid", short_of_memory)
+    recorder = Recorder()
+    summary = draw_pca(request(folder, tmp_path / "out"), recorder)
+    assert (summary.done, summary.failed) == (2, 1)
+    (failed,) = [progress.error for progress in recorder.images if progress.error]
+    assert "not enough memory" in failed
+    assert "b.png" in failed
+
+
+def test_other_failures_of_an_encoder_keep_their_words(tmp_path, folder, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("some defect")
+
+    monkeypatch.setattr(sources, "encode_grid", broken)
+    with pytest.raises(RuntimeError, match="some defect"):
+        draw_pca(request(folder, tmp_path / "out"))
