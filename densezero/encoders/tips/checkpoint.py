@@ -27,13 +27,18 @@ class TensorFile(ABC):
     file: Path
     shapes: Shapes
 
-    def load(self, prefix: str = "") -> dict[str, Tensor]:
+    def load(self, prefix: str = "", without: str | None = None) -> dict[str, Tensor]:
         """Read the tensors whose name starts with the prefix, and take the prefix off.
+
+        Args:
+            prefix: of the names of the tensors to read.
+            without: tensors whose name starts with this are left out.
 
         Raises:
             ModelError: if the file is damaged, or a tensor holds anything but floating-point numbers.
         """
         names = [name for name in self.shapes if name.startswith(prefix)]
+        names = [name for name in names if without is None or not name.startswith(without)]
         try:
             tensors = self._read(names)
         except Exception as error:  # the readers raise whatever the bytes make of them

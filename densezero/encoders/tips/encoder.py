@@ -43,6 +43,9 @@ class TipsEncoder(DenseEncoder):
         text_source: where the text tower's weights lie.
         tokenizer_file: SentencePiece model.
         temperature: of the contrastive loss.
+        weight_files: what ``weights_hash`` covers.
+        device: where the vision tower lies.
+        dtype: numeric type that it computes in.
         note: a line the user should read.
     """
 
@@ -55,6 +58,8 @@ class TipsEncoder(DenseEncoder):
         tokenizer_file: Path,
         temperature: float | None,
         weight_files: tuple[Path, ...],
+        device: torch.device,
+        dtype: torch.dtype,
         note: str | None = None,
     ) -> None:
         self.name = name
@@ -63,8 +68,8 @@ class TipsEncoder(DenseEncoder):
         self.native_px = vision.config.native_px
         self.width = vision.config.width
         self.temperature = temperature
-        self.device = vision.cls_token.device
-        self.dtype = vision.cls_token.dtype
+        self.device = device
+        self.dtype = dtype
         self.readouts = tuple(READOUTS)
         self._empty_text = text
         self._text_source = text_source

@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
 from densezero.encoders.device import pick_device, pick_dtype
+from densezero.encoders.tips.blocks import Block
 from densezero.encoders.tips.checkpoint import open_tensors
 from densezero.encoders.tips.config import PUBLISHED_SIZES
 from densezero.encoders.tips.encoder import TipsEncoder, TowerSource
@@ -20,8 +24,11 @@ from densezero.encoders.tips.layout import (
     read_text_config,
     read_vision_config,
 )
+from densezero.encoders.tips.packed import PackedBlock
+from densezero.encoders.tips.vision import VisionTower
 from densezero.errors import ModelError
 
+BLOCKS = "blocks."
 TOKENIZER = "tokenizer.model"
 SAFETENSORS = "model.safetensors"
 CONFIG = "config.json"
@@ -136,8 +143,7 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
     vision_tower, text_tower = empty_towers(vision_config, text_config)
     check_layout(vision_tower, vision_shapes, vision_file)
     check_layout(text_tower, text_shapes, text_file)
-    weights = {key: value.to(device, dtype).contiguous() for key, value in vision.tensors.load(vision.prefix).items()}
-    vision_tower.load_state_dict(weights, assign=True)
+    _fill(vision_tower, vision, device, dtype)
     files = (vision_file,) if vision_file == text_file else (vision_file, text_file)
     return TipsEncoder(
         options.name or name,
@@ -147,8 +153,30 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
         tokenizer,
         _temperature(text, vision_config.width, options),
         files,
+        device,
+        dtype,
         options.note,
     )
+
+
+def _fill(tower: VisionTower, source: TowerSource, device: torch.device, dtype: torch.dtype) -> None:
+    """Read a tower's weights one block at a time, so that no more than a block is in memory twice."""
+    on_processor = device.type == "cpu"
+    stored = torch.float32 if on_processor else dtype
+    for index, block in enumerate(tower.blocks):
+        _read_into(block, source, f"{BLOCKS}{index}.", device, stored)
+        if on_processor:
+            assert isinstance(block, Block)
+            tower.blocks[index] = PackedBlock(block, dtype)
+    _read_into(tower, source, "", device, stored)
+
+
+def _read_into(module: nn.Module, source: TowerSource, part: str, device: torch.device, dtype: torch.dtype) -> None:
+    """Read the tensors of a part of a tower; those of blocks, already read, are no part of a whole tower."""
+    tensors = source.tensors.load(source.prefix + part, without=None if part else source.prefix + BLOCKS)
+    # Copies, since a tensor that lies in the file would keep all of it mapped.
+    weights = {name: value.to(device, dtype, copy=True).contiguous() for name, value in tensors.items()}
+    module.load_state_dict(weights, assign=True, strict=bool(part))
 
 
 def _temperature(text: TowerSource, width: int, options: TipsOptions) -> float | None:

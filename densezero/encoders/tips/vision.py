@@ -6,15 +6,14 @@ Source: TIPS (arXiv 2410.16512) and TIPSv2 (arXiv 2604.12012); the backbone is D
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from densezero.encoders.attention import mix_values, project_third, split_heads
-from densezero.encoders.readouts import PATCH, READOUTS, Readout, find_readout
+from densezero.encoders.readouts import READOUTS, find_readout
+from densezero.encoders.tips.blocks import Block
 from densezero.encoders.tips.config import VisionConfig
 from densezero.errors import ModelError
 
@@ -40,7 +39,7 @@ class VisionTower(nn.Module):
         self.register_tokens = nn.Parameter(torch.zeros(1, 1, width))
         self.mask_token = nn.Parameter(torch.zeros(1, width))
         self.patch_embed = _PatchEmbed(config)
-        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(width, eps=1e-6)
 
     def forward(self, pixels: Tensor, readout: str = "value") -> VisionFeatures:
@@ -114,70 +113,3 @@ class _PatchEmbed(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         patches: Tensor = self.proj(pixels)  # (B, D, gh, gw)
         return patches.flatten(2).transpose(1, 2)
-
-
-class _Block(nn.Module):
-    def __init__(self, config: VisionConfig) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(config.width, eps=1e-6)
-        self.attn = _Attention(config.width, config.heads)
-        self.ls1 = _LayerScale(config.width)
-        self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
-        self.mlp = _SwiGlu(config) if config.ffn == "swiglu" else _Mlp(config)
-        self.ls2 = _LayerScale(config.width)
-
-    def forward(self, tokens: Tensor, readout: Readout = PATCH) -> Tensor:
-        mixed = self.ls1(self.attn(self.norm1(tokens), readout.mixing))
-        if readout.bare:
-            return mixed  # type: ignore[no-any-return]
-        tokens = tokens + mixed
-        return tokens + self.ls2(self.mlp(self.norm2(tokens)))  # type: ignore[no-any-return]
-
-
-class _Attention(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
-
-    def forward(self, tokens: Tensor, mixing: str) -> Tensor:
-        if mixing != "patch":
-            return self.proj(mix_values(partial(self._project, tokens), mixing))  # type: ignore[no-any-return]
-        # (B, N, 3 D) -> (3, B, heads, N, D / heads)
-        q, k, v = self.qkv(tokens).reshape(*tokens.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v)
-        return self.proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
-
-    def _project(self, tokens: Tensor, part: str) -> Tensor:
-        return split_heads(project_third(tokens, self.qkv.weight, self.qkv.bias, part), self.heads)
-
-
-class _LayerScale(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.gamma = nn.Parameter(torch.ones(width))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return tokens * self.gamma
-
-
-class _Mlp(nn.Module):
-    def __init__(self, config: VisionConfig) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(config.width, config.mlp_width)
-        self.fc2 = nn.Linear(config.mlp_width, config.width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(tokens)))  # type: ignore[no-any-return]
-
-
-class _SwiGlu(nn.Module):
-    def __init__(self, config: VisionConfig) -> None:
-        super().__init__()
-        self.w12 = nn.Linear(config.width, 2 * config.mlp_width)
-        self.w3 = nn.Linear(config.mlp_width, config.width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        gate, value = self.w12(tokens).chunk(2, dim=-1)
-        return self.w3(F.silu(gate) * value)  # type: ignore[no-any-return]
