@@ -1,16 +1,19 @@
-"""From scores to labels at the image's own size: synonyms, argmax, background, small classes. Strip by strip."""
+"""From scores to labels at the image's own size: synonyms, argmax, background, small classes. Part by part."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from densezero.engine.protocol import Protocol
+from densezero.engine.contenders import TilePlan
+from densezero.engine.protocol import Background, Protocol
 from densezero.engine.scores import ScoreMap, strips
+from densezero.engine.upsample import Span
+from densezero.engine.workers import share_out
 from densezero.vocabulary.text_bank import TextBank
 
 
@@ -44,9 +47,9 @@ def class_strips(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Iter
     map_rows = -(-scores.hw[0] // hw[0])  # of the map, for each row of an image that is smaller than it
     row_px = max(hw[1], map_rows * scores.hw[1])
     for start, end in strips(hw[0], 4 * scores.channels * row_px):
-        rows = scores.resized_rows(start, end, hw)  # (K, rows, W)
+        rows = scores.resized(Span(start, end), Span(0, hw[1]), hw)  # (K, rows, W)
         if rule.protocol.scale is not None:
-            yield Strip(start, end, rule.bank.best_of_class(rows.mul_(rule.protocol.scale).softmax(0), dim=0))
+            yield Strip(start, end, rule.bank.best_of_class((rows * rule.protocol.scale).softmax(0), dim=0))
         else:
             yield Strip(start, end, rule.bank.spread(rows, dim=0))
 
@@ -63,9 +66,34 @@ def label_map(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
         (H, W) int64 class indices on the processor.
     """
     dropped = _small_classes(scores, hw, rule) if rule.protocol.min_area_share else None
+    if _hangs_on_the_best_alone(rule) and scores.layers[0].grid.device.type == "cpu":
+        return _best_labels(scores, hw, rule, dropped)
     labels = torch.empty(hw, dtype=torch.int64)
     for strip in class_strips(scores, hw, rule):
         labels[strip.start : strip.end] = _strip_labels(strip.scores, dropped, rule).cpu()
+    return labels
+
+
+def _hangs_on_the_best_alone(rule: LabelRule) -> bool:
+    """Whether the label of a pixel is the class of its highest score, whatever that is."""
+    return not rule.protocol.background.threshold or rule.background_index is None
+
+
+def _best_labels(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule, dropped: Tensor | None) -> Tensor:
+    """Label every pixel by its highest score; neither a scale nor a softmax over all words changes which that is."""
+    class_of = rule.bank.class_of if rule.protocol.scale is not None else rule.bank.found  # (K,)
+    allowed = None if dropped is None else ~dropped[class_of]
+    labels = torch.empty(hw, dtype=torch.int64)
+    plan = TilePlan(scores, hw, allowed)
+
+    def label_band(band: Span) -> None:
+        for rows, columns, contenders in plan.tiles(band):
+            classes = class_of[contenders]
+            if len(contenders) > 1:
+                classes = classes[scores.resized(rows, columns, hw, contenders).argmax(0)]
+            labels[slice(*rows), slice(*columns)] = classes
+
+    share_out(label_band, plan.bands)
     return labels
 
 
@@ -104,9 +132,8 @@ def _strip_labels(scores: Tensor, dropped: Tensor | None, rule: LabelRule) -> Te
 
 def _small_classes(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
     """(C,) True for classes, other than background, with too small a share of the area that is not background."""
-    counts = torch.zeros(rule.bank.classes, dtype=torch.int64)
-    for strip in class_strips(scores, hw, rule):
-        counts += strip.scores.argmax(0).flatten().bincount(minlength=len(counts)).cpu()
+    plain = replace(rule, protocol=replace(rule.protocol, min_area_share=0.0, background=Background()))
+    counts = label_map(scores, hw, plain).flatten().bincount(minlength=rule.bank.classes)
     background = rule.background_index
     if background is not None:
         counts[background] = 0

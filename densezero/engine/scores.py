@@ -1,17 +1,21 @@
-"""Score maps: what a protocol defines before the last resize, given out strip by strip."""
+"""Score maps: what a protocol defines before the last resize, given out part by part."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
+from densezero.engine.denominators import softmax_denominators
 from densezero.engine.protocol import Protocol
-from densezero.engine.upsample import blend_rows, row_blend
+from densezero.engine.upsample import Span, axis_blend, blend
+from densezero.engine.workers import share_out
 from densezero.errors import InputError
 from densezero.images.windows import Window, window_boxes
 from densezero.vocabulary.text_bank import TextBank
@@ -21,7 +25,7 @@ WINDOW_BATCH_PX = 4 * 448 * 448  # pixels encoded at once
 
 
 class ScoreMap(ABC):
-    """Scores of K words or classes over a map of (h, w), of which any rows can be had.
+    """Scores of K words or classes over a map of (h, w), of which any part can be had.
 
     Attributes:
         channels: K.
@@ -31,15 +35,35 @@ class ScoreMap(ABC):
     channels: int
     hw: tuple[int, int]
 
+    @property
     @abstractmethod
-    def rows(self, start: int, end: int) -> Tensor:
-        """Scores (K, end - start, w) of some rows, float32."""
+    def layers(self) -> list[Layer]:
+        """The patch grids that the map is blended from; the score of a pixel rises with each of theirs alone."""
 
-    def resized_rows(self, start: int, end: int, hw: tuple[int, int]) -> Tensor:
-        """Rows of the map resized bilinearly to hw: (K, end - start, W)."""
-        blend = row_blend(start, end, self.hw[0], hw[0])
-        first, last = blend.span
-        return blend_rows(self.rows(first, last), first, blend, hw[1])
+    @abstractmethod
+    def part(self, rows: Span, columns: Span, some: Tensor | None = None) -> Tensor:
+        """Scores (K, r, c) of some rows and columns, float32; of some channels alone where these are given."""
+
+    def rows(self, start: int, end: int) -> Tensor:
+        """Scores (K, end - start, w) of some rows."""
+        return self.part(Span(start, end), Span(0, self.hw[1]))
+
+    def resized(self, rows: Span, columns: Span, hw: tuple[int, int], some: Tensor | None = None) -> Tensor:
+        """A part of the map as resized bilinearly to hw: (K, R, W), of some channels alone where these are given."""
+        down, across = axis_blend(rows, self.hw[0], hw[0]), axis_blend(columns, self.hw[1], hw[1])
+        return blend(self.part(down.span, across.span, some), down, across)
+
+
+class Layer(NamedTuple):
+    """A patch grid, and the window of the map that it is upsampled to.
+
+    Args:
+        grid: (K, gh, gw).
+        window: in pixels of the map.
+    """
+
+    grid: Tensor
+    window: Window
 
 
 class GridScores(ScoreMap):
@@ -50,9 +74,14 @@ class GridScores(ScoreMap):
         self.channels = grid.shape[0]
         self.hw = (grid.shape[1], grid.shape[2])
 
-    def rows(self, start: int, end: int) -> Tensor:
-        """Scores (K, end - start, gw)."""
-        return self._grid[:, start:end]
+    @property
+    def layers(self) -> list[Layer]:
+        """The one grid, which is the map."""
+        return [Layer(self._grid, Window(0, 0, *self.hw))]
+
+    def part(self, rows: Span, columns: Span, some: Tensor | None = None) -> Tensor:
+        """Scores (K, r, c)."""
+        return _choose(self._grid[:, slice(*rows), slice(*columns)], some)
 
 
 class BlendedScores(ScoreMap):
@@ -65,26 +94,51 @@ class BlendedScores(ScoreMap):
         self.channels = grids.shape[1]
         self.hw = hw
 
-    def rows(self, start: int, end: int) -> Tensor:
-        """Scores (K, end - start, w): the mean over the windows that reach each pixel."""
-        total = self._grids.new_zeros(self.channels, end - start, self.hw[1])
-        count = self._grids.new_zeros(end - start, self.hw[1])
-        for grid, window in zip(self._grids, self._windows, strict=True):
-            top, bottom = max(start, window.top), min(end, window.bottom)
-            if top >= bottom:
-                continue
-            scores = self._window_rows(grid, window, top, bottom)  # (K, bottom - top, window width)
-            place = (slice(top - start, bottom - start), slice(window.left, window.right))
-            total[:, place[0], place[1]] += scores
-            count[place] += 1
-        return total.div_(count)
+    @property
+    def layers(self) -> list[Layer]:
+        """One for each window: the softmax keeps the order of the classes in each."""
+        return [Layer(grid, window) for grid, window in zip(self._grids, self._windows, strict=True)]
 
-    def _window_rows(self, grid: Tensor, window: Window, top: int, bottom: int) -> Tensor:
-        height, width = window.hw
-        blend = row_blend(top - window.top, bottom - window.top, grid.shape[1], height)
-        first, last = blend.span
-        scores = blend_rows(grid[:, first:last], first, blend, width)
-        return scores.softmax(0) if self._softmax else scores
+    @cached_property
+    def _shares(self) -> list[Tensor]:
+        """What each pixel's exponentials are multiplied by in each window: 1 / their sum, (height, width)."""
+        shares: dict[int, Tensor] = {}
+
+        def add(index: int) -> None:
+            shares[index] = softmax_denominators(self._grids[index], self._windows[index].hw).reciprocal_()
+
+        share_out(add, range(len(self._windows)))
+        return [shares[index] for index in range(len(self._windows))]
+
+    @cached_property
+    def _count(self) -> Tensor:
+        """How many windows reach each pixel: (h, w) float32."""
+        count = self._grids.new_zeros(self.hw)
+        for top, left, bottom, right in self._windows:
+            count[top:bottom, left:right] += 1
+        return count
+
+    def part(self, rows: Span, columns: Span, some: Tensor | None = None) -> Tensor:
+        """Scores (K, r, c): the mean over the windows that reach each pixel."""
+        channels = self.channels if some is None else len(some)
+        total = self._grids.new_zeros(channels, rows.end - rows.start, columns.end - columns.start)
+        for index, window in enumerate(self._windows):
+            top, bottom = max(rows.start, window.top), min(rows.end, window.bottom)
+            left, right = max(columns.start, window.left), min(columns.end, window.right)
+            if top >= bottom or left >= right:
+                continue
+            inside = Span(top - window.top, bottom - window.top), Span(left - window.left, right - window.left)
+            place = slice(top - rows.start, bottom - rows.start), slice(left - columns.start, right - columns.start)
+            total[:, place[0], place[1]] += self._in_window(index, *inside, some)
+        return total.div_(self._count[slice(*rows), slice(*columns)])
+
+    def _in_window(self, index: int, rows: Span, columns: Span, some: Tensor | None) -> Tensor:
+        grid, (height, width) = self._grids[index], self._windows[index].hw
+        down, across = axis_blend(rows, grid.shape[1], height), axis_blend(columns, grid.shape[2], width)
+        scores = blend(_choose(grid[:, slice(*down.span), slice(*across.span)], some), down, across)
+        if self._softmax:
+            scores = scores.exp().mul_(self._shares[index][slice(*rows), slice(*columns)])
+        return scores
 
 
 def cosine(features: Tensor, text: Tensor) -> Tensor:
@@ -95,11 +149,11 @@ def cosine(features: Tensor, text: Tensor) -> Tensor:
         text: (P, D), of any length.
 
     Returns:
-        (B, P, gh, gw) float32 in [-1, 1].
+        (B, P, gh, gw) float32 in [-1, 1]; in memory the words come last.
     """
     units = F.normalize(features.float(), dim=-1)
     similarity = units @ F.normalize(text.float().to(units.device), dim=-1).T  # (B, gh, gw, P)
-    return similarity.permute(0, 3, 1, 2).contiguous()
+    return similarity.permute(0, 3, 1, 2)
 
 
 def score_map(encoder: DenseEncoder, pixels: Tensor, bank: TextBank, protocol: Protocol) -> ScoreMap:
@@ -150,6 +204,10 @@ def dense_scores(encoder: DenseEncoder, pixels: Tensor, text: TextBank | Tensor,
     scores = score_map(encoder, pixels if pixels.ndim == 4 else pixels[None], text, protocol)
     rows = scores.rows(0, scores.hw[0])
     return rows if protocol.scale is not None else text.to(rows.device).spread(rows, dim=0)
+
+
+def _choose(scores: Tensor, some: Tensor | None) -> Tensor:
+    return scores if some is None else scores.index_select(0, some)
 
 
 def strips(rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:

@@ -1,62 +1,80 @@
-"""Bilinear upsampling (align_corners False) of some rows only, equal to upsampling the whole."""
+"""Bilinear upsampling (align_corners False) of a part only, equal to upsampling the whole, to the last bit."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
-class RowBlend(NamedTuple):
-    """Which two source rows make each target row, and the share of the second.
+class Span(NamedTuple):
+    """Rows or columns from ``start`` to ``end``, the end excluded."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Which two source rows (or columns) make each target row (or column), and the share of the second.
 
     Args:
-        low: (R,) int64 upper source rows.
-        high: (R,) int64 lower source rows.
+        low: (R,) int64 first sources, rising.
+        high: (R,) int64 second sources.
         share: (R,) float32 weight of ``high``, 0 to 1.
+        span: the sources that are needed.
+        changes_nothing: whether each target is one source, in order.
     """
 
     low: Tensor
     high: Tensor
     share: Tensor
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """First source row and the end of the source rows that are needed."""
-        return int(self.low[0]), int(self.high[-1]) + 1
+    span: Span
+    changes_nothing: bool
 
 
-def row_blend(start: int, end: int, source_rows: int, target_rows: int) -> RowBlend:
-    """Plan target rows ``start`` to ``end`` of a resize from ``source_rows`` to ``target_rows``.
+@lru_cache(maxsize=4096)
+def axis_blend(target: Span, sources: int, targets: int) -> Blend:
+    """Plan a part of a resize along one axis; plans are kept, since images and their parts are of few sizes.
 
-    Computed in float32, as torch does, so that strips equal the whole to the last bit of the weights.
-    """
-    scale = torch.tensor(source_rows, dtype=torch.float32) / target_rows
-    source = ((torch.arange(start, end, dtype=torch.float32) + 0.5) * scale - 0.5).clamp_(min=0)
-    low = source.long().clamp_(max=source_rows - 1)
-    return RowBlend(low, (low + 1).clamp_(max=source_rows - 1), source - low)
-
-
-def blend_rows(source: Tensor, first_row: int, blend: RowBlend, width: int) -> Tensor:
-    """Upsample the planned rows.
+    Computed in float32, as torch does, so that parts equal the whole to the last bit of the weights.
 
     Args:
-        source: (K, rows, w) that holds source rows from ``first_row`` on.
-        first_row: index of the first row that ``source`` holds.
-        blend: which rows make which.
-        width: columns W of the result.
+        target: the part wanted, of the targets.
+        sources: length of the axis before.
+        targets: length of the axis after.
+    """
+    scale = (torch.tensor(sources, dtype=torch.float32) / targets).double()
+    places = torch.arange(target.start, target.end, dtype=torch.float64) + 0.5
+    source = (places * scale - 0.5).float().clamp_(min=0)  # rounded once, as a fused multiply and add does
+    low = source.long().clamp_(max=sources - 1)
+    high, share = (low + 1).clamp_(max=sources - 1), source - low
+    span = Span(int(low[0]), int(high[-1]) + 1)
+    same = sources == targets
+    return Blend(low, high, share, Span(*target) if same else span, same)
+
+
+def blend(source: Tensor, rows: Blend, columns: Blend) -> Tensor:
+    """Upsample: first along the columns, then along the rows.
+
+    Args:
+        source: (K, r, c), the sources that the blends need and no others.
+        rows: of R target rows.
+        columns: of W target columns.
 
     Returns:
         (K, R, W).
     """
-    wide = source if source.shape[-1] == width else _stretch_columns(source, width)
-    low, high = (index.to(source.device) - first_row for index in (blend.low, blend.high))
-    upper = wide.index_select(-2, low)
-    return upper.lerp_(wide.index_select(-2, high), blend.share.to(source)[:, None])
+    return _along(_along(source, columns, -1), rows, -2)
 
 
-def _stretch_columns(source: Tensor, width: int) -> Tensor:
-    hw = (source.shape[-2], width)
-    return F.interpolate(source[None], size=hw, mode="bilinear", align_corners=False)[0]
+def _along(source: Tensor, plan: Blend, dim: int) -> Tensor:
+    if plan.changes_nothing:
+        return source
+    low, high = (index.to(source.device) - plan.span.start for index in (plan.low, plan.high))
+    share = plan.share.to(source)
+    made = source.index_select(dim, low)
+    return made.lerp_(source.index_select(dim, high), share if dim == -1 else share[:, None])

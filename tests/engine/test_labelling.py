@@ -203,8 +203,9 @@ def test_a_permutation_of_the_classes_permutes_the_labels():
 @pytest.mark.parametrize("protocol", [SIMPLE, ovss(0.3, 0.1), SLIDE], ids=["simple", "ovss", "slide"])
 @pytest.mark.parametrize("hw", [(90, 70), (11, 200), (1, 1)])
 def test_labels_do_not_depend_on_the_height_of_the_strips(protocol, hw, monkeypatch):
-    scores = windowed(5, softmax=protocol is SLIDE)
-    choose = rule(protocol, [0, 1, 2, 3, 3], background=0)
+    class_of = [0, 1, 2, 3] if protocol.scale is None else [0, 1, 2, 3, 3]
+    scores = windowed(len(class_of), softmax=protocol is SLIDE)
+    choose = rule(protocol, class_of, background=0)
     whole = label_map(scores, hw, choose)
     for strip_bytes in (1, 5_000, 9_000):
         monkeypatch.setattr(scores_module, "STRIP_BYTES", strip_bytes)

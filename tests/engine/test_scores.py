@@ -10,6 +10,7 @@ from densezero.engine import Protocol, cosine, dense_scores, window_boxes
 from densezero.engine import scores as scores_module
 from densezero.engine.labelling import LabelRule, class_strips, label_map
 from densezero.engine.scores import BlendedScores, GridScores, score_map, strips
+from densezero.engine.upsample import Span
 from densezero.errors import InputError
 from densezero.vocabulary.text_bank import TextBank
 
@@ -111,7 +112,7 @@ def test_one_window_over_all_equals_the_whole_image(colour_encoder, pixels):
     image, bank = pixels(56, 56), bank_of(text_vectors())
     one = Protocol("one", window_px=56, stride_px=56, window_scores="cosine")
     by_window = score_map(colour_encoder, image, bank, one).rows(0, 56)
-    by_grid = score_map(colour_encoder, image, bank, WHOLE).resized_rows(0, 56, (56, 56))
+    by_grid = score_map(colour_encoder, image, bank, WHOLE).resized(Span(0, 56), Span(0, 56), (56, 56))
     torch.testing.assert_close(by_window, by_grid, rtol=0, atol=1e-6)
 
 
@@ -214,10 +215,10 @@ class Watched(GridScores):
         super().__init__(grid)
         self.bytes = []
 
-    def rows(self, start, end):
-        rows = super().rows(start, end)
-        self.bytes.append(rows.numel() * rows.element_size())
-        return rows
+    def part(self, rows, columns, some=None):
+        part = super().part(rows, columns, some)
+        self.bytes.append(part.numel() * part.element_size())
+        return part
 
 
 @pytest.mark.parametrize("hw", [(200, 300), (20, 20), (3, 500), (500, 3)])

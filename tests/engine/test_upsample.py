@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from densezero.engine.upsample import blend_rows, row_blend
+from densezero.engine.upsample import Span, axis_blend, blend
 
 # Source rows and columns, target rows and columns.
 RESIZES = [
@@ -25,7 +25,12 @@ def whole_by_torch(source, hw):
 
 
 def whole_by_blend(source, hw):
-    return blend_rows(source, 0, row_blend(0, hw[0], source.shape[1], hw[0]), hw[1])
+    return part_by_blend(source, hw, Span(0, hw[0]), Span(0, hw[1]))
+
+
+def part_by_blend(source, hw, rows, columns):
+    down, across = axis_blend(rows, source.shape[1], hw[0]), axis_blend(columns, source.shape[2], hw[1])
+    return blend(source[:, slice(*down.span), slice(*across.span)], down, across)
 
 
 def random_source(rows, columns):
@@ -34,10 +39,10 @@ def random_source(rows, columns):
 
 def test_two_rows_made_four_worked_out_by_hand():
     # Centres of the target rows lie at -0.25, 0.25, 0.75 and 1.25 of the source; the first is pulled to 0.
-    blend = row_blend(0, 4, source_rows=2, target_rows=4)
-    assert blend.low.tolist() == [0, 0, 0, 1]
-    assert blend.high.tolist() == [1, 1, 1, 1]
-    assert blend.share.tolist() == [0, 0.25, 0.75, 0.25]
+    plan = axis_blend(Span(0, 4), sources=2, targets=4)
+    assert plan.low.tolist() == [0, 0, 0, 1]
+    assert plan.high.tolist() == [1, 1, 1, 1]
+    assert plan.share.tolist() == [0, 0.25, 0.75, 0.25]
 
 
 def test_rows_blended_by_hand():
@@ -51,9 +56,10 @@ def test_four_rows_made_two_take_the_middle_pairs():
 
 
 def test_the_span_holds_the_source_rows_that_are_needed_and_no_more():
-    assert row_blend(0, 4, 2, 4).span == (0, 2)
-    assert row_blend(2, 4, source_rows=8, target_rows=4).span == (4, 8)
-    assert row_blend(2, 3, source_rows=100, target_rows=100).span == (2, 4)
+    assert axis_blend(Span(0, 4), 2, 4).span == (0, 2)
+    assert axis_blend(Span(2, 4), sources=8, targets=4).span == (4, 8)
+    assert axis_blend(Span(2, 3), sources=99, targets=100).span == (1, 3)
+    assert axis_blend(Span(2, 3), sources=100, targets=100).span == (2, 3)
 
 
 @pytest.mark.parametrize(("rows", "columns", "height", "width"), RESIZES)
@@ -63,25 +69,25 @@ def test_the_whole_equals_torch(rows, columns, height, width):
     torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize("strip", [1, 2, 5])
+@pytest.mark.parametrize("side", [1, 2, 5])
 @pytest.mark.parametrize(("rows", "columns", "height", "width"), RESIZES)
-def test_strips_equal_the_whole(rows, columns, height, width, strip):
-    source = random_source(rows, columns)
-    parts = []
-    for start in range(0, height, strip):
-        blend = row_blend(start, min(start + strip, height), rows, height)
-        first, end = blend.span
-        parts.append(blend_rows(source[:, first:end], first, blend, width))
-    torch.testing.assert_close(torch.cat(parts, 1), whole_by_blend(source, (height, width)), rtol=0, atol=1e-6)
+def test_parts_equal_the_whole_to_the_last_bit(rows, columns, height, width, side):
+    source, hw = random_source(rows, columns), (height, width)
+    whole = whole_by_blend(source, hw)
+    for top in range(0, height, max(side, height // 5)):
+        for left in range(0, width, max(side, width // 5)):
+            down, across = Span(top, min(top + side, height)), Span(left, min(left + side, width))
+            part = part_by_blend(source, hw, down, across)
+            assert torch.equal(part, whole[:, slice(*down), slice(*across)])
 
 
 @pytest.mark.parametrize(("rows", "height"), [(4, 4), (4, 9), (448, 13), (13, 448), (1, 5), (7, 3001)])
 def test_shares_lie_between_nought_and_one_and_rows_inside_the_source(rows, height):
-    blend = row_blend(0, height, rows, height)
-    assert float(blend.share.min()) >= 0
-    assert float(blend.share.max()) <= 1
-    assert int(blend.low.min()) >= 0
-    assert int(blend.high.max()) <= rows - 1
+    plan = axis_blend(Span(0, height), rows, height)
+    assert float(plan.share.min()) >= 0
+    assert float(plan.share.max()) <= 1
+    assert int(plan.low.min()) >= 0
+    assert int(plan.high.max()) <= rows - 1
 
 
 def test_blending_leaves_the_source_as_it_was():

@@ -1,0 +1,59 @@
+"""Threads for many small steps on the processor.
+
+A step of a few thousand numbers is too small to be cut among torch's own threads: they wait for each other at every
+operation, and for whoever else uses the processor. So whole steps go to threads that compute each by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TypeVar
+
+import torch
+
+Part = TypeVar("Part")
+
+
+def share_out(work: Callable[[Part], None], parts: Iterable[Part]) -> None:
+    """Do some work on every part, on as many threads as torch may use; the parts must not touch each other.
+
+    Raises:
+        Exception: whatever the work on the first part that fails raises; the work on the others is finished first.
+    """
+    threads = torch.get_num_threads()
+    if threads == 1:
+        for part in parts:
+            work(part)
+        return
+    started = [_pool(threads).submit(_infer, work, part) for part in parts]
+    errors = [error for step in started if (error := step.exception())]
+    if errors:
+        raise errors[0]
+
+
+def _infer(work: Callable[[Part], None], part: Part) -> None:
+    with torch.inference_mode():  # which each thread enters for itself
+        work(part)
+
+
+@lru_cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    together = threading.Barrier(threads + 1)
+    pool = ThreadPoolExecutor(threads, "densezero", _compute_alone)
+    for _ in range(threads):
+        pool.submit(together.wait)  # so that each thread starts
+    together.wait()
+    torch.set_num_threads(threads)  # of threads still to come, which would follow the last that was set
+    return pool
+
+
+def _compute_alone() -> None:
+    torch.get_num_threads()  # a thread's first look sets it to what is set for all
+    torch.set_num_threads(1)
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not live on in a child

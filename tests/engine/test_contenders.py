@@ -1,0 +1,129 @@
+"""Channels that cannot win are left out: the labels stay those of all channels, to the last one."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from densezero.engine import Protocol, contenders, window_boxes
+from densezero.engine.contenders import TilePlan
+from densezero.engine.labelling import LabelRule, label_map
+from densezero.engine.scores import BlendedScores, GridScores
+from densezero.engine.upsample import Span
+from densezero.vocabulary.text_bank import TextBank
+
+SIMPLE = Protocol("simple", window_px=None, window_scores="cosine")
+SIZES = [(97, 130), (5, 7), (64, 1), (1, 90), (300, 41)]
+
+
+def smooth(words, gh, gw, seed=0, spread=0.2):
+    """Cosines that change slowly from patch to patch, as those of photographs do."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.randn(1, words, max(gh // 6, 1), max(gw // 6, 1), generator=generator)
+    fine = 0.05 * torch.randn(words, gh, gw, generator=generator)
+    return spread * (F.interpolate(coarse, size=(gh, gw), mode="bilinear", align_corners=False)[0] + fine)
+
+
+def whole_image(words, seed=0):
+    return GridScores(smooth(words, 9, 12, seed))
+
+
+def windowed(words, seed=0, softmax=True, stride=21):
+    windows = window_boxes(75, 96, 56, stride)
+    grids = torch.stack([smooth(words, 8, 8, seed + index) for index in range(len(windows))])
+    return BlendedScores(grids, windows, (75, 96), softmax)
+
+
+def tiles(scores, hw, allowed=None):
+    plan = TilePlan(scores, hw, allowed)
+    return [tile for band in plan.bands for tile in plan.tiles(band)]
+
+
+def labels_of(scores, hw):
+    bank = TextBank(torch.zeros(scores.channels, 2), torch.arange(scores.channels), scores.channels)
+    return label_map(scores, hw, LabelRule(SIMPLE, bank, None, None))
+
+
+def labels_of_all_channels(scores, hw):
+    return scores.resized(Span(0, hw[0]), Span(0, hw[1]), hw).argmax(0)
+
+
+@pytest.mark.parametrize("hw", SIZES)
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("words", [1, 2, 40])
+def test_labels_equal_those_of_all_channels_to_the_last_one(words, seed, hw):
+    maps = [whole_image(words, seed), windowed(words, seed), windowed(words, seed, softmax=False, stride=56)]
+    for scores in maps:
+        assert torch.equal(labels_of(scores, hw), labels_of_all_channels(scores, hw))
+
+
+def test_labels_of_a_whole_image_equal_torch_but_for_ties_in_the_last_digit():
+    scores = whole_image(60)
+    whole = F.interpolate(scores.rows(0, 9)[None], size=(300, 400), mode="bilinear", align_corners=False)[0]
+    best = whole.topk(2, dim=0)
+    clear = best.values[0] - best.values[1] > 1e-6
+    assert clear.float().mean() > 0.999
+    assert torch.equal(labels_of(scores, (300, 400))[clear], best.indices[0][clear])
+
+
+def agreeing(words):
+    """Windows that see nearly the same scores where they overlap."""
+    windows = window_boxes(70, 140, 70, 42)
+    field = F.interpolate(smooth(words, 5, 10)[None], size=(70, 140), mode="bilinear", align_corners=False)
+    crops = [field[:, :, box.top : box.bottom, box.left : box.right] for box in windows]
+    grids = torch.cat([F.interpolate(crop, size=(5, 5), mode="area") for crop in crops])
+    return BlendedScores(grids, windows, (70, 140), softmax=True)
+
+
+@pytest.mark.parametrize("make", [whole_image, agreeing])
+def test_most_channels_are_left_out_of_a_smooth_image(make):
+    scores = make(100)
+    found = tiles(scores, (200, 300))
+    assert sum(len(tile.contenders) for tile in found) / len(found) < 30
+
+
+def test_tiles_cover_every_pixel_once():
+    for hw in SIZES:
+        count = torch.zeros(hw, dtype=torch.int64)
+        for tile in tiles(windowed(3), hw):
+            count[slice(*tile.rows), slice(*tile.columns)] += 1
+        assert bool((count == 1).all())
+
+
+def test_contenders_worked_out_by_hand():
+    # Two patches side by side. The first channel leads at the left and the second at the right, each 0.8 behind at the
+    # other: their mixture lags 0.4 at both. The third lags 0.28 and wins the middle; the fourth lags more than 0.4.
+    grid = torch.tensor([[0.9, 0.1], [0.1, 0.9], [0.62, 0.62], [0.45, 0.4]])[:, None, :]
+    (tile,) = tiles(GridScores(grid), (8, 8))
+    assert tile == (Span(0, 8), Span(0, 8), tile.contenders)
+    assert tile.contenders.tolist() == [0, 1, 2]
+    assert labels_of(GridScores(grid), (1, 8)).tolist() == [[0, 0, 0, 2, 2, 1, 1, 1]]
+
+
+def test_where_one_channel_leads_everywhere_it_is_alone():
+    grid = smooth(5, 6, 6)
+    grid[3] = grid.amax(0) + 0.01
+    assert all(tile.contenders.tolist() == [3] for tile in tiles(GridScores(grid), (80, 80)))
+    assert bool((labels_of(GridScores(grid), (80, 80)) == 3).all())
+
+
+def test_channels_that_are_not_allowed_win_nowhere():
+    scores = whole_image(6)
+    allowed = torch.tensor([True, False, True, True, False, True])
+    assert all(allowed[tile.contenders].all() for tile in tiles(scores, (70, 90), allowed))
+
+
+def test_scores_that_are_no_numbers_keep_every_channel():
+    grid = torch.full((3, 2, 2), torch.nan)
+    assert labels_of(GridScores(grid), (9, 9)).shape == (9, 9)
+
+
+def test_equal_scores_go_to_the_first_class():
+    assert bool((labels_of(GridScores(torch.full((4, 3, 3), 0.5)), (40, 40)) == 0).all())
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_labels_do_not_depend_on_the_size_of_the_tiles(blocks, monkeypatch):
+    scores = windowed(30)
+    expected = labels_of(scores, (131, 90))
+    monkeypatch.setattr(contenders, "TILE_BLOCKS", (blocks * 2, blocks))
+    assert torch.equal(labels_of(scores, (131, 90)), expected)
