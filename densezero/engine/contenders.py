@@ -1,9 +1,9 @@
 """Which classes can win where: an image in tiles, each with the few channels that may be highest somewhere in it.
 
 The score of a pixel is a blend, with the same weights for all channels, of convex functions of one patch grid's
-bilinear score each; and that lies between its corners. So a channel is out wherever another one, or a mixture of others,
-is above it at every corner: no blend can lift it above the best of them. Corners are compared by how far a channel lags
-behind the highest there, which leaves out what all channels have in common.
+bilinear score each; and that lies between its corners. So a channel is out wherever another one, or a mixture of
+others, is above it at every corner: no blend can lift it above the best of them. Corners are compared by how far a
+channel lags behind the highest there, which leaves out what all channels have in common.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from densezero.engine.upsample import Span
 if TYPE_CHECKING:
     from densezero.engine.scores import Layer, ScoreMap
 
+BAND_SCORES = 300_000  # blocks times channels that are compared at once
 TILE_BLOCKS = (4, 2)  # blocks on a side of a tile, and of a smaller one where that saves more than it costs
-TILE_COST = 60_000  # scores that could be blended in the time that one more tile takes
+TILE_COST = 150_000  # scores that could be blended in the time that one more tile takes
 LEAST_BLOCK_PX = 8
 ROUNDING = 4e-6  # of scores that reach 1: more than float32 is wrong by in a blend of blends
 
@@ -36,30 +37,28 @@ class Tile(NamedTuple):
     contenders: Tensor
 
 
-class TilePlan:
-    """Which rows of an image are tiled at once, and with what.
+def tiles(scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None = None) -> Iterator[Tile]:
+    """Cut an image into tiles with their contenders.
 
     Args:
         scores: the map that is resized to the image.
         hw: rows and columns of the image.
         allowed: (K,) False for channels that are left out; all are allowed where this is None.
     """
-
-    def __init__(self, scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None = None) -> None:
-        self._lags = [_lag(layer.grid, allowed) for layer in scores.layers]
-        self._leading = [lags.argmin(-1) for lags in self._lags]
-        self._down, across = ([_axis(layer, axis, scores.hw, hw) for layer in scores.layers] for axis in (0, 1))
-        self._height, width = (max(LEAST_BLOCK_PX, round(axes[0].patch_px)) for axes in (self._down, across))
-        self._columns = cut(Span(0, hw[1]), width)
-        self._column_reach = [reach_of(self._columns, axis) for axis in across]
-        self.bands = cut(Span(0, hw[0]), self._height * TILE_BLOCKS[0])
-
-    def tiles(self, band: Span) -> Iterator[Tile]:
-        """Cut a band of rows into tiles with their contenders."""
-        rows = cut(band, self._height)
-        row_reach = [reach_of(rows, axis) for axis in self._down]
-        corners = map(Corners, self._lags, self._leading, row_reach, self._column_reach)
-        yield from _tile(_contend([some for some in corners if bool(some.reached.any())]), rows, self._columns)
+    lags = [_lag(layer.grid, allowed) for layer in scores.layers]
+    leading = [some.argmin(-1) for some in lags]
+    down, across = ([_axis(layer, axis, scores.hw, hw) for layer in scores.layers] for axis in (0, 1))
+    height, width = (max(LEAST_BLOCK_PX, round(axes[0].patch_px)) for axes in (down, across))
+    columns = cut(Span(0, hw[1]), width)
+    column_reach = [reach_of(columns, axis) for axis in across]
+    tile_rows = BAND_SCORES // (TILE_BLOCKS[0] * len(columns) * scores.channels)
+    for band in cut(Span(0, hw[0]), height * TILE_BLOCKS[0] * max(1, tile_rows)):
+        rows = cut(band, height)
+        row_reach = [reach_of(rows, axis) for axis in down]
+        corners = map(_corners_of, lags, leading, row_reach, column_reach)
+        channels, winners = _contend([some for some in corners if bool(some.reached.any())])
+        for tile in _tile(winners, rows, columns):
+            yield tile._replace(contenders=channels[tile.contenders])
 
 
 def _axis(layer: Layer, axis: int, map_hw: tuple[int, int], hw: tuple[int, int]) -> Axis:
@@ -76,7 +75,7 @@ def _lag(grid: Tensor, allowed: Tensor | None) -> Tensor:
 
 
 class Corners(NamedTuple):
-    """One layer's lags (gh, gw, K), which channel leads (gh, gw), and the blocks of a band that hang on them."""
+    """One layer's lags (r, gw, K) in a band, which channel leads (r, gw), and the blocks that hang on them."""
 
     lags: Tensor
     leading: Tensor
@@ -104,22 +103,36 @@ class Corners(NamedTuple):
         return torch.stack(found).masked_fill_(~self.reached[:, :, None], 0)
 
 
-def _contend(layers: list[Corners]) -> Tensor:
-    """(R, C, K) True where a channel may be highest in a block."""
+def _corners_of(lags: Tensor, leading: Tensor, rows: Reach, columns: Reach) -> Corners:
+    """Take the rows of patches that a band hangs on."""
+    band = slice(int(rows.taps.min()), int(rows.taps.max()) + 1)
+    return Corners(lags[band], leading[band], Reach(rows.taps - band.start, rows.reached), columns)
+
+
+def _contend(layers: list[Corners]) -> tuple[Tensor, Tensor]:
+    """The channels (K',) that may be highest anywhere, and (R, C, K') True where one may be highest in a block."""
     witnesses = _witnesses(layers)
     behind = [corners.lags_of(witnesses) for corners in layers]  # (taps, R, C, W)
     mixed = torch.cat([lags.mean(-1) for lags in behind])  # (all taps, R, C)
     alone = torch.cat(behind).amax(0).argmin(-1, keepdim=True)  # (R, C, 1) the witness that lags least at its worst
     single = torch.cat([lags.gather(-1, alone.expand(len(lags), *alone.shape))[..., 0] for lags in behind])
     bar = torch.where(single.amax(0) < mixed.amax(0), single, mixed) + ROUNDING
-    winners = torch.zeros(*witnesses.shape[:2], layers[0].lags.shape[-1], dtype=torch.bool)
+    some = _ever_below(float(bar.max()), layers)  # most channels are far behind in all of the band
+    winners = torch.zeros(*witnesses.shape[:2], len(some), dtype=torch.bool)
     at_tap = iter(bar)
     for corners in layers:
+        lags = corners.lags.index_select(-1, some)
         for row, column in corners.taps:
             here = next(at_tap).masked_fill(~corners.reached, -1)[:, :, None]
             # What is no number is not above the bar, so that it stays in.
-            winners |= ~(corners.lags.index_select(0, row).index_select(1, column) > here)
-    return winners
+            winners |= ~(lags.index_select(0, row).index_select(1, column) > here)
+    return some, winners
+
+
+def _ever_below(bar: float, layers: list[Corners]) -> Tensor:
+    """The channels that lag by no more than this at any patch that the band hangs on, rising."""
+    least = torch.stack([corners.lags.amin((0, 1)) for corners in layers]).amin(0)
+    return (~(least > bar)).nonzero().flatten()
 
 
 def _witnesses(layers: list[Corners]) -> Tensor:

@@ -18,7 +18,7 @@ from densezero.engine.upsample import Blend, Span, axis_blend
 TOLERANCE = 2e-7  # relative; float32 rounds at 1.2e-7
 LEBESGUE = 3.0  # what the second axis makes of the first one's error, and its own
 MAX_DEGREE = 12  # enough for cosines, whose halved step between neighbours is at most 1
-CHUNK_BYTES = 4 * 2**20  # of exponentials at once, so that they stay in the processor's cache
+CHUNK_BYTES = 2**20  # of exponentials at once, so that they stay in the processor's cache
 
 
 def softmax_denominators(grid: Tensor, hw: tuple[int, int]) -> Tensor:
@@ -71,9 +71,10 @@ def _sums_at_nodes(patches: Tensor, row_nodes: Tensor, column_nodes: Tensor) -> 
     wide = column_nodes @ patches  # (gh, S, K)
     sums = patches.new_empty(count, len(column_nodes))
     at_once = max(1, CHUNK_BYTES // (4 * count * classes))
+    kept = patches.new_empty(count * at_once * classes)
     for start in range(0, len(column_nodes), at_once):
-        part = wide[:, start : start + at_once]  # (gh, s, K)
-        scores = row_nodes @ part.flatten(1)  # (R, s * K)
+        part = wide[:, start : start + at_once].flatten(1)  # (gh, s * K)
+        scores = torch.mm(row_nodes, part, out=kept[: count * part.shape[1]].view(count, -1))  # (R, s * K)
         sums[:, start : start + at_once] = scores.exp_().view(count, -1, classes).sum(-1)
     return sums
 
@@ -99,10 +100,11 @@ def _from_nodes(plan: Blend, length: int, degree: int) -> Tensor:
     """(targets, degree * (length - 1) + 1) weights that take the nodes of an axis to its pixels."""
     nodes, share = _nodes(degree), plan.share.double()
     weights = torch.zeros(len(share), degree * (length - 1) + 1, dtype=torch.float64)
-    inside = (plan.low < length - 1).nonzero().flatten()
+    low = plan.low + plan.span.start
+    inside = (low < length - 1).nonzero().flatten()
     for node, place in enumerate(nodes):
         others = [other for index, other in enumerate(nodes) if index != node]
         values = torch.stack([(share - other) / (place - other) for other in others]).prod(0)
-        weights[inside, degree * plan.low[inside] + node] = values[inside]
-    weights[plan.low == length - 1, -1] = 1
+        weights[inside, degree * low[inside] + node] = values[inside]
+    weights[low == length - 1, -1] = 1
     return weights.float()

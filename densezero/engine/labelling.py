@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from densezero.engine.contenders import TilePlan
+from densezero.engine.contenders import Tile, tiles
 from densezero.engine.protocol import Background, Protocol
 from densezero.engine.scores import ScoreMap, strips
 from densezero.engine.upsample import Span
@@ -84,17 +84,32 @@ def _best_labels(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule, dropped
     class_of = rule.bank.class_of if rule.protocol.scale is not None else rule.bank.found  # (K,)
     allowed = None if dropped is None else ~dropped[class_of]
     labels = torch.empty(hw, dtype=torch.int64)
-    plan = TilePlan(scores, hw, allowed)
 
-    def label_band(band: Span) -> None:
-        for rows, columns, contenders in plan.tiles(band):
-            classes = class_of[contenders]
-            if len(contenders) > 1:
-                classes = classes[scores.resized(rows, columns, hw, contenders).argmax(0)]
-            labels[slice(*rows), slice(*columns)] = classes
+    def label(tile: Tile) -> None:
+        rows, columns, contenders = tile
+        classes = class_of[contenders]
+        if len(contenders) > 1:
+            classes = classes[highest(scores.resized(rows, columns, hw, contenders))]
+        labels[slice(*rows), slice(*columns)] = classes
 
-    share_out(label_band, plan.bands)
+    share_out(label, tiles(scores, hw, allowed))
     return labels
+
+
+def highest(scores: Tensor) -> Tensor:
+    """The first channel that is highest: as ``argmax(0)``, in passes over whole maps, which takes a third of its time.
+
+    Args:
+        scores: (K, h, w).
+
+    Returns:
+        (h, w) int64; the last channel where a score is no number.
+    """
+    channels = len(scores)
+    kind = torch.uint8 if channels < 256 else torch.int16 if channels < 32768 else torch.int32
+    places = torch.arange(channels, 0, -1, dtype=kind, device=scores.device)  # the first channel has the most
+    best = (scores == scores.amax(0)).to(kind).mul_(places[:, None, None]).amax(0)
+    return channels - best.clamp_(min=1).long()
 
 
 def confidence(scores: Tensor, labels: Tensor, rule: LabelRule) -> Tensor:
@@ -123,7 +138,7 @@ def confidence(scores: Tensor, labels: Tensor, rule: LabelRule) -> Tensor:
 
 def _strip_labels(scores: Tensor, dropped: Tensor | None, rule: LabelRule) -> Tensor:
     kept = scores if dropped is None else scores.masked_fill(dropped.to(scores.device)[:, None, None], float("-inf"))
-    labels = kept.argmax(0)
+    labels = highest(kept)
     threshold = rule.protocol.background.threshold
     if threshold and rule.background_index is not None:
         labels[confidence(scores, labels, rule) < threshold] = rule.background_index

@@ -120,17 +120,22 @@ class BlendedScores(ScoreMap):
 
     def part(self, rows: Span, columns: Span, some: Tensor | None = None) -> Tensor:
         """Scores (K, r, c): the mean over the windows that reach each pixel."""
-        channels = self.channels if some is None else len(some)
-        total = self._grids.new_zeros(channels, rows.end - rows.start, columns.end - columns.start)
+        total: Tensor | None = None
         for index, window in enumerate(self._windows):
             top, bottom = max(rows.start, window.top), min(rows.end, window.bottom)
             left, right = max(columns.start, window.left), min(columns.end, window.right)
             if top >= bottom or left >= right:
                 continue
             inside = Span(top - window.top, bottom - window.top), Span(left - window.left, right - window.left)
-            place = slice(top - rows.start, bottom - rows.start), slice(left - columns.start, right - columns.start)
-            total[:, place[0], place[1]] += self._in_window(index, *inside, some)
-        return total.div_(self._count[slice(*rows), slice(*columns)])
+            scores = self._in_window(index, *inside, some)
+            if total is None and (top, bottom, left, right) == (*rows, *columns):
+                total = scores
+                continue
+            if total is None:
+                total = scores.new_zeros(len(scores), rows.end - rows.start, columns.end - columns.start)
+            total[:, top - rows.start : bottom - rows.start, left - columns.start : right - columns.start] += scores
+        assert total is not None, "windows cover the map"
+        return total / self._count[slice(*rows), slice(*columns)]
 
     def _in_window(self, index: int, rows: Span, columns: Span, some: Tensor | None) -> Tensor:
         grid, (height, width) = self._grids[index], self._windows[index].hw
@@ -218,7 +223,8 @@ def strips(rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:
 
 
 def _patch_scores(encoder: DenseEncoder, pixels: Tensor, bank: TextBank, protocol: Protocol) -> Tensor:
-    similarity = cosine(encoder.encode_dense(pixels, protocol.readout), bank.vectors)  # (B, P, gh, gw)
+    features = encoder.encode_dense(pixels, protocol.readout).float()  # (B, gh, gw, D)
+    similarity = bank.to(features.device).cosines(features).permute(0, 3, 1, 2)  # (B, P, gh, gw)
     return similarity if protocol.scale is not None else bank.to(similarity.device).best_of_found(similarity, dim=1)
 
 

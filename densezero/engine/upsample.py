@@ -22,8 +22,8 @@ class Blend:
     """Which two source rows (or columns) make each target row (or column), and the share of the second.
 
     Args:
-        low: (R,) int64 first sources, rising.
-        high: (R,) int64 second sources.
+        low: (R,) int64 first sources, rising, counted from the start of the span.
+        high: (R,) int64 second sources, likewise.
         share: (R,) float32 weight of ``high``, 0 to 1.
         span: the sources that are needed.
         changes_nothing: whether each target is one source, in order.
@@ -34,6 +34,15 @@ class Blend:
     share: Tensor
     span: Span
     changes_nothing: bool
+
+    def along(self, source: Tensor, dim: int) -> Tensor:
+        """Blend the last dimension (-1) or the last but one (-2)."""
+        if self.changes_nothing:
+            return source
+        low, high, share = self.low, self.high, self.share if dim == -1 else self.share[:, None]
+        if source.device != low.device:
+            low, high, share = (part.to(source.device) for part in (low, high, share))
+        return source.index_select(dim, low).lerp_(source.index_select(dim, high), share)
 
 
 @lru_cache(maxsize=4096)
@@ -52,9 +61,10 @@ def axis_blend(target: Span, sources: int, targets: int) -> Blend:
     source = (places * scale - 0.5).float().clamp_(min=0)  # rounded once, as a fused multiply and add does
     low = source.long().clamp_(max=sources - 1)
     high, share = (low + 1).clamp_(max=sources - 1), source - low
+    if sources == targets:
+        return Blend(low - target.start, high - target.start, share, target, changes_nothing=True)
     span = Span(int(low[0]), int(high[-1]) + 1)
-    same = sources == targets
-    return Blend(low, high, share, Span(*target) if same else span, same)
+    return Blend(low - span.start, high - span.start, share, span, changes_nothing=False)
 
 
 def blend(source: Tensor, rows: Blend, columns: Blend) -> Tensor:
@@ -68,13 +78,4 @@ def blend(source: Tensor, rows: Blend, columns: Blend) -> Tensor:
     Returns:
         (K, R, W).
     """
-    return _along(_along(source, columns, -1), rows, -2)
-
-
-def _along(source: Tensor, plan: Blend, dim: int) -> Tensor:
-    if plan.changes_nothing:
-        return source
-    low, high = (index.to(source.device) - plan.span.start for index in (plan.low, plan.high))
-    share = plan.share.to(source)
-    made = source.index_select(dim, low)
-    return made.lerp_(source.index_select(dim, high), share if dim == -1 else share[:, None])
+    return rows.along(columns.along(source, -1), -2)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from densezero.engine import Protocol, contenders, window_boxes
-from densezero.engine.contenders import TilePlan
+from densezero.engine.contenders import tiles
 from densezero.engine.labelling import LabelRule, label_map
 from densezero.engine.scores import BlendedScores, GridScores
 from densezero.engine.upsample import Span
@@ -31,11 +31,6 @@ def windowed(words, seed=0, softmax=True, stride=21):
     windows = window_boxes(75, 96, 56, stride)
     grids = torch.stack([smooth(words, 8, 8, seed + index) for index in range(len(windows))])
     return BlendedScores(grids, windows, (75, 96), softmax)
-
-
-def tiles(scores, hw, allowed=None):
-    plan = TilePlan(scores, hw, allowed)
-    return [tile for band in plan.bands for tile in plan.tiles(band)]
 
 
 def labels_of(scores, hw):
@@ -77,7 +72,7 @@ def agreeing(words):
 @pytest.mark.parametrize("make", [whole_image, agreeing])
 def test_most_channels_are_left_out_of_a_smooth_image(make):
     scores = make(100)
-    found = tiles(scores, (200, 300))
+    found = list(tiles(scores, (200, 300)))
     assert sum(len(tile.contenders) for tile in found) / len(found) < 30
 
 

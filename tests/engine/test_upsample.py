@@ -86,8 +86,8 @@ def test_shares_lie_between_nought_and_one_and_rows_inside_the_source(rows, heig
     plan = axis_blend(Span(0, height), rows, height)
     assert float(plan.share.min()) >= 0
     assert float(plan.share.max()) <= 1
-    assert int(plan.low.min()) >= 0
-    assert int(plan.high.max()) <= rows - 1
+    assert plan.span.start + int(plan.low.min()) >= 0
+    assert plan.span.start + int(plan.high.max()) <= rows - 1
 
 
 def test_blending_leaves_the_source_as_it_was():
