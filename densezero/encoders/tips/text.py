@@ -20,7 +20,8 @@ class TextTower(nn.Module):
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
-        self.token_embedding = nn.Embedding(config.vocab_size, config.width)
+        # Drawing random numbers without memory would load torch's compiler, which takes longer than torch itself.
+        self.token_embedding = nn.Embedding.from_pretrained(torch.zeros(config.vocab_size, config.width), freeze=False)
         self.transformer = _Transformer(config)
         self.ln_final = nn.LayerNorm(config.width)
 
