@@ -42,9 +42,7 @@ config = read_vision_config(tensors.shapes_under("vision_encoder."), tensors.fil
 device = pick_device()
 with torch.device("meta"):
     tower = VisionTower(config)
-dtype = pick_dtype("auto", device)
-weights = {name: value.to(device, dtype) for name, value in tensors.load("vision_encoder.").items()}
-tower.load_state_dict(weights, assign=True)
+tower.load_state_dict(tensors.load("vision_encoder.", device, pick_dtype("auto", device)), assign=True)
 with torch.inference_mode():
     tower.eval()(torch.rand(1, 3, 448, 644, device=device)).grid.float().cpu()
 """

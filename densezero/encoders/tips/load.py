@@ -136,8 +136,7 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
     vision_tower, text_tower = empty_towers(vision_config, text_config)
     check_layout(vision_tower, vision_shapes, vision_file)
     check_layout(text_tower, text_shapes, text_file)
-    weights = {key: value.to(device, dtype).contiguous() for key, value in vision.tensors.load(vision.prefix).items()}
-    vision_tower.load_state_dict(weights, assign=True)
+    vision_tower.load_state_dict(vision.tensors.load(vision.prefix, device, dtype), assign=True)
     files = (vision_file,) if vision_file == text_file else (vision_file, text_file)
     return TipsEncoder(
         options.name or name,

@@ -20,8 +20,9 @@ class TextTower(nn.Module):
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
-        # Drawing random numbers without memory would load torch's compiler, which takes longer than torch itself.
-        self.token_embedding = nn.Embedding.from_pretrained(torch.zeros(config.vocab_size, config.width), freeze=False)
+        # Of zeros: random numbers drawn on the meta device load torch's compiler, which takes longer than torch itself.
+        zeros = torch.zeros(config.vocab_size, config.width)
+        self.token_embedding = nn.Embedding.from_pretrained(zeros, freeze=False)  # type: ignore[no-untyped-call]
         self.transformer = _Transformer(config)
         self.ln_final = nn.LayerNorm(config.width)
 
