@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from densezero.output.labels import check_labels
 from densezero.vocabulary.classes import ClassList
@@ -50,6 +49,8 @@ def _entry(
     index: int, name: str, starts: NDArray[np.int64], ends: NDArray[np.int64], hw: tuple[int, ...]
 ) -> dict[str, Any]:
     """The COCO entry of one class from its runs."""
+    from pycocotools import mask as coco_mask  # every run imports this module, few write the format
+
     height, width = hw
     edges = np.stack([starts, ends], axis=1).ravel()
     counts = np.diff(edges, prepend=0, append=height * width).tolist()  # outside, inside, outside, ...

@@ -1,12 +1,26 @@
 import subprocess
 import sys
 
+import pytest
+
+from tests.conftest import ROOT
+
 HEAVY = ("torch", "cv2", "sklearn", "matplotlib", "PIL", "transformers", "huggingface_hub", "pycocotools")
 
+# What a first mask by the embedded model can do without; torch's compiler takes longer to load than torch itself.
+NOT_FOR_A_MASK = (
+    "torch._dynamo", "torch._inductor", "torch.distributed.tensor", "torch.optim", "sympy", "torchvision", "timm",
+    "open_clip", "transformers", "huggingface_hub", "sklearn", "scipy", "pandas", "matplotlib", "pycocotools", "rich",
+    "numpy.testing", "sentencepiece",
+)  # fmt: skip
 
-def loaded_by(code):
-    """Which heavy libraries a fresh interpreter has loaded after running the code."""
-    probe = f"{code}\nimport sys\nprint([name for name in {HEAVY!r} if name in sys.modules])"
+
+def loaded_by(code, names=HEAVY, before=""):
+    """Which of these libraries the code loads in a fresh interpreter, apart from what was loaded before it."""
+    probe = (
+        f"import sys\n{before}\nearlier = set(sys.modules)\n{code}\n"
+        f"print([name for name in {names!r} if name in sys.modules and name not in earlier])"
+    )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     return done.stdout.strip().splitlines()[-1]
 
@@ -27,6 +41,21 @@ def test_help_loads_nothing_heavy():
         "    assert len(out.getvalue()) > 100\n"
     )
     assert loaded_by(help_of) == "[]"
+
+
+@pytest.mark.slow
+def test_a_first_mask_loads_what_it_needs_and_no_more(tmp_path):
+    scene, out = ROOT / "assets" / "scenes" / "lake.jpg", tmp_path / "out"
+    words = ["segment", str(scene), "--classes", "sky, grass, cat", "--model", "nano", "--overwrite", "--out", str(out)]
+    segment = (
+        "from densezero.cli.main import app\n"
+        f"try: app({words!r})\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+    )
+    torch_alone = "import torch"  # what it loads itself is not ours to choose
+    assert loaded_by(segment, NOT_FOR_A_MASK, torch_alone) == "['sentencepiece']", "the words are tokenised once"
+    assert loaded_by(segment, NOT_FOR_A_MASK, torch_alone) == "[]", "known words need no tokenizer"
+    assert (out / "labels" / "lake.png").is_file()
 
 
 def test_the_probe_sees_what_is_heavy():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,33 +28,46 @@ class TensorFile(ABC):
     file: Path
     shapes: Shapes
 
-    def load(self, prefix: str = "", without: str | None = None) -> dict[str, Tensor]:
+    def load(
+        self,
+        prefix: str = "",
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        without: str | None = None,
+    ) -> dict[str, Tensor]:
         """Read the tensors whose name starts with the prefix, and take the prefix off.
 
+        Each is converted as soon as it is read, so that a large file is never in memory twice.
+
         Args:
-            prefix: of the names of the tensors to read.
+            prefix: start of the names.
+            device: where the tensors go; None leaves them on the processor.
+            dtype: numeric type that they get; None leaves the file's.
             without: tensors whose name starts with this are left out.
 
         Raises:
             ModelError: if the file is damaged, or a tensor holds anything but floating-point numbers.
         """
+        tensors = {}
         names = [name for name in self.shapes if name.startswith(prefix)]
-        names = [name for name in names if without is None or not name.startswith(without)]
-        try:
-            tensors = self._read(names)
-        except Exception as error:  # the readers raise whatever the bytes make of them
-            raise _damaged(self.file, error) from None
-        for name, value in tensors.items():
+        for name, value in self._each([name for name in names if without is None or not name.startswith(without)]):
             if not value.is_floating_point():
                 raise ModelError(f"Expected floating-point numbers in {name} of {self.file}; got {value.dtype}.")
-        return {name.removeprefix(prefix): value for name, value in tensors.items()}
+            tensors[name.removeprefix(prefix)] = value.to(device=device, dtype=dtype).contiguous()
+        return tensors
 
     def shapes_under(self, prefix: str) -> Shapes:
         """Shapes of the tensors whose name starts with the prefix, with the prefix taken off."""
         return {name.removeprefix(prefix): shape for name, shape in self.shapes.items() if name.startswith(prefix)}
 
+    def _each(self, names: list[str]) -> Iterator[tuple[str, Tensor]]:
+        try:
+            yield from self._read(names)
+        except Exception as error:  # the readers raise whatever the bytes make of them
+            raise _damaged(self.file, error) from None
+
     @abstractmethod
-    def _read(self, names: list[str]) -> dict[str, Tensor]: ...
+    def _read(self, names: list[str]) -> Iterator[tuple[str, Tensor]]: ...
 
 
 def open_tensors(file: Path) -> TensorFile:
@@ -79,9 +93,10 @@ class _NpzFile(TensorFile):
         with zipfile.ZipFile(file) as archive:
             self.shapes = {info.filename.removesuffix(".npy"): _npy_shape(archive, info) for info in archive.infolist()}
 
-    def _read(self, names: list[str]) -> dict[str, Tensor]:
+    def _read(self, names: list[str]) -> Iterator[tuple[str, Tensor]]:
         with np.load(self.file, allow_pickle=False) as arrays:
-            return {name: torch.from_numpy(np.asarray(arrays[name])) for name in names}
+            for name in names:
+                yield name, torch.from_numpy(np.asarray(arrays[name]))
 
 
 class _SafetensorsFile(TensorFile):
@@ -92,11 +107,12 @@ class _SafetensorsFile(TensorFile):
         with safe_open(file, framework="pt") as tensors:
             self.shapes = {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118 - no mapping
 
-    def _read(self, names: list[str]) -> dict[str, Tensor]:
+    def _read(self, names: list[str]) -> Iterator[tuple[str, Tensor]]:
         from safetensors import safe_open
 
         with safe_open(self.file, framework="pt") as tensors:
-            return {name: tensors.get_tensor(name) for name in names}
+            for name in names:
+                yield name, tensors.get_tensor(name)
 
 
 def _npy_shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...]:

@@ -124,7 +124,7 @@ class TipsEncoder(DenseEncoder):
     @cached_property
     def text(self) -> TextTower:
         """The text tower, float32."""
-        tensors = self._text_source.tensors.load(self._text_source.prefix)
+        tensors = self._text_source.tensors.load(self._text_source.prefix, self.device, torch.float32)
         tensors.pop(TEMPERATURE, None)
-        self._empty_text.load_state_dict({name: value.float() for name, value in tensors.items()}, assign=True)
-        return self._empty_text.to(self.device).eval().requires_grad_(False)
+        self._empty_text.load_state_dict(tensors, assign=True)
+        return self._empty_text.eval().requires_grad_(False)

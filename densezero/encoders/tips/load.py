@@ -173,9 +173,10 @@ def _fill(tower: VisionTower, source: TowerSource, device: torch.device, dtype: 
 
 def _read_into(module: nn.Module, source: TowerSource, part: str, device: torch.device, dtype: torch.dtype) -> None:
     """Read the tensors of a part of a tower; those of blocks, already read, are no part of a whole tower."""
-    tensors = source.tensors.load(source.prefix + part, without=None if part else source.prefix + BLOCKS)
-    # Copies, since a tensor that lies in the file would keep all of it mapped.
-    weights = {name: value.to(device, dtype, copy=True).contiguous() for name, value in tensors.items()}
+    without = None if part else source.prefix + BLOCKS
+    tensors = source.tensors.load(source.prefix + part, device, dtype, without)
+    # Clones, since a tensor that lies in the file would keep all of it mapped.
+    weights = {name: value.clone() for name, value in tensors.items()}
     module.load_state_dict(weights, assign=True, strict=bool(part))
 
 

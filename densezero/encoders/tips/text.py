@@ -20,7 +20,9 @@ class TextTower(nn.Module):
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
-        self.token_embedding = nn.Embedding(config.vocab_size, config.width)
+        # Of zeros: random numbers drawn on the meta device load torch's compiler, which takes longer than torch itself.
+        zeros = torch.zeros(config.vocab_size, config.width)
+        self.token_embedding = nn.Embedding.from_pretrained(zeros, freeze=False)  # type: ignore[no-untyped-call]
         self.transformer = _Transformer(config)
         self.ln_final = nn.LayerNorm(config.width)
 
