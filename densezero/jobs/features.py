@@ -76,7 +76,9 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
         write_bytes(path, encode(grid.features, grid.about))
         return Outcome((path,), grid.image_hw)
 
-    summary = run.over(images, files, Steps(read, work, write, px_bytes=3))
+    encoder = shelf.take(settings.model)
+    grid_bytes = 4 * encoder.width * settings.grid.patches(encoder.patch_px) ** 2
+    summary = run.over(images, files, Steps(read, work, write, px_bytes=3, other_bytes=grid_bytes))
     run.finish(summary, settings, shelf.device)
     return summary
 

@@ -59,15 +59,16 @@ def read_ahead(
         yield Ahead(item, reading, is_alone)
 
 
-def is_light(path: Path, px_bytes: int) -> bool:
+def is_light(path: Path, px_bytes: int, other_bytes: int = 0) -> bool:
     """Whether three images of this size stay within ``IN_FLIGHT_BYTES``, by the header alone.
 
     Args:
         path: the image file.
         px_bytes: what is held of an image between the steps, bytes for each of its pixels.
+        other_bytes: what is held besides, whatever the image's size.
     """
     try:
         height, width = read_hw(path)
     except InputError:  # nothing to hold; reading it says why
         return True
-    return 3 * px_bytes * height * width <= IN_FLIGHT_BYTES
+    return 3 * (px_bytes * height * width + other_bytes) <= IN_FLIGHT_BYTES

@@ -107,7 +107,7 @@ class _FolderRun:
         """Fit every source to the same images; a fit that an earlier run has drawn with is taken as it is."""
         if self.settings.basis == EACH:
             return
-        if self.run.manifest.entries:  # without any, a fit that lies there belongs to a run that is forgotten
+        if len(self.run.manifest):  # without any, a fit that lies there belongs to a run that is forgotten
             for column in self.columns:
                 column.fitted = column.fitted or read_fit(self.settings.out / FITS, column.label, self.settings)
         if not all(column.fitted for column in self.columns):

@@ -75,12 +75,14 @@ class Steps(Generic[Content, Result]):
         work: the model's part.
         write: writes the files, while the model works on the next image.
         px_bytes: held of an image from step to step, bytes for each of its pixels; large images are worked on alone.
+        other_bytes: held of an image besides, whatever its size.
     """
 
     read: Callable[[FoundImage], Content]
     work: Callable[[FoundImage, Content], Result]
     write: Callable[[FoundImage, Result], Outcome]
     px_bytes: int
+    other_bytes: int = 0
 
 
 @dataclass
@@ -190,7 +192,7 @@ class ImageRun:
             return _advance(_Task(image, _stamp(image.path)), lambda image, _: steps.read(image))
 
         def is_light_image(image: FoundImage) -> bool:
-            return is_light(image.path, steps.px_bytes)
+            return is_light(image.path, steps.px_bytes, steps.other_bytes)
 
         writing: Future[ImageEntry] | None = None
         for ahead in read_ahead(waiting, read, is_light_image, reader):

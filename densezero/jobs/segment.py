@@ -92,8 +92,8 @@ def finish_segment(
 
     def write_areas() -> None:
         if areas is not None:
-            done = (run.manifest.entries[name] for name in sorted(run.manifest.entries))
-            rows = ((entry.relative, entry.pixels) for entry in done if entry.pixels is not None)
+            entries = run.manifest.entries()
+            rows = ((entry.relative, entry.pixels) for entry in entries if entry.pixels is not None)
             write_areas_csv(areas, rows, segmenter.classes)
 
     run.finish(summary, settings, str(segmenter.encoder.device), write_areas)
