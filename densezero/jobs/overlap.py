@@ -35,7 +35,9 @@ class Ahead(Generic[Item, Content]):
 
 def one_thread(name: str) -> ThreadPoolExecutor:
     """A thread that does one thing after another; use it as a context, which ends when the thread has."""
-    return ThreadPoolExecutor(1, f"densezero-{name}")
+    thread = ThreadPoolExecutor(1, f"densezero-{name}")
+    thread.submit(int).result()  # it runs before there is work: an interrupt while it starts would lose sight of it
+    return thread
 
 
 def read_ahead(
