@@ -45,6 +45,19 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """An image as the model takes it.
+
+    Args:
+        image_hw: (H, W) of the image.
+        pixels: (1, 3, h, w) float32 in [0, 1].
+    """
+
+    image_hw: tuple[int, int]
+    pixels: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Segmentation:
     """A segmented image.
 
@@ -121,7 +134,6 @@ class Segmenter:
         bank = build_text_bank(encoder, worded.prompted, self.templates, progress)
         self.rule = LabelRule(self.protocol, bank, self.classes.background_index, encoder.temperature)
 
-    @torch.inference_mode()
     def segment(self, rgb: NDArray[np.uint8]) -> Segmentation:
         """Segment one image.
 
@@ -134,10 +146,26 @@ class Segmenter:
         Raises:
             InputError: if the array is no such image.
         """
+        return self.segment_prepared(self.prepare(rgb))
+
+    def prepare(self, rgb: NDArray[np.uint8]) -> Prepared:
+        """Resize an image for the model, which is left alone: may run in another thread than the model.
+
+        Args:
+            rgb: (H, W, 3) uint8, upright.
+
+        Raises:
+            InputError: if the array is no such image.
+        """
         plan = self._plan(rgb)  # (H, W) and (h, w)
-        pixels = torch.from_numpy(to_pixels(rgb, plan)).to(self.encoder.device)  # (1, 3, h, w)
+        return Prepared(plan.image_hw, to_pixels(rgb, plan))  # (1, 3, h, w)
+
+    @torch.inference_mode()
+    def segment_prepared(self, prepared: Prepared) -> Segmentation:
+        """Segment an image that ``prepare`` of the same segmenter has resized."""
+        pixels = torch.from_numpy(prepared.pixels).to(self.encoder.device)  # (1, 3, h, w)
         scores = score_map(self.encoder, pixels, self.rule.bank, self.protocol)  # K over (h, w), or over (gh, gw)
-        labels = label_map(scores, plan.image_hw, self.rule)  # (H, W)
+        labels = label_map(scores, prepared.image_hw, self.rule)  # (H, W)
         return Segmentation(self._narrow(labels.numpy()), self.classes, self.provenance, scores, self.rule)
 
     @property

@@ -14,17 +14,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import densezero
 from densezero.datasets import Dataset, Pair, load_dataset, refuse_differing_sizes
 from densezero.encoders.catalog import load_encoder
 from densezero.engine.presets import find_protocol
-from densezero.engine.segmenter import Segmenter
+from densezero.engine.segmenter import Prepared, Segmenter
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.report import Report, read_report, score_counts
 from densezero.images import read_rgb
 from densezero.jobs.counts import CountJournal, ImageCounts
 from densezero.jobs.manifest import list_differences
+from densezero.jobs.overlap import is_light, one_thread, read_ahead
 from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import EvaluateSettings
@@ -35,6 +37,7 @@ from densezero.output.atomic import write_atomically
 from densezero.vocabulary import ClassList, load_class_list, load_templates
 
 STAGES = ("read", "segment", "target", "count")
+_PX_BYTES = 5  # picture and target while they are read
 
 
 def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = None) -> Report | None:
@@ -147,6 +150,15 @@ def _tally_known(journal: CountJournal, pairs: list[Pair], classes: int) -> Tall
     return tally
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """A pair that has been read: the image as the model takes it, its (H, W) target, and the time of each stage."""
+
+    prepared: Prepared
+    target: NDArray[np.uint8]
+    seconds: dict[str, float]
+
+
 @dataclass
 class _Evaluation:
     dataset: Dataset
@@ -158,19 +170,21 @@ class _Evaluation:
     def over(self, pairs: list[Pair], known: Tally) -> Tally:
         """Count this process's share of the images; of several processes the leading one tells of its own."""
         began, fresh = time.perf_counter(), Tally(len(self.dataset.classes))
-        for pair in pairs:
-            counts = self._one(pair)
-            self.journal.add(counts)
-            fresh.add(counts)
-            seconds = time.perf_counter() - began
-            progress = Progress(pair.name, None, len(fresh), 0, len(known), len(known) + len(pairs), seconds)
-            self.listener.image(progress, iou_scores(known.confusion + fresh.confusion).miou)
+        with one_thread("read") as reader:
+            for ahead in read_ahead(pairs, self._read, lambda pair: is_light(pair.image, _PX_BYTES), reader):
+                counts = self._count(ahead.item, ahead.reading.result())
+                self.journal.add(counts)
+                fresh.add(counts)
+                seconds = time.perf_counter() - began
+                progress = Progress(counts.name, None, len(fresh), 0, len(known), len(known) + len(pairs), seconds)
+                self.listener.image(progress, iou_scores(known.confusion + fresh.confusion).miou)
         return fresh
 
-    def _one(self, pair: Pair) -> ImageCounts:
+    def _read(self, pair: Pair) -> _Sample:
         seconds: dict[str, float] = {}
         with _timed(seconds, "read"):
             rgb = read_rgb(pair.image)  # (H, W, 3)
+            prepared = self.segmenter.prepare(rgb)
         with _timed(seconds, "target"):
             target = self.dataset.read_target(pair)  # (H, W)
         if target.shape != rgb.shape[:2]:
@@ -178,12 +192,16 @@ class _Evaluation:
                 f"Expected {pair.label} to have the size of {pair.image}, {rgb.shape[:2]}; got {target.shape}. "
                 "The evaluation goes on from here when the file is right."
             )
+        return _Sample(prepared, target, seconds)
+
+    def _count(self, pair: Pair, sample: _Sample) -> ImageCounts:
+        seconds = dict(sample.seconds)
         with _timed(seconds, "segment"):
-            labels = self.segmenter.segment(rgb).labels  # (H, W)
+            labels = self.segmenter.segment_prepared(sample.prepared).labels  # (H, W)
         with _timed(seconds, "count"):
             classes, ignore = len(self.dataset.classes), self.dataset.ignore
-            matrix = count_pairs(labels, target, classes, ignore)  # (C, C)
-            boundary = count_boundaries(labels, target, classes, ignore) if self.boundary else None  # (C,) each
+            matrix = count_pairs(labels, sample.target, classes, ignore)  # (C, C)
+            boundary = count_boundaries(labels, sample.target, classes, ignore) if self.boundary else None  # (C,) each
         return ImageCounts.from_matrix(pair.name, matrix, seconds, boundary)
 
 

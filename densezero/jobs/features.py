@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,20 @@ from densezero.jobs.feature_settings import FeaturesSettings
 from densezero.jobs.manifest import Manifest
 from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener
-from densezero.jobs.run import ImageRun, Outcome, RunSummary
+from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
 from densezero.jobs.sources import Shelf, Source
 from densezero.output.atomic import write_bytes
 from densezero.output.paths import refuse_shared_outputs, stem_of
 from densezero.output.picture import encode_grid_npz, encode_grid_safetensors
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """(gh, gw, D) features, what they were made of, and the size of their image."""
+
+    features: NDArray[np.floating]
+    about: dict[str, Any]
+    image_hw: tuple[int, int]
 
 
 def write_features(settings: FeaturesSettings, listener: Listener | None = None) -> RunSummary:
@@ -54,21 +64,26 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
     def files(relative: str) -> list[Path]:
         return [settings.out / f"{stem_of(relative)}{suffix}"]
 
-    def write_one(image: FoundImage) -> Outcome:
-        path = files(str(image.relative))[0]
-        content, hw = _encode(settings, shelf, source, image, sha256)
-        write_bytes(path, content)
-        return Outcome((path,), hw)
+    def read(image: FoundImage) -> NDArray[np.uint8]:
+        return read_rgb(image.path)  # (H, W, 3)
 
-    summary = run.over(images, files, write_one)
+    def work(_: FoundImage, rgb: NDArray[np.uint8]) -> _Grid:
+        return _encode(settings, shelf, source, rgb, sha256)
+
+    def write(image: FoundImage, grid: _Grid) -> Outcome:
+        path = files(str(image.relative))[0]
+        encode = encode_grid_npz if settings.form == "npz" else encode_grid_safetensors
+        write_bytes(path, encode(grid.features, grid.about))
+        return Outcome((path,), grid.image_hw)
+
+    encoder = shelf.take(settings.model)
+    grid_bytes = 4 * encoder.width * settings.grid.patches(encoder.patch_px) ** 2
+    summary = run.over(images, files, Steps(read, work, write, px_bytes=3, other_bytes=grid_bytes))
     run.finish(summary, settings, shelf.device)
     return summary
 
 
-def _encode(
-    settings: FeaturesSettings, shelf: Shelf, source: Source, image: FoundImage, sha256: str
-) -> tuple[bytes, tuple[int, int]]:
-    rgb = read_rgb(image.path)  # (H, W, 3)
+def _encode(settings: FeaturesSettings, shelf: Shelf, source: Source, rgb: NDArray[np.uint8], sha256: str) -> _Grid:
     grid = shelf.encode(source, rgb).numpy()  # (gh, gw, D)
     hw, patch_px = (int(rgb.shape[0]), int(rgb.shape[1])), shelf.take(source.model).patch_px
     about: dict[str, Any] = {
@@ -79,8 +94,7 @@ def _encode(
         "input_hw": plan_grid(hw, patch_px, settings.grid.patches(patch_px)).input_hw,
         "patch_px": patch_px,
     }
-    encode = encode_grid_npz if settings.form == "npz" else encode_grid_safetensors
-    return encode(_halve(grid) if settings.half else grid, about), hw
+    return _Grid(_halve(grid) if settings.half else grid, about, hw)
 
 
 def _halve(grid: NDArray[np.float32]) -> NDArray[np.float16]:

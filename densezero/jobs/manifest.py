@@ -1,4 +1,7 @@
-"""The manifest of a run: a journal that grows image by image, and ``run.json`` made from it at the end."""
+"""The manifest of a run: a journal that grows image by image, and ``run.json`` made from it at the end.
+
+Entries stay in the journal; memory holds where each one begins, so that it hardly grows with the images.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 from densezero.errors import OutputError
 from densezero.output.atomic import output_error, write_atomically
@@ -56,6 +59,14 @@ class ImageEntry:
         )
 
 
+class _Known(NamedTuple):
+    """What is kept in memory of an entry; ``start`` is the byte of the journal at which its line begins."""
+
+    is_done: bool
+    stamp: str
+    start: int
+
+
 class Manifest:
     """The entries of a run and of the runs it goes on from.
 
@@ -71,28 +82,41 @@ class Manifest:
     def __init__(self, folder: Path, request: dict[str, Any], overwrite: bool) -> None:
         self.folder = folder
         self.request = json.loads(json.dumps(request))
-        self.entries: dict[str, ImageEntry] = {}
-        if not overwrite:
-            self._read_earlier()
         self._journal = folder / JOURNAL
-        self._start_journal()
+        self._known: dict[str, _Known] = {}
+        self._start_journal({} if overwrite else self._read_earlier())
         if overwrite:
             self._forget_manifest()
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def add(self, entry: ImageEntry) -> None:
         """Put an entry into the journal, at once and for good."""
-        self.entries[entry.relative] = entry
-        self._append(asdict(entry))
+        start = self._append(_line(asdict(entry)))
+        self._known[entry.relative] = _Known(entry.status == "done", entry.stamp, start)
+
+    def entries(self) -> Iterator[ImageEntry]:
+        """All entries by the name of their image, read one at a time.
+
+        Raises:
+            OutputError: if the journal has gone, or is not what this run wrote.
+        """
+        try:
+            with self._journal.open("rb") as file:
+                for relative in sorted(self._known):
+                    file.seek(self._known[relative].start)
+                    yield ImageEntry.from_json(_values(file.readline()))
+        except (OSError, ValueError, TypeError) as error:
+            raise OutputError(
+                f"{self._journal} cannot be read again ({type(error).__name__}: {error}); was it changed by another "
+                "run? Run the same command again to go on."
+            ) from None
 
     def is_done(self, relative: str, stamp: str, outputs: list[Path]) -> bool:
         """Whether an image needs no work: done before, its source unchanged and its files still there."""
-        entry = self.entries.get(relative)
-        return (
-            entry is not None
-            and entry.status == "done"
-            and entry.stamp == stamp
-            and all(path.is_file() for path in outputs)
-        )
+        known = self._known.get(relative)
+        return known is not None and known.is_done and known.stamp == stamp and all(path.is_file() for path in outputs)
 
     def finish(self, about: dict[str, Any]) -> None:
         """Write ``run.json`` and take the journal away.
@@ -103,12 +127,22 @@ class Manifest:
         Raises:
             OutputError: if the file cannot be written; the journal then stays.
         """
-        images = [asdict(self.entries[relative]) for relative in sorted(self.entries)]
-        content = json.dumps({**about, "request": self.request, "images": images}, ensure_ascii=False, indent=1)
-        write_atomically(self.folder / MANIFEST, lambda file: file.write(content.encode("utf-8", "surrogateescape")))
+        frame = _encode(_indented({**about, "request": self.request, "images": []}))
+        write_atomically(self.folder / MANIFEST, lambda file: self._write_manifest(file, frame))
         self._journal.unlink(missing_ok=True)
 
-    def _read_earlier(self) -> None:
+    def _write_manifest(self, file: BinaryIO, frame: bytes) -> None:
+        """Write ``run.json``, the entries one at a time into the empty list that ends its frame."""
+        head, tail = frame.rsplit(b"[]", 1)
+        file.write(head + b"[")
+        lead = b"\n  "
+        for entry in self.entries():
+            file.write(lead + _encode(_indented(asdict(entry))).replace(b"\n", b"\n  "))
+            lead = b",\n  "
+        file.write((b"\n ]" if self._known else b"]") + tail)
+
+    def _read_earlier(self) -> dict[str, ImageEntry]:
+        earlier: dict[str, ImageEntry] = {}
         for request, entries in (self._read_manifest(), self._read_journal()):
             if request is None:
                 continue
@@ -118,7 +152,8 @@ class Manifest:
                     f"{', '.join(list_differences(request, self.request))}. "
                     "Choose another --out, or replace them with --overwrite."
                 )
-            self.entries.update((entry.relative, entry) for entry in entries)
+            earlier.update((entry.relative, entry) for entry in entries)
+        return earlier
 
     def _read_manifest(self) -> tuple[dict[str, Any] | None, list[ImageEntry]]:
         file = self.folder / MANIFEST
@@ -134,16 +169,21 @@ class Manifest:
             ) from None
 
     def _read_journal(self) -> tuple[dict[str, Any] | None, list[ImageEntry]]:
-        lines = list(_whole_lines(self.folder / JOURNAL))
+        lines = list(_whole_lines(self._journal))
         if not lines:
             return None, []
         return lines[0].get("request"), [ImageEntry.from_json(values) for values in lines[1:]]
 
-    def _start_journal(self) -> None:
+    def _start_journal(self, earlier: dict[str, ImageEntry]) -> None:
         """Begin the journal with what is known, so that it alone is enough after a kill."""
-        lines = [{"request": self.request}, *(asdict(entry) for entry in self.entries.values())]
-        text = "".join(_line(values) for values in lines)
-        write_atomically(self._journal, lambda file: file.write(text.encode("utf-8", "surrogateescape")))
+
+        def write(file: BinaryIO) -> None:
+            file.write(_line({"request": self.request}))
+            for entry in earlier.values():
+                self._known[entry.relative] = _Known(entry.status == "done", entry.stamp, file.tell())
+                file.write(_line(asdict(entry)))
+
+        write_atomically(self._journal, write)
 
     def _forget_manifest(self) -> None:
         """Take the earlier ``run.json`` away, so that a run that is killed does not go on from what it replaces."""
@@ -152,32 +192,49 @@ class Manifest:
         except OSError as error:
             raise output_error(self.folder / MANIFEST, error) from None
 
-    def _append(self, values: dict[str, Any]) -> None:
+    def _append(self, line: bytes) -> int:
+        """Write a line at the end, and give the place where it begins."""
         try:
             with self._journal.open("ab") as file:
-                file.write(_line(values).encode("utf-8", "surrogateescape"))
+                start = file.tell()
+                file.write(line)
         except OSError as error:
             raise output_error(self._journal, error) from None
+        return start
 
 
-def _line(values: dict[str, Any]) -> str:
-    return json.dumps(values, ensure_ascii=False) + "\n"
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")  # a file name may hold bytes that are no text
+
+
+def _indented(values: dict[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, indent=1)
+
+
+def _line(values: dict[str, Any]) -> bytes:
+    return _encode(json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def _values(line: bytes) -> dict[str, Any]:
+    """Read a line of the journal.
+
+    Raises:
+        ValueError: if a kill or a full disk cut it.
+    """
+    values = json.loads(line.decode("utf-8", "surrogateescape"))
+    if not isinstance(values, dict):
+        raise ValueError(f"expected an object, got {values!r}")
+    return values
 
 
 def _whole_lines(file: Path) -> Iterator[dict[str, Any]]:
     """Lines of a journal up to the first that a kill or a full disk cut."""
     try:
-        text = file.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
+        with file.open("rb") as stream:
+            for line in stream:
+                yield _values(line)
+    except (OSError, ValueError):
         return
-    for line in text.splitlines():
-        try:
-            values = json.loads(line)
-        except ValueError:
-            return
-        if not isinstance(values, dict):
-            return
-        yield values
 
 
 def list_differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

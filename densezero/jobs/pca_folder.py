@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from densezero.encoders.digest import file_sha256
 from densezero.errors import FeatureError, InputError
 from densezero.features import Spool
@@ -28,7 +31,7 @@ from densezero.jobs.pca_fit import (
 )
 from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener
-from densezero.jobs.run import ImageRun, Outcome, RunSummary
+from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
 from densezero.jobs.sources import Shelf, Source, label_sources, list_sources, spread_evenly
 from densezero.output.atomic import write_bytes
 from densezero.output.paths import refuse_shared_outputs, stem_of
@@ -45,6 +48,14 @@ class _Column:
     label: str
     kept: Spool
     fitted: Fit | None = None
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """(H', W', 3) pictures in the order of what is shown, and the size of their image."""
+
+    drawn: list[NDArray[np.uint8]]
+    image_hw: tuple[int, int]
 
 
 def draw_pca_folder(settings: PcaSettings, listener: Listener) -> RunSummary:
@@ -81,7 +92,7 @@ class _FolderRun:
         items = [FoundImage(image.path, PurePosixPath(name)) for name, (_, image) in self.images.items()]
         if self.settings.save_basis is not None or self.run.waiting(items, self.files):
             self._fit(images, listener)
-        summary = self.run.over(items, self.files, self._draw)
+        summary = self.run.over(items, self.files, Steps(self._read, self._draw, self._write, px_bytes=3))
         self.run.finish(summary, self.settings, self.shelf.device)
         return summary
 
@@ -96,7 +107,7 @@ class _FolderRun:
         """Fit every source to the same images; a fit that an earlier run has drawn with is taken as it is."""
         if self.settings.basis == EACH:
             return
-        if self.run.manifest.entries:  # without any, a fit that lies there belongs to a run that is forgotten
+        if len(self.run.manifest):  # without any, a fit that lies there belongs to a run that is forgotten
             for column in self.columns:
                 column.fitted = column.fitted or read_fit(self.settings.out / FITS, column.label, self.settings)
         if not all(column.fitted for column in self.columns):
@@ -127,20 +138,26 @@ class _FolderRun:
         except (InputError, FeatureError):  # the drawing meets it again, and names it
             return
 
-    def _draw(self, item: FoundImage) -> Outcome:
-        column, image = self.images[str(item.relative)]
-        rgb = read_rgb(image.path)  # (H, W, 3)
+    def _read(self, item: FoundImage) -> NDArray[np.uint8]:
+        rgb = read_rgb(item.path)  # (H, W, 3)
         if self.settings.basis == EACH:
             refuse_one_colour(rgb)
+        return rgb
+
+    def _draw(self, item: FoundImage, rgb: NDArray[np.uint8]) -> _Pictures:
+        column, image = self.images[str(item.relative)]
         grid = column.kept.get(str(image.relative))
         grid = self.shelf.encode(column.source, rgb) if grid is None else grid  # (gh, gw, D)
         fitted = column.fitted or fit([grid], self.settings)
         small = shrink(rgb)
+        drawn = [paint(show, fitted, grid, small, self.settings) for show in self.settings.shows]
+        return _Pictures(drawn, (int(rgb.shape[0]), int(rgb.shape[1])))
+
+    def _write(self, item: FoundImage, pictures: _Pictures) -> Outcome:
         files = self.files(str(item.relative))
-        for show, path in zip(self.settings.shows, files, strict=True):
-            content = encode_png(paint(show, fitted, grid, small, self.settings))
-            write_bytes(path, content)
-        return Outcome(tuple(files), (int(rgb.shape[0]), int(rgb.shape[1])))
+        for picture, path in zip(pictures.drawn, files, strict=True):
+            write_bytes(path, encode_png(picture))
+        return Outcome(tuple(files), pictures.image_hw)
 
 
 def _request(settings: PcaSettings, hashes: dict[Source, str]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The loop over many images: each one's fate in the manifest, none lost to another, and on from where it stopped."""
+"""The loop over many images: each one's fate in the manifest, none lost to another, and on from where it stopped.
+
+While the model works on an image, one thread reads the next and another writes the files of the one before.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -18,10 +22,14 @@ import densezero
 from densezero.errors import DenseZeroError, DeviceFullError
 from densezero.images import FoundImage
 from densezero.jobs.manifest import ImageEntry, Manifest
+from densezero.jobs.overlap import is_light, one_thread, read_ahead
 from densezero.jobs.progress import Listener, Progress
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+Content = TypeVar("Content")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,36 @@ class Outcome:
     pixels: dict[int, int] | None = None
 
 
+@dataclass(frozen=True)
+class Steps(Generic[Content, Result]):
+    """How an image is worked on.
+
+    Args:
+        read: reads an image, while the model works on the one before.
+        work: the model's part.
+        write: writes the files, while the model works on the next image.
+        px_bytes: held of an image from step to step, bytes for each of its pixels; large images are worked on alone.
+        other_bytes: held of an image besides, whatever its size.
+    """
+
+    read: Callable[[FoundImage], Content]
+    work: Callable[[FoundImage, Content], Result]
+    write: Callable[[FoundImage, Result], Outcome]
+    px_bytes: int
+    other_bytes: int = 0
+
+
+@dataclass
+class _Task:
+    """An image on its way: what the last step gave, or why one failed, and the time of its steps."""
+
+    image: FoundImage
+    stamp: str
+    held: Any = None
+    error: str | None = None
+    seconds: float = 0.0
+
+
 class ImageRun:
     """The loop over the images, and its counts.
 
@@ -69,7 +107,7 @@ class ImageRun:
 
     def __init__(self, root: Path, manifest: Manifest, listener: Listener) -> None:
         self.root, self.manifest, self.listener = root, manifest, listener
-        self.done = self.failed = self.skipped = 0
+        self.done = self.failed = self.skipped = self.total = 0
         self.started = time.perf_counter()
 
     @property
@@ -85,33 +123,25 @@ class ImageRun:
         self,
         images: Sequence[FoundImage],
         files: Callable[[str], list[Path]],
-        work: Callable[[FoundImage], Outcome],
+        steps: Steps[Content, Result],
     ) -> RunSummary:
         """Work on every image that waits; a failure is recorded and passed over, a full device ends the run.
 
         Args:
             images: all of the run.
             files: the files of an image, by its relative path.
-            work: reads one image and writes its files.
+            steps: of each image.
         """
         waiting = self.waiting(images, files)
-        self.skipped = len(images) - len(waiting)
+        self.total, self.skipped = len(images), len(images) - len(waiting)
         stopped = None
-        for image in waiting:
+        with one_thread("read") as reader, one_thread("write") as writer:  # what they have begun they end
             try:
-                entry = self._one(image, work)
-                self.manifest.add(entry)
+                self._overlap(waiting, steps, reader, writer)
             except DeviceFullError as error:
                 stopped = str(error)
-                break
             except KeyboardInterrupt:
                 stopped = "interrupted; run the same command again to go on"
-                break
-            self.done += entry.status == "done"
-            self.failed += entry.status == "failed"
-            self.listener.image(
-                Progress(entry.relative, entry.error, self.done, self.failed, self.skipped, len(images), self.seconds)
-            )
         return RunSummary(self.root, self.done, self.failed, self.skipped, stopped)
 
     def finish(
@@ -155,24 +185,70 @@ class ImageRun:
         relative = str(image.relative)
         return self.manifest.is_done(relative, _stamp(image.path), files(relative))
 
-    def _one(self, image: FoundImage, work: Callable[[FoundImage], Outcome]) -> ImageEntry:
-        relative, stamp, began = str(image.relative), _stamp(image.path), time.perf_counter()
-        try:
-            outcome = work(image)
-        except DeviceFullError:
-            raise
-        except Exception as error:  # one bad file never ends the run; the manifest names it
-            return ImageEntry(relative, "failed", str(image.path), stamp, error=failure_sentence(error, image.path))
+    def _overlap(
+        self, waiting: Sequence[FoundImage], steps: Steps[Content, Result], reader: Executor, writer: Executor
+    ) -> None:
+        def read(image: FoundImage) -> _Task:
+            return _advance(_Task(image, _stamp(image.path)), lambda image, _: steps.read(image))
+
+        def is_light_image(image: FoundImage) -> bool:
+            return is_light(image.path, steps.px_bytes, steps.other_bytes)
+
+        writing: Future[ImageEntry] | None = None
+        for ahead in read_ahead(waiting, read, is_light_image, reader):
+            task = _advance(ahead.reading.result(), steps.work)
+            self._tell(writing)  # before the next begins, so that at most one is being written
+            writing = writer.submit(self._write, task, steps.write)
+            if ahead.is_alone:
+                self._tell(writing)
+                writing = None
+
+    def _write(self, task: _Task, write: Callable[[FoundImage, Any], Outcome]) -> ImageEntry:
+        """Write the files of an image and then its entry, in a thread that no interrupt reaches."""
+        entry = self._entry(_advance(task, write))
+        self.manifest.add(entry)
+        self.done += entry.status == "done"
+        self.failed += entry.status == "failed"
+        return entry
+
+    def _entry(self, task: _Task) -> ImageEntry:
+        relative, source = str(task.image.relative), str(task.image.path)
+        if task.error is not None:
+            return ImageEntry(relative, "failed", source, task.stamp, error=task.error)
+        outcome: Outcome = task.held
         return ImageEntry(
             relative,
             "done",
-            str(image.path),
-            stamp,
+            source,
+            task.stamp,
             outputs=tuple(path.relative_to(self.root).as_posix() for path in outcome.outputs),
             hw=outcome.hw,
             pixels=outcome.pixels,
-            seconds=round(time.perf_counter() - began, 4),
+            seconds=round(task.seconds, 4),
         )
+
+    def _tell(self, writing: Future[ImageEntry] | None) -> None:
+        """Wait for an image's files, and tell of it."""
+        if writing is not None:
+            entry = writing.result()
+            self.listener.image(
+                Progress(entry.relative, entry.error, self.done, self.failed, self.skipped, self.total, self.seconds)
+            )
+
+
+def _advance(task: _Task, step: Callable[[FoundImage, Any], Any]) -> _Task:
+    """Take a step with an image, unless an earlier one failed."""
+    if task.error is not None:
+        return task
+    began = time.perf_counter()
+    try:
+        task.held = step(task.image, task.held)
+    except DeviceFullError:
+        raise
+    except Exception as error:  # one bad file never ends the run; the manifest names it
+        task.held, task.error = None, failure_sentence(error, task.image.path)
+    task.seconds += time.perf_counter() - began
+    return task
 
 
 def failure_sentence(error: Exception, path: Path) -> str:

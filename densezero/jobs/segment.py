@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from densezero.encoders.catalog import load_encoder
 from densezero.engine.presets import find_protocol
 from densezero.engine.protocol import Background, Protocol
-from densezero.engine.segmenter import Segmenter
+from densezero.engine.segmenter import BYTE_CLASSES, Prepared, Segmenter
 from densezero.images import FoundImage, find_images, read_rgb
 from densezero.jobs.manifest import Manifest
 from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener
-from densezero.jobs.run import ImageRun, Outcome, RunSummary
+from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
 from densezero.jobs.settings import SegmentSettings
 from densezero.output.areas import class_pixels, write_areas_csv
 from densezero.output.classes_json import write_classes_json
@@ -43,7 +45,7 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
     manifest = Manifest(settings.out, segmenter.provenance.to_json(), settings.overwrite)
     write_classes_json(settings.out / "classes.json", segmenter.classes)
     run = ImageRun(settings.out, manifest, listener)
-    summary = run.over(images, plan.files, partial(_segment_one, segmenter, plan))
+    summary = run.over(images, plan.files, segment_steps(segmenter, plan))
     finish_segment(settings, summary, run, plan, segmenter)
     return summary
 
@@ -90,16 +92,39 @@ def finish_segment(
 
     def write_areas() -> None:
         if areas is not None:
-            done = (run.manifest.entries[name] for name in sorted(run.manifest.entries))
-            rows = ((entry.relative, entry.pixels) for entry in done if entry.pixels is not None)
+            entries = run.manifest.entries()
+            rows = ((entry.relative, entry.pixels) for entry in entries if entry.pixels is not None)
             write_areas_csv(areas, rows, segmenter.classes)
 
     run.finish(summary, settings, str(segmenter.encoder.device), write_areas)
 
 
-def _segment_one(segmenter: Segmenter, plan: OutputPlan, image: FoundImage) -> Outcome:
-    rgb = read_rgb(image.path)  # (H, W, 3)
-    result = segmenter.segment(rgb)  # labels (H, W)
-    scores = result.scores() if "scores" in plan.formats else None  # (C, H, W)
-    written = write_result(plan.paths(str(image.relative)), ImageResult(rgb, result.labels, result.classes, scores))
-    return Outcome(tuple(written), (rgb.shape[0], rgb.shape[1]), class_pixels(result.labels, len(result.classes)))
+@dataclass(frozen=True)
+class _Picture:
+    """An image, and the same for the model."""
+
+    rgb: NDArray[np.uint8]
+    prepared: Prepared
+
+
+def segment_steps(segmenter: Segmenter, plan: OutputPlan) -> Steps[_Picture, ImageResult]:
+    """How an image becomes its files."""
+    has_scores = "scores" in plan.formats
+
+    def read(image: FoundImage) -> _Picture:
+        rgb = read_rgb(image.path)  # (H, W, 3)
+        return _Picture(rgb, segmenter.prepare(rgb))
+
+    def work(_: FoundImage, picture: _Picture) -> ImageResult:
+        result = segmenter.segment_prepared(picture.prepared)  # labels (H, W)
+        scores = result.scores() if has_scores else None  # (C, H, W)
+        return ImageResult(picture.rgb, result.labels, result.classes, scores)
+
+    def write(image: FoundImage, result: ImageResult) -> Outcome:
+        written = write_result(plan.paths(str(image.relative)), result)
+        height, width = result.labels.shape
+        return Outcome(tuple(written), (height, width), class_pixels(result.labels, len(result.classes)))
+
+    classes = len(segmenter.classes)
+    label_bytes = 1 if classes <= BYTE_CLASSES else 2
+    return Steps(read, work, write, 3 + label_bytes + (4 * classes if has_scores else 0))

@@ -52,15 +52,15 @@ def legible(text: str, index: int, font_px: int) -> Label:
         What to draw, and with which font.
     """
     text = " ".join(text.split())
-    built_in = _built_in(font_px)
-    if covers(built_in, text):
+    built_in, probe = _built_in(font_px), _built_in(_PROBE_PX)
+    if covers(probe, text):
         return Label(text, built_in)
     for name in _SYSTEM_FONTS:
         font = _system_font(name)
         if font is not None and covers(font, text):
             return Label(text, font.font_variant(size=font_px))
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    if covers(built_in, plain):
+    if covers(probe, plain):
         return Label(plain, built_in)
     return Label(f"class {index} ({text.encode('ascii', 'backslashreplace').decode()})", built_in)
 
@@ -75,9 +75,13 @@ def covers(font: ImageFont.FreeTypeFont, text: str) -> bool:
     Returns:
         False as soon as one character would be drawn as the font's empty box.
     """
+    return all(_has_glyph(font, character) for character in set(text))
+
+
+@lru_cache(maxsize=4096)  # drawing the letters of every legend again took longer than the legend
+def _has_glyph(font: ImageFont.FreeTypeFont, character: str) -> bool:
     probe = font.font_variant(size=_PROBE_PX)
-    empty_box = _drawn(probe, _NO_CHARACTER)
-    return all(_drawn(probe, character) != empty_box for character in set(text))
+    return _drawn(probe, character) != _drawn(probe, _NO_CHARACTER)
 
 
 def _drawn(font: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:

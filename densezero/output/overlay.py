@@ -90,14 +90,13 @@ def drawn_hw(height: int, width: int) -> tuple[int, int]:
 
 def _blend(rgb: NDArray[np.uint8], labels: NDArray[np.integer], classes: ClassList) -> NDArray[np.uint8]:
     """Colours over the picture at half opacity, and a thin, fuller line along the borders of regions."""
-    known = labels < len(classes)
-    paint = np.asarray(classes.colours, dtype=np.uint8)[np.where(known, labels, 0)]
+    # clipped: the ignore value takes some colour here, and the picture's own below
+    paint = np.asarray(classes.colours, dtype=np.uint8).take(labels, axis=0, mode="clip")
     blended = cv2.addWeighted(paint, _OPACITY, rgb, 1 - _OPACITY, 0)
     line = cv2.addWeighted(paint, _LINE_OPACITY, rgb, 1 - _LINE_OPACITY, 0)
-    border = _borders(labels)
-    blended[border] = line[border]
-    blended[~known] = rgb[~known]
-    return np.asarray(blended)
+    blended = cv2.copyTo(line, _borders(labels).view(np.uint8), blended)
+    unknown = labels >= len(classes)
+    return np.asarray(cv2.copyTo(rgb, unknown.view(np.uint8), blended) if unknown.any() else blended)
 
 
 def _borders(labels: NDArray[np.integer]) -> NDArray[np.bool_]:

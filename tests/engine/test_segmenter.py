@@ -30,6 +30,17 @@ def test_labels_of_a_large_photograph_have_exactly_its_size(tower_encoder, rgb, 
 
 
 @pytest.mark.parametrize("preset", PRESETS)
+def test_two_images_prepared_before_either_is_segmented_come_out_as_one_by_one(colour_encoder, rgb, preset):
+    segmenter = Segmenter(colour_encoder, ["red", "green", "blue"], preset)
+    images = [rgb(40, 60), rgb(70, 30)]
+    prepared = [segmenter.prepare(image) for image in images]
+    for image, ready in zip(images, prepared, strict=True):
+        alone, result = segmenter.segment(image), segmenter.segment_prepared(ready)
+        assert np.array_equal(result.labels, alone.labels)
+        assert np.array_equal(result.scores(), alone.scores())
+
+
+@pytest.mark.parametrize("preset", PRESETS)
 def test_the_best_score_of_each_pixel_is_its_label(colour_encoder, rgb, preset):
     result = Segmenter(colour_encoder, WORDS, preset).segment(rgb(60, 90))
     scores = result.scores()

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -195,6 +196,38 @@ def test_a_broken_image_stops_the_evaluation_and_loses_no_count(root, tmp_path):
     (root / "images" / "s3.png").write_bytes(whole)
     report = job.evaluate_dataset(settings(root, tmp_path / "r.json"))
     assert np.array_equal(report.confusion, counted_otherwise(root))
+
+
+def test_the_next_pair_is_read_while_the_model_works(root, tmp_path, monkeypatch):
+    read = {f"s{index}.png": threading.Event() for index in range(5)}
+    real_read, real_segment, turns = job.read_rgb, job.Segmenter.segment_prepared, iter(range(1, 6))
+
+    def reading(path):
+        read[path.name].set()
+        return real_read(path)
+
+    def segmenting(self, prepared):
+        turn = next(turns)
+        assert turn == 5 or read[f"s{turn}.png"].wait(20), "the next pair is not read"
+        return real_segment(self, prepared)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "read_rgb", reading)
+        patched.setattr(job.Segmenter, "segment_prepared", segmenting)
+        report = job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    assert np.array_equal(report.confusion, counted_otherwise(root))
+    assert all(seconds > 0 for seconds in report.seconds.values())
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("densezero-")]
+
+
+def test_an_interrupt_stops_an_evaluation_and_leaves_no_thread(root, tmp_path, monkeypatch):
+    def interrupted(self, prepared):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(job.Segmenter, "segment_prepared", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("densezero-")]
 
 
 def test_another_class_list_must_name_as_many_classes(root, tmp_path):

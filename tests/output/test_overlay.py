@@ -48,6 +48,24 @@ def test_ignored_pixels_keep_the_picture(photograph, classes_of):
     np.testing.assert_array_equal(draw_overlay(photograph, np.full_like(labels, 255), classes_of(["left"])), photograph)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_each_pixel_is_what_the_formula_says(random_classes, photograph, dtype):
+    classes = random_classes(40 if dtype is np.uint8 else 300)
+    ignore = 255 if dtype is np.uint8 else 65535
+    labels = (np.arange(427)[:, None] // 20 * 2 + np.arange(640) // 320).astype(dtype) % 40
+    labels[100:150, 200:400] = ignore
+    known = labels != ignore
+    padded = np.pad(labels, 1, "edge")
+    around = [padded[1:-1, 2:], padded[1:-1, :-2], padded[2:, 1:-1], padded[:-2, 1:-1]]
+    is_border = np.any([other != labels for other in around], axis=0)
+    paint = np.asarray(classes.colours, float)[np.where(known, labels, 0)]
+    share = np.where(is_border, 0.85, 0.5)[..., None]
+    expected = np.where(known[..., None], share * paint + (1 - share) * photograph, photograph)
+    drawn = draw_overlay(photograph, labels, classes)[:427, :640]
+    assert np.abs(drawn - expected).max() <= 0.5 + 1e-4
+    np.testing.assert_array_equal(drawn[~known], photograph[~known])
+
+
 @pytest.mark.parametrize("hw", [(1, 1), (80, 100), (13, 2000), (2000, 13), (427, 640), (640, 427), (3000, 4000)])
 @pytest.mark.parametrize("n_classes", [1, 12, 40])
 def test_the_legend_hides_nothing_and_shows_each_colour(random_classes, blob_labels, hw, n_classes):
