@@ -50,9 +50,15 @@ def _ways_of(x: Tensor, weight: Tensor, bias: Tensor) -> dict[str, Callable[[], 
         "linear": lambda: F.linear(x, weight, bias),
         "conv2d": lambda: F.conv2d(pixels, kernel, bias)[0, :, :, 0].T,
     }
-    if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-        packed = torch.ops.mkldnn._reorder_linear_weight(weight.to_mkldnn(), len(x))
-        ways["packed"] = lambda: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+    if hasattr(torch.ops.mkldnn, "_linear_pointwise") and hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):
+        packed: list[Tensor] = []
+
+        def packed_linear() -> Tensor:
+            if not packed:
+                packed.append(torch.ops.mkldnn._reorder_linear_weight(weight, len(x)))
+            return torch.ops.mkldnn._linear_pointwise(x, packed[0], bias, "none", [], "")  # type: ignore[no-any-return]
+
+        ways["packed"] = packed_linear
     if x.dtype == torch.float32:
         rows, columns, shift = x.numpy(), weight.numpy().T, bias.numpy()
         ways["numpy"] = lambda: torch.from_numpy(rows @ columns + shift)
@@ -62,7 +68,7 @@ def _ways_of(x: Tensor, weight: Tensor, bias: Tensor) -> dict[str, Callable[[], 
 def _multiplies(work: Callable[[], Tensor], x: Tensor, weight: Tensor, bias: Tensor) -> bool:
     try:
         found = work()
-    except RuntimeError:  # a build of torch or a processor without it
+    except RuntimeError:  # this build of torch, or this processor, has no such kernel
         return False
     expected = F.linear(x[:CHECK_ROWS].float(), weight.float(), bias.float())
     return bool((found[:CHECK_ROWS].float() - expected).norm() < 0.02 * expected.norm())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,7 +95,9 @@ def _make_openvino(tower: PlainTower, pixels: Tensor, dtype: torch.dtype) -> Enc
         import openvino
     except ImportError:
         return None
-    model = openvino.convert_model(tower, example_input=pixels, input=[openvino.PartialShape(list(pixels.shape))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch's tracer: the shape is fixed, as it says
+        model = openvino.convert_model(tower, example_input=pixels, input=[openvino.PartialShape(list(pixels.shape))])
     hint = {"INFERENCE_PRECISION_HINT": {torch.float32: "f32", torch.bfloat16: "bf16"}[dtype]}
     compiled = openvino.compile_model(model, "CPU", hint)
     return lambda given: torch.from_numpy(compiled(given.numpy())[0])

@@ -61,7 +61,10 @@ class PlainTower(nn.Module):
         depth = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("blocks."))
         mlp_width = weights["blocks.0.mlp.fc1.bias"].shape[0]
         self.cls_token, self.register_tokens = (nn.Parameter(torch.zeros(1, 1, width)) for _ in range(2))
-        self.pos_embed, self.mask_token = nn.Parameter(torch.zeros(1, positions, width)), nn.Parameter(weights["mask_token"])
+        self.pos_embed, self.mask_token = (
+            nn.Parameter(torch.zeros(1, positions, width)),
+            nn.Parameter(weights["mask_token"]),
+        )
         self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, PATCH_PX, PATCH_PX)})
         self.blocks = nn.ModuleList(PlainBlock(width, mlp_width, heads, fused) for _ in range(depth))
         self.norm = nn.LayerNorm(width, eps=1e-6)
