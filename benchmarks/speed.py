@@ -21,7 +21,7 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from speed_parts.memory import measure_memory, run_child
 from speed_parts.request import Request, Table
 from speed_parts.slide import measure_slide
 
-SECTIONS: dict[str, Callable[[Request], list[Table]]] = {
+SECTIONS: dict[str, Callable[[Request], Iterator[Table]]] = {
     "encoder": measure_encoder,
     "slide": measure_slide,
     "after": measure_after,
@@ -63,8 +63,8 @@ def main() -> None:
             for table in SECTIONS[section](request):
                 print(f"\n{table.title}\n{set_rows(table.rows)}", flush=True)
                 results[table.title] = table.rows
-    if options.out:
-        options.out.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
+                if options.out:  # so that a run that is stopped has what it has measured
+                    options.out.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
 
 
 def read_options() -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from densezero.encoders.base import DenseEncoder
 from densezero.engine import Protocol, cosine, find_protocol
 from densezero.engine.labelling import LabelRule, label_map
 from densezero.engine.scores import score_map
+from densezero.engine.segmenter import BYTE_CLASSES
 from densezero.images import plan_resize, read_rgb, to_pixels
 from densezero.output.writer import ImageResult, plan_outputs, write_result
+from densezero.vocabulary import ClassList
 
 PICTURES = {"ADE20K-like": (512, 683), "VOC-like": (375, 500), "Cityscapes-like": (1024, 2048)}
 PROTOCOLS, CLASSES = ("tips-simple", "tips-slide"), (21, 150, 847)
-FORMATS = ("labels", "overlay")
+FORMATS, NAME = ("labels", "overlay"), "picture.jpg"
 
 
 class RecordedEncoder(DenseEncoder):
@@ -68,23 +71,19 @@ class RecordedEncoder(DenseEncoder):
         raise NotImplementedError
 
 
-def measure_after(request: Request) -> list[Table]:
-    """Measure every size in every numeric type."""
-    return [_measure(request, size, dtype) for size in request.sizes for dtype in request.dtypes]
+def measure_after(request: Request) -> Iterator[Table]:
+    """Measure every kind of picture, for every size in every numeric type."""
+    for size in request.sizes:
+        for dtype in request.dtypes:
+            encoder = request.encoder(size, dtype)
+            for index, (kind, hw) in enumerate(PICTURES.items()):
+                file = request.work / f"{kind}.jpg"
+                Image.fromarray(photograph(index, hw)).save(file, quality=90)
+                rows = [row for name in PROTOCOLS for row in _rows(request, encoder, size, file, find_protocol(name))]
+                yield Table(f"stages of an image, ms: {kind}, {hw[1]} x {hw[0]}, random {size}/14, {dtype}", rows)
 
 
 @torch.inference_mode()
-def _measure(request: Request, size: str, dtype: str) -> Table:
-    encoder = request.encoder(size, dtype)
-    rows = []
-    for index, (kind, hw) in enumerate(PICTURES.items()):
-        file = request.work / f"{kind}.jpg"
-        Image.fromarray(photograph(index, hw)).save(file, quality=90)
-        for name in PROTOCOLS:
-            rows += _rows(request, encoder, size, file, find_protocol(name))
-    return Table(f"stages of an image, ms: random {size}/14, {dtype}", rows)
-
-
 def _rows(request: Request, encoder: DenseEncoder, size: str, file: Path, protocol: Protocol) -> list[dict[str, Any]]:
     rgb = read_rgb(file)  # (H, W, 3)
     plan = plan_resize((rgb.shape[0], rgb.shape[1]), protocol.short_side_px, protocol.long_side_cap_px)
@@ -97,17 +96,15 @@ def _rows(request: Request, encoder: DenseEncoder, size: str, file: Path, protoc
         if not recorded.replays:
             score_map(recorded, pixels, rule.bank, protocol)
             recorded.replays = True
-        result = ImageResult(rgb, segmenter.segment(rgb).labels, segmenter.classes)
-        paths = plan_outputs(request.work / "stages", [file.name], FORMATS).paths(file.name)
+        after = After(recorded, pixels, rule, plan.image_hw)
         ways[f"similarity {classes}"] = partial(cosine, recorded.features, rule.bank.vectors)
-        ways[f"after {classes}"] = partial(_after, recorded, pixels, rule, plan.image_hw)
-        ways[f"write {classes}"] = partial(write_result, paths, result)
+        ways[f"after {classes}"] = after.label
+        ways[f"write {classes}"] = partial(_write, request.work / "stages", rgb, after, segmenter.classes)
     ways["encode"] = partial(recorded.encode_again, protocol.readout)
     seconds = interleave(ways, request.repeats)
     ms = {name: 1000 * value for name, value in medians(seconds).items()}
     return [
         {
-            "picture": f"{file.stem} {rgb.shape[1]} x {rgb.shape[0]}",
             "protocol": protocol.name,
             "windows": sum(len(batch) for batch in recorded.batches),
             "classes": classes,
@@ -122,10 +119,20 @@ def _rows(request: Request, encoder: DenseEncoder, size: str, file: Path, protoc
     ]
 
 
-def _after(
-    recorded: RecordedEncoder, pixels: torch.Tensor, rule: LabelRule, hw: tuple[int, int]
-) -> NDArray[np.integer]:
-    """Everything from features to labels: cosine, windows, softmax, mean, both resizes, argmax."""
-    scores = score_map(recorded, pixels, rule.bank, rule.protocol)
-    labels: NDArray[np.integer] = label_map(scores, hw, rule).numpy()
-    return labels
+class After:
+    """Everything from features to labels: cosine, windows, softmax, mean, both resizes, argmax; keeps the labels."""
+
+    def __init__(self, recorded: RecordedEncoder, pixels: torch.Tensor, rule: LabelRule, hw: tuple[int, int]) -> None:
+        self._recorded, self._pixels, self._rule, self._hw = recorded, pixels, rule, hw
+        self.labels: NDArray[np.integer] = np.empty(hw, np.uint16)
+
+    def label(self) -> None:
+        """Label the picture."""
+        scores = score_map(self._recorded, self._pixels, self._rule.bank, self._rule.protocol)
+        labels = label_map(scores, self._hw, self._rule).numpy()
+        self.labels = labels.astype(np.uint8 if self._rule.bank.classes <= BYTE_CLASSES else np.uint16)
+
+
+def _write(folder: Path, rgb: NDArray[np.uint8], after: After, classes: ClassList) -> None:
+    paths = plan_outputs(folder, [NAME], FORMATS).paths(NAME)
+    write_result(paths, ImageResult(rgb, after.labels, classes))

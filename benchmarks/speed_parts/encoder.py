@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -38,12 +38,13 @@ def window_gflop(config: VisionConfig, hw: tuple[int, int]) -> float:
     return 2e-9 * (embedding + (config.depth - 1) * block + last)
 
 
-def measure_encoder(request: Request) -> list[Table]:
+def measure_encoder(request: Request) -> Iterator[Table]:
     """Measure every size in every numeric type."""
-    tables = [_measure(request, size, dtype) for size in request.sizes for dtype in request.dtypes]
+    for size in request.sizes:
+        for dtype in request.dtypes:
+            yield _measure(request, size, dtype)
     if request.lacks_bfloat16:
-        tables.append(Table("encoder, bfloat16", [{"note": NO_BFLOAT16}]))
-    return tables
+        yield Table("encoder, bfloat16", [{"note": NO_BFLOAT16}])
 
 
 def _measure(request: Request, size: str, dtype: str) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -31,11 +32,11 @@ class Clock(Listener):
         self.seconds = progress.seconds
 
 
-def measure_folder(request: Request) -> list[Table]:
+def measure_folder(request: Request) -> Iterator[Table]:
     """Measure every size in every numeric type; the folder is cut in four, with bare windows around each part."""
     parts = _write_photographs(request.work / "folder", request.images)
     rows = [_row(request, size, dtype, parts) for size in request.sizes for dtype in request.dtypes]
-    return [Table(f"folder of {request.images} photographs of {HW[1]} x {HW[0]}, 150 classes, {PROTOCOL}", rows)]
+    yield Table(f"folder of {request.images} photographs of {HW[1]} x {HW[0]}, 150 classes, {PROTOCOL}", rows)
 
 
 def _row(request: Request, size: str, dtype: str, parts: list[Path]) -> dict[str, object]:

@@ -7,8 +7,10 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,24 +51,29 @@ class Child:
     dtype: str = "float32"
 
 
-def measure_memory(request: Request) -> list[Table]:
+def measure_memory(request: Request) -> Iterator[Table]:
     """Measure every case for every size and numeric type, then the folders."""
-    rows = []
-    for size in request.sizes:
-        request.vectors(size, 1)  # written before a process reads them
-        for what, hw, classes in CASES:
-            for dtype in request.dtypes if what == "densezero" else ("float32",):
-                peak = _peak_gb(request, Child(what, str(request.model(size)), hw, classes, dtype))
-                picture = f"{hw[1]} x {hw[0]}"
-                rows.append(
-                    {"model": f"random {size}/14", "by": what, "dtype": dtype, "picture": picture, "classes": classes}
-                    | {"peak GB": round(peak, 3)}
-                )
-    tables = [Table("peak memory of a process, tips-slide, text tower not loaded", rows)]
+    rows = [row for size in request.sizes for row in _size_rows(request, size)]
+    yield Table("peak memory of a process, tips-slide, text tower not loaded", rows)
     counts = sorted({min(FEW_LINKS, request.links), request.links} - {0})
     links = [{"images": count, "peak GB": round(_peak_of_links(request, count), 3)} for count in counts]
-    title = f"peak memory of a run over links to one image of {LINK_HW[1]} x {LINK_HW[0]}, nano"
-    return [*tables, Table(title, links)] if links else tables
+    if links:
+        yield Table(f"peak memory of a run over links to one image of {LINK_HW[1]} x {LINK_HW[0]}, nano", links)
+
+
+def _size_rows(request: Request, size: str) -> Iterator[dict[str, Any]]:
+    request.vectors(size, 1)  # written before a process reads them
+    for what, hw, classes in CASES:
+        for dtype in request.dtypes if what == "densezero" else ("float32",):
+            peak = _peak_gb(request, Child(what, str(request.model(size)), hw, classes, dtype))
+            yield {
+                "model": f"random {size}/14",
+                "by": what,
+                "dtype": dtype,
+                "picture": f"{hw[1]} x {hw[0]}",
+                "classes": classes,
+                "peak GB": round(peak, 3),
+            }
 
 
 def run_child(text: str) -> None:

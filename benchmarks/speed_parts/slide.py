@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -27,12 +28,13 @@ PLAIN = "transcription"
 Picture = NDArray[np.uint8]
 
 
-def measure_slide(request: Request) -> list[Table]:
+def measure_slide(request: Request) -> Iterator[Table]:
     """Measure ``nano`` on drawn scenes and every random model on photographs."""
-    tables = [_measure_nano(request), *(_measure_random(request, size) for size in request.sizes)]
+    yield _measure_nano(request)
+    for size in request.sizes:
+        yield _measure_random(request, size)
     if request.lacks_bfloat16:
-        tables.append(Table(f"{PROTOCOL}, bfloat16", [{"note": NO_BFLOAT16}]))
-    return tables
+        yield Table(f"{PROTOCOL}, bfloat16", [{"note": NO_BFLOAT16}])
 
 
 def _measure_nano(request: Request) -> Table:
