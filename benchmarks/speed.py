@@ -2,7 +2,8 @@
 
 Everything that is compared is timed in one run, in turns, after a warm-up; the numbers are medians. Others are a plain
 transcription of the published protocol (``transcription.py``), transformers' and timm's TIPSv2 towers, and OpenVINO's
-runtime, each where it is installed; beside them stands the fastest product of matrices of the network's own shapes.
+runtime, each where it is installed; beside them stands the fastest product of matrices of the network's own shapes. A
+share of that roof above 1 says that the machine had other work in between: measure again, with more ``--repeats``.
 
 Sections: ``encoder`` (windows alone, share of that roof), ``slide`` (a photograph against the transcription, with equal
 labels and near ties), ``after`` (every stage of an image; what follows the encoder in percent of it), ``folder``
