@@ -12,31 +12,17 @@ import resource
 import subprocess
 import sys
 import tempfile
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import torch
 from machine import describe_machine
 from PIL import Image
+from random_model import write_random_model
 
-from densezero.encoders.tips import PUBLISHED_SIZES, TextTower, VisionTower
-from densezero.pretrain.export import export_model
+from densezero.encoders.tips import PUBLISHED_SIZES
 from densezero.pretrain.scenes import draw_scene
 
 PROTOCOLS = ("tips-slide", "tips-simple", "ovss")
-
-
-def write_random_model(folder: Path, size: str) -> None:
-    """Write a random model of a published size as a folder, in float16."""
-    torch.manual_seed(0)
-    config = PUBLISHED_SIZES[size]
-    vision, text = VisionTower(config.vision), TextTower(config.text)
-    for tower in (vision, text):
-        for parameter in tower.parameters():
-            torch.nn.init.normal_(parameter, std=0.02)
-    tokenizer = Path(str(resources.files("densezero.encoders") / "nano" / "tokenizer.model"))
-    export_model(folder, vision, text, 0.005, tokenizer)
 
 
 def measure(command: list[str]) -> float:
