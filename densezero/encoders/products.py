@@ -2,7 +2,8 @@
 
 On x86 processors oneDNN multiplies, with weights laid out for it once. Left to itself, torch calls MKL for float32,
 which keeps its fastest code for one maker's processors, and for bfloat16 lays the weights out anew at every product.
-Elsewhere, and for numeric types that oneDNN does not compute here, torch's own way stays. Both sum in float32.
+In float32 oneDNN's 1 x 1 convolution over channels that come last is a tenth faster than its product of matrices.
+Elsewhere, and for numeric types that oneDNN does not compute here, torch's own way stays. All sum in float32.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+ONE_BY_ONE = ([0, 0], [1, 1], [1, 1], 1)  # padding, stride, dilation, groups
+USUAL_ROWS = 1026  # of x: a window's tokens
 X86_LEVELS = ("AVX2", "AVX512")  # as torch names what it was dispatched to
 TRIED_WIDTH = 64
 AGREEMENT = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}  # of products near 8
@@ -55,8 +58,16 @@ def multiplies_packed(dtype: torch.dtype) -> bool:
 
 
 def _lay_out(weight: Tensor) -> Tensor:
-    return torch.ops.mkldnn._reorder_linear_weight(weight)  # type: ignore[no-any-return]
+    if weight.dtype != torch.float32:
+        return torch.ops.mkldnn._reorder_linear_weight(weight)  # type: ignore[no-any-return]
+    kernel = weight[:, :, None, None].to(memory_format=torch.channels_last)
+    usual = [1, weight.shape[1], USUAL_ROWS, 1]
+    return torch.ops.mkldnn._reorder_convolution_weight(kernel, *ONE_BY_ONE, usual)  # type: ignore[no-any-return]
 
 
 def _multiply(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]
+    if x.dtype != torch.float32:
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]
+    rows = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, K, rows, 1), channels last
+    product = torch.ops.mkldnn._convolution_pointwise(rows, weight, bias, *ONE_BY_ONE, "none", [], "")
+    return product.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)  # type: ignore[no-any-return]
