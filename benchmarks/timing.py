@@ -6,6 +6,8 @@ import statistics
 import time
 from collections.abc import Callable
 
+SETTLE_S = 0.1
+
 Ways = dict[str, Callable[[], object]]
 
 
@@ -25,7 +27,8 @@ def interleave(ways: Ways, repeats: int) -> dict[str, list[float]]:
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """Time one call."""
+    """Time one call, when the threads of what ran before have stopped spinning."""
+    time.sleep(SETTLE_S)
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
