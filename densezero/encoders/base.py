@@ -64,6 +64,9 @@ class DenseEncoder(ABC):
             ModelError: if the encoder has no text tower.
         """
 
+    def release_text(self) -> None:  # noqa: B027 - most encoders have nothing to let go of
+        """Let go of the text tower's weights where they lie apart; they are read again when a text comes."""
+
     @property
     def has_text(self) -> bool:
         """Whether ``encode_text`` gives embeddings; no for encoders of images alone."""

@@ -9,6 +9,9 @@ import torch
 from densezero.errors import ModelError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+WINDOW_PX = 448 * 448
+WINDOWS_AT_ONCE, MOST_WINDOWS = 4, 64
+CUDA_PX_BYTES = 500  # of a pixel on its way through the largest published tower, with the scores of many words
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -37,16 +40,32 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def pick_dtype(name: str, device: torch.device) -> torch.dtype:
-    """Turn a numeric type's name into a type; ``auto`` takes bfloat16 where the hardware computes in it.
+    """Turn a numeric type's name into a type.
+
+    ``auto`` takes bfloat16 where the hardware computes in it, float16 on a CUDA device that does not, else float32.
 
     Raises:
         ModelError: for an unknown name.
     """
     if name == "auto":
-        return torch.bfloat16 if _computes_bfloat16(device) else torch.float32
+        if _computes_bfloat16(device):
+            return torch.bfloat16
+        return torch.float16 if device.type == "cuda" else torch.float32
     if name not in DTYPES:
         raise ModelError(f"Expected a numeric type out of auto, {', '.join(DTYPES)}; got {name!r}.")
     return DTYPES[name]
+
+
+def pixels_at_once(device: torch.device) -> int:
+    """How many pixels of windows go through an encoder at once.
+
+    A processor is at its full rate with a few windows, and more would only take memory. A CUDA device gets as many as a
+    quarter of its free memory holds, within reason.
+    """
+    if device.type != "cuda":
+        return WINDOWS_AT_ONCE * WINDOW_PX
+    free, _ = torch.cuda.mem_get_info(device)
+    return min(max(free // 4 // CUDA_PX_BYTES, WINDOWS_AT_ONCE * WINDOW_PX), MOST_WINDOWS * WINDOW_PX)
 
 
 def _computes_bfloat16(device: torch.device) -> bool:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 ONE_BY_ONE = ([0, 0], [1, 1], [1, 1], 1)  # padding, stride, dilation, groups
 USUAL_ROWS = 1026  # of x: a window's tokens
-X86_LEVELS = ("AVX2", "AVX512")  # as torch names what it was dispatched to
+X86 = "AVX"  # begins what torch calls the instructions that it uses on these processors
 TRIED_WIDTH = 64
 AGREEMENT = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}  # of products near 8
 
@@ -44,7 +44,8 @@ class Product:
 @lru_cache
 def multiplies_packed(dtype: torch.dtype) -> bool:
     """Whether weights of a numeric type are laid out for oneDNN here: tried once, and held to torch's own product."""
-    if torch.backends.cpu.get_cpu_capability() not in X86_LEVELS or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    x86 = torch.backends.cpu.get_cpu_capability().startswith(X86)
+    if not x86 or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     steps = torch.arange(2 * TRIED_WIDTH * TRIED_WIDTH, dtype=torch.float32)
     x, weight = steps.sin().to(dtype).reshape(2, TRIED_WIDTH, TRIED_WIDTH)
@@ -59,7 +60,7 @@ def multiplies_packed(dtype: torch.dtype) -> bool:
 
 def _lay_out(weight: Tensor) -> Tensor:
     if weight.dtype != torch.float32:
-        return torch.ops.mkldnn._reorder_linear_weight(weight)  # type: ignore[no-any-return]
+        return torch.ops.mkldnn._reorder_linear_weight(weight, USUAL_ROWS)  # type: ignore[no-any-return]
     kernel = weight[:, :, None, None].to(memory_format=torch.channels_last)
     usual = [1, weight.shape[1], USUAL_ROWS, 1]
     return torch.ops.mkldnn._reorder_convolution_weight(kernel, *ONE_BY_ONE, usual)  # type: ignore[no-any-return]

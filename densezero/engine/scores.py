@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
+from densezero.encoders.device import pixels_at_once
 from densezero.engine.denominators import softmax_denominators
 from densezero.engine.protocol import Protocol
 from densezero.engine.upsample import Span, axis_blend, blend
@@ -21,7 +22,6 @@ from densezero.images.windows import Window, window_boxes
 from densezero.vocabulary.text_bank import TextBank
 
 STRIP_BYTES = 64 * 2**20  # of one float32 strip; three or four of them live at a time
-WINDOW_BATCH_PX = 4 * 448 * 448  # pixels encoded at once
 
 
 class ScoreMap(ABC):
@@ -230,7 +230,7 @@ def _patch_scores(encoder: DenseEncoder, pixels: Tensor, bank: TextBank, protoco
 
 def _batches(pixels: Tensor, windows: list[Window]) -> Iterator[Tensor]:
     height, width = windows[0].hw
-    at_once = max(1, WINDOW_BATCH_PX // (height * width))
+    at_once = max(1, pixels_at_once(pixels.device) // (height * width))
     for start in range(0, len(windows), at_once):
         crops = [pixels[:, :, box.top : box.bottom, box.left : box.right] for box in windows[start : start + at_once]]
         yield torch.cat(crops)

@@ -220,6 +220,7 @@ def _build_segmenter(settings: EvaluateSettings, dataset: Dataset, listener: Lis
     if encoder.note:
         listener.note(encoder.note)
     segmenter = Segmenter(encoder, classes, protocol, templates, listener.embedding)
+    encoder.release_text()
     if len(segmenter.classes) != len(dataset.classes):
         raise InputError(
             f"{dataset.name} has {len(dataset.classes)} classes, and the protocol makes {len(segmenter.classes)} of "

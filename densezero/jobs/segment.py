@@ -58,7 +58,9 @@ def build_segmenter(settings: SegmentSettings, listener: Listener) -> Segmenter:
     encoder = load_encoder(settings.model, settings.device, settings.dtype)
     if encoder.note:
         listener.note(encoder.note)
-    return Segmenter(encoder, classes, protocol, templates, listener.embedding)
+    segmenter = Segmenter(encoder, classes, protocol, templates, listener.embedding)
+    encoder.release_text()
+    return segmenter
 
 
 def read_classes(settings: SegmentSettings) -> ClassList:

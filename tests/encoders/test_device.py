@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from densezero.encoders.device import pick_device, pick_dtype
+from densezero.encoders.device import pick_device, pick_dtype, pixels_at_once
 from densezero.errors import ModelError
 
 
@@ -73,10 +73,17 @@ def test_an_unknown_numeric_type_is_refused_with_those_that_are_known(name):
     assert repr(name) in str(caught.value)
 
 
-@pytest.mark.parametrize(("bfloat16", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_auto_computes_in_bfloat16_on_cuda_devices_that_do(machine, bfloat16, expected):
+@pytest.mark.parametrize(("bfloat16", "expected"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_auto_computes_in_half_precision_on_cuda_devices(machine, bfloat16, expected):
     machine(cuda=1, bfloat16=bfloat16)
     assert pick_dtype("auto", torch.device("cuda")) == expected
+
+
+@pytest.mark.parametrize(("free_gb", "windows"), [(1, 4), (16, 39), (80, 64)])
+def test_a_cuda_device_takes_as_many_windows_as_its_memory_holds(monkeypatch, free_gb, windows):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free_gb * 10**9, 90 * 10**9))
+    assert pixels_at_once(torch.device("cuda")) // (448 * 448) == windows
+    assert pixels_at_once(torch.device("cpu")) // (448 * 448) == 4
 
 
 def test_auto_computes_in_float32_on_an_apple_gpu():

@@ -252,3 +252,12 @@ def test_towers_of_two_sizes_are_refused_with_both_files(pair, tmp_path, tokeniz
     said = refusal(pair)
     for part in (str(pair), str(text_file), "width 24", "width 48", "two different models"):
         assert part in said
+
+
+def test_a_released_text_tower_is_read_again_and_gives_the_same(tmp_path, tokenizer_file):
+    encoder = densezero.load_encoder(write_folder(tmp_path, small_pair(), tokenizer_file), "cpu", "float32")
+    encoder.release_text()  # nothing has been read yet
+    first = encoder.encode_text(["sky", "a green field"])
+    encoder.release_text()
+    assert all(value.is_meta for value in encoder._empty_text.parameters())
+    assert torch.equal(encoder.encode_text(["sky", "a green field"]), first)

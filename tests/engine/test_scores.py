@@ -190,7 +190,7 @@ def test_a_protocol_with_a_scale_keeps_every_word(colour_encoder, pixels):
 
 def test_batches_of_windows_equal_one_by_one(colour_encoder, pixels, monkeypatch):
     together = dense_scores(colour_encoder, pixels(90, 90), text_vectors(), SLIDES[0])
-    monkeypatch.setattr(scores_module, "WINDOW_BATCH_PX", 1)
+    monkeypatch.setattr(scores_module, "pixels_at_once", lambda device: 1)
     torch.testing.assert_close(dense_scores(colour_encoder, pixels(90, 90), text_vectors(), SLIDES[0]), together)
 
 

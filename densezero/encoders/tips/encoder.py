@@ -105,6 +105,11 @@ class TipsEncoder(DenseEncoder):
             embeddings[chosen] = self.text(tokens.ids.to(self.device), tokens.paddings.to(self.device))
         return embeddings
 
+    def release_text(self) -> None:
+        """Let go of the text tower's weights, which are read again when a text comes."""
+        if self.__dict__.pop("text", None) is not None:
+            self._empty_text.to("meta")
+
     @property
     def text_config(self) -> TextConfig:
         """Sizes of the text tower, known before its weights are read."""

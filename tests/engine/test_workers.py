@@ -1,0 +1,67 @@
+"""Small steps are shared out among threads that compute alone."""
+
+import os
+import threading
+
+import pytest
+import torch
+
+from densezero.engine import workers
+from densezero.engine.workers import share_out
+
+
+@pytest.fixture(params=[1, 3])
+def threads(request, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: request.param)
+    return request.param
+
+
+def test_every_part_is_worked_on_once(threads):
+    done = []
+    share_out(done.append, range(50))
+    assert sorted(done) == list(range(50))
+
+
+def test_no_parts_are_no_work(threads):
+    share_out(pytest.fail, [])
+
+
+def test_the_first_failure_is_raised_and_the_others_are_finished(threads):
+    done = []
+
+    def work(part):
+        if part in (2, 5):
+            raise ValueError(f"part {part}")
+        done.append(part)
+
+    with pytest.raises(ValueError, match="part 2"):
+        share_out(work, range(8))
+    assert set(done) >= {0, 1}
+    assert threads == 1 or sorted(done) == [0, 1, 3, 4, 6, 7]
+
+
+def test_workers_compute_in_inference_mode_on_one_thread_and_others_keep_theirs():
+    before, seen = torch.get_num_threads(), []  # a pool that no test has made with another count
+    pool = workers._pool(4)
+    for _ in range(9):
+        pool.submit(lambda: seen.append((threading.current_thread().name, torch.get_num_threads()))).result()
+    assert {count for _, count in seen} == {1}
+    assert all(name.startswith("densezero") for name, _ in seen)
+    assert torch.get_num_threads() == before
+    inside = []
+    workers._pool(4).submit(workers._infer, lambda part: inside.append(torch.is_inference_mode_enabled()), 0).result()
+    assert inside == [True]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_has_threads_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    share_out(lambda part: None, range(4))
+    child = os.fork()
+    if child == 0:
+        done = []
+        share_out(done.append, range(4))
+        os._exit(0 if len(done) == 4 else 1)
+    waited, status = os.waitpid(child, 0)
+    assert (waited, status) == (child, 0)
