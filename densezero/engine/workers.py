@@ -18,13 +18,18 @@ import torch
 Part = TypeVar("Part")
 
 
-def share_out(work: Callable[[Part], None], parts: Iterable[Part]) -> None:
-    """Do some work on every part, on as many threads as torch may use; the parts must not touch each other.
+def share_out(work: Callable[[Part], None], parts: Iterable[Part], threads: int | None = None) -> None:
+    """Do some work on every part, on several threads.
+
+    Args:
+        work: on one part; it must not touch what the work on another part does.
+        parts: what there is to do.
+        threads: as many; None takes as many as torch may use.
 
     Raises:
         Exception: whatever the work on the first part that fails raises; the work on the others is finished first.
     """
-    threads = torch.get_num_threads()
+    threads = threads or torch.get_num_threads()
     if threads == 1:
         for part in parts:
             work(part)
@@ -42,12 +47,13 @@ def _infer(work: Callable[[Part], None], part: Part) -> None:
 
 @lru_cache
 def _pool(threads: int) -> ThreadPoolExecutor:
+    known = torch.get_num_threads()
     together = threading.Barrier(threads + 1)
     pool = ThreadPoolExecutor(threads, "densezero", _compute_alone)
     for _ in range(threads):
         pool.submit(together.wait)  # so that each thread starts
     together.wait()
-    torch.set_num_threads(threads)  # of threads still to come, which would follow the last that was set
+    torch.set_num_threads(known)  # of threads still to come, which would follow the last that was set
     return pool
 
 

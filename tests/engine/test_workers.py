@@ -10,22 +10,22 @@ from densezero.engine import workers
 from densezero.engine.workers import share_out
 
 
-@pytest.fixture(params=[1, 3])
-def threads(request, monkeypatch):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: request.param)
-    return request.param
+several = pytest.mark.parametrize("threads", [1, 3])
 
 
+@several
 def test_every_part_is_worked_on_once(threads):
     done = []
-    share_out(done.append, range(50))
+    share_out(done.append, range(50), threads)
     assert sorted(done) == list(range(50))
 
 
+@several
 def test_no_parts_are_no_work(threads):
-    share_out(pytest.fail, [])
+    share_out(pytest.fail, [], threads)
 
 
+@several
 def test_the_first_failure_is_raised_and_the_others_are_finished(threads):
     done = []
 
@@ -35,13 +35,13 @@ def test_the_first_failure_is_raised_and_the_others_are_finished(threads):
         done.append(part)
 
     with pytest.raises(ValueError, match="part 2"):
-        share_out(work, range(8))
+        share_out(work, range(8), threads)
     assert set(done) >= {0, 1}
     assert threads == 1 or sorted(done) == [0, 1, 3, 4, 6, 7]
 
 
 def test_workers_compute_in_inference_mode_on_one_thread_and_others_keep_theirs():
-    before, seen = torch.get_num_threads(), []  # a pool that no test has made with another count
+    before, seen = torch.get_num_threads(), []
     pool = workers._pool(4)
     for _ in range(9):
         pool.submit(lambda: seen.append((threading.current_thread().name, torch.get_num_threads()))).result()
@@ -55,13 +55,12 @@ def test_workers_compute_in_inference_mode_on_one_thread_and_others_keep_theirs(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_has_threads_of_its_own(monkeypatch):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    share_out(lambda part: None, range(4))
+def test_a_forked_child_has_threads_of_its_own():
+    share_out(lambda part: None, range(4), threads=2)
     child = os.fork()
     if child == 0:
         done = []
-        share_out(done.append, range(4))
+        share_out(done.append, range(4), threads=2)
         os._exit(0 if len(done) == 4 else 1)
     waited, status = os.waitpid(child, 0)
     assert (waited, status) == (child, 0)
