@@ -9,7 +9,6 @@ import torch
 from densezero.engine import workers
 from densezero.engine.workers import share_out
 
-
 several = pytest.mark.parametrize("threads", [1, 3])
 
 
