@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from densezero.engine.corners import Axis, Reach, cut, reach_of
+from densezero.engine.corners import Axis, Reach, reach_of
 from densezero.engine.upsample import Span
 
 if TYPE_CHECKING:
@@ -48,22 +48,24 @@ def tiles(scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None = None) 
     lags = [_lag(layer.grid, allowed) for layer in scores.layers]
     leading = [some.argmin(-1) for some in lags]
     down, across = ([_axis(layer, axis, scores.hw, hw) for layer in scores.layers] for axis in (0, 1))
-    height, width = (max(LEAST_BLOCK_PX, round(axes[0].patch_px)) for axes in (down, across))
-    columns = cut(Span(0, hw[1]), width)
+    rows, columns = down[0].blocks(LEAST_BLOCK_PX), across[0].blocks(LEAST_BLOCK_PX)
     column_reach = [reach_of(columns, axis) for axis in across]
     tile_rows = BAND_SCORES // (TILE_BLOCKS[0] * len(columns) * scores.channels)
-    for band in cut(Span(0, hw[0]), height * TILE_BLOCKS[0] * max(1, tile_rows)):
-        rows = cut(band, height)
-        row_reach = [reach_of(rows, axis) for axis in down]
+    height = TILE_BLOCKS[0] * max(1, tile_rows)
+    for band in (rows[first : first + height] for first in range(0, len(rows), height)):
+        row_reach = [reach_of(band, axis) for axis in down]
         corners = map(_corners_of, lags, leading, row_reach, column_reach)
         channels, winners = _contend([some for some in corners if bool(some.reached.any())])
-        for tile in _tile(winners, rows, columns):
+        for tile in _tile(winners, band, columns):
             yield tile._replace(contenders=channels[tile.contenders])
 
 
 def _axis(layer: Layer, axis: int, map_hw: tuple[int, int], hw: tuple[int, int]) -> Axis:
     begin, length = layer.window[axis], layer.window.hw[axis]  # top and height, or left and width
-    return Axis(layer.grid.shape[1 + axis], begin, length, map_hw[axis], hw[axis])
+    patches = layer.grid.shape[1 + axis]
+    if patches == length == map_hw[axis]:  # the map is the grid itself, and the image hangs on it in one step
+        return Axis(patches, 0, hw[axis], hw[axis], hw[axis])
+    return Axis(patches, begin, length, map_hw[axis], hw[axis])
 
 
 def _lag(grid: Tensor, allowed: Tensor | None) -> Tensor:
@@ -137,13 +139,15 @@ def _ever_below(bar: float, layers: list[Corners]) -> Tensor:
 
 def _witnesses(layers: list[Corners]) -> Tensor:
     """(R, C, W) the channels that lead at the outermost corners of each layer that a block reaches."""
-    chosen = [layers[0].leaders()[0]]
-    for corners in layers[1:]:
-        chosen[0] = torch.where(
-            layers[0].reached, chosen[0], torch.where(corners.reached, corners.leaders()[0], chosen[0])
-        )
-    for corners in layers:
-        chosen += [torch.where(corners.reached, leader, chosen[0]) for leader in corners.leaders()]
+    leaders = [corners.leaders() for corners in layers]
+    anyone = leaders[0][0]
+    for corners, leading in zip(layers[1:], leaders[1:], strict=True):
+        anyone = torch.where(corners.reached & ~layers[0].reached, leading[0], anyone)
+    chosen = [
+        torch.where(corners.reached, leader, anyone)
+        for corners, leading in zip(layers, leaders, strict=True)
+        for leader in leading
+    ]
     return torch.stack(chosen, -1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -30,10 +31,20 @@ class Axis(NamedTuple):
     map_px: int
     image_px: int
 
-    @property
-    def patch_px(self) -> float:
-        """Pixels of the image for each patch."""
-        return self.length / self.patches * self.image_px / self.map_px
+    def blocks(self, least_px: int) -> list[Span]:
+        """Cut the image into blocks of about a patch, but of at least so many pixels.
+
+        Where the image hangs on the grid in one step they begin where it comes to the next patch, so that each has two
+        corners along the axis; through a window there is no such place for all windows, and they are of one length.
+        """
+        px = self.length / self.patches * self.image_px / self.map_px  # for each patch
+        if self.length == self.map_px == self.image_px:
+            begin, step = px / 2 - 0.5, px * math.ceil(least_px / px)
+        else:
+            begin, step = 0.0, float(max(least_px, round(px)))
+        places = (math.ceil(begin + step * block) for block in itertools.count())
+        starts = sorted({0, *itertools.takewhile(lambda place: place < self.image_px, places)})
+        return [Span(start, end) for start, end in itertools.pairwise([*starts, self.image_px])]
 
     def corners(self, block: Span) -> Span:
         """The patches that a block of the image hangs on; none where it does not reach the window."""
@@ -62,13 +73,10 @@ def reach_of(blocks: list[Span], axis: Axis) -> Reach:
     return Reach(torch.tensor(taps), torch.tensor([span.end > span.start for span in spans]))
 
 
-def cut(span: Span, length: int) -> list[Span]:
-    """Cut a span into pieces of a length; the last may be shorter."""
-    return [Span(start, min(start + length, span.end)) for start in range(span.start, span.end, length)]
-
-
 def _sources(targets: Span, sources: int, length: int) -> Span:
     """The sources that bilinear targets may hang on; one more at an end where rounding could reach it."""
+    if sources == length:
+        return targets
     scale = sources / length
     first = math.floor((targets.start + 0.5) * scale - 0.5 - NEAR)
     last = math.floor((targets.end - 0.5) * scale - 0.5 + NEAR) + 1

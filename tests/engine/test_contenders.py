@@ -6,9 +6,10 @@ import torch.nn.functional as F
 
 from densezero.engine import Protocol, contenders, window_boxes
 from densezero.engine.contenders import tiles
+from densezero.engine.corners import Axis
 from densezero.engine.labelling import LabelRule, label_map
 from densezero.engine.scores import BlendedScores, GridScores
-from densezero.engine.upsample import Span
+from densezero.engine.upsample import Span, axis_blend
 from densezero.vocabulary.text_bank import TextBank
 
 SIMPLE = Protocol("simple", window_px=None, window_scores="cosine")
@@ -122,3 +123,43 @@ def test_labels_do_not_depend_on_the_size_of_the_tiles(blocks, monkeypatch):
     expected = labels_of(scores, (131, 90))
     monkeypatch.setattr(contenders, "TILE_BLOCKS", (blocks * 2, blocks))
     assert torch.equal(labels_of(scores, (131, 90)), expected)
+
+
+def test_blocks_of_a_whole_image_begin_where_it_comes_to_the_next_patch():
+    # Four patches over 40 pixels: their centres lie at 4.5, 14.5, 24.5 and 34.5.
+    axis = Axis(patches=4, begin=0, length=40, map_px=40, image_px=40)
+    assert axis.blocks(8) == [Span(0, 5), Span(5, 15), Span(15, 25), Span(25, 35), Span(35, 40)]
+    assert [axis.corners(block) for block in axis.blocks(8)] == [
+        Span(0, 1),
+        Span(0, 2),
+        Span(1, 3),
+        Span(2, 4),
+        Span(3, 4),
+    ]
+    assert axis.blocks(11) == [Span(0, 5), Span(5, 25), Span(25, 40)]
+
+
+def test_blocks_beside_a_window_have_no_corners_in_it():
+    # A window of 20 pixels from pixel 20 on, on a map of 40 that is shown at twice its size.
+    axis = Axis(patches=2, begin=20, length=20, map_px=40, image_px=80)
+    assert [axis.corners(block) for block in (Span(0, 20), Span(36, 39), Span(41, 48), Span(41, 79))] == [
+        Span(0, 0),
+        Span(0, 0),
+        Span(0, 1),
+        Span(0, 2),
+    ]
+
+
+@pytest.mark.parametrize("axis", [Axis(7, 0, 97, 97, 97), Axis(5, 3, 60, 75, 110), Axis(4, 0, 40, 64, 30)])
+def test_corners_hold_every_patch_that_a_pixel_is_blended_from(axis):
+    for block in axis.blocks(8):
+        on_map = sources_in_use(block, axis.map_px, axis.image_px)
+        inside = [px - axis.begin for px in on_map if 0 <= px - axis.begin < axis.length]
+        needed = sources_in_use(Span(min(inside), max(inside) + 1), axis.patches, axis.length) if inside else set()
+        assert needed <= set(range(*axis.corners(block)))
+
+
+def sources_in_use(targets, sources, length):
+    plan = axis_blend(targets, sources, length)
+    low, high = plan.low + plan.span.start, plan.high + plan.span.start
+    return {*low.tolist(), *high[plan.share > 0].tolist()}
