@@ -175,9 +175,9 @@ def _read_into(module: nn.Module, source: TowerSource, part: str, device: torch.
     """Read the tensors of a part of a tower; those of blocks, already read, are no part of a whole tower."""
     without = None if part else source.prefix + BLOCKS
     tensors = source.tensors.load(source.prefix + part, device, dtype, without)
-    # Clones, since a tensor that lies in the file would keep all of it mapped.
-    weights = {name: value.clone() for name, value in tensors.items()}
-    module.load_state_dict(weights, assign=True, strict=bool(part))
+    if not part:  # clones of what is kept, since a tensor that lies in the file would keep all of it mapped
+        tensors = {name: value.clone() for name, value in tensors.items()}
+    module.load_state_dict(tensors, assign=True, strict=bool(part))
 
 
 def _temperature(text: TowerSource, width: int, options: TipsOptions) -> float | None:

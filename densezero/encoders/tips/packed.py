@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 
 import torch
@@ -35,7 +36,7 @@ class PackedBlock(nn.Module):
         super().__init__()
         attention, mlp = block.attn, block.mlp
         self.dtype, self.heads = dtype, attention.heads
-        self.norm1, self.norm2 = block.norm1, block.norm2
+        self.norm1, self.norm2 = deepcopy(block.norm1), deepcopy(block.norm2)  # which may lie in a mapped file
         weights, biases = attention.qkv.weight.chunk(3), attention.qkv.bias.chunk(3)
         self._thirds = {part: Product(weights[third], biases[third], dtype) for part, third in THIRDS.items()}
         self._proj = _scaled_product(attention.proj, block.ls1.gamma, dtype)
