@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -93,30 +92,13 @@ class BlendedScores(ScoreMap):
         self._softmax = softmax
         self.channels = grids.shape[1]
         self.hw = hw
+        self._count = _count_windows(windows, hw).to(grids)
+        self._shares = _softmax_shares(self.layers) if softmax else []
 
     @property
     def layers(self) -> list[Layer]:
         """One for each window: the softmax keeps the order of the classes in each."""
         return [Layer(grid, window) for grid, window in zip(self._grids, self._windows, strict=True)]
-
-    @cached_property
-    def _shares(self) -> list[Tensor]:
-        """What each pixel's exponentials are multiplied by in each window: 1 / their sum, (height, width)."""
-        shares: dict[int, Tensor] = {}
-
-        def add(index: int) -> None:
-            shares[index] = softmax_denominators(self._grids[index], self._windows[index].hw).reciprocal_()
-
-        share_out(add, range(len(self._windows)))
-        return [shares[index] for index in range(len(self._windows))]
-
-    @cached_property
-    def _count(self) -> Tensor:
-        """How many windows reach each pixel: (h, w) float32."""
-        count = self._grids.new_zeros(self.hw)
-        for top, left, bottom, right in self._windows:
-            count[top:bottom, left:right] += 1
-        return count
 
     def part(self, rows: Span, columns: Span, some: Tensor | None = None) -> Tensor:
         """Scores (K, r, c): the mean over the windows that reach each pixel."""
@@ -144,6 +126,25 @@ class BlendedScores(ScoreMap):
         if self._softmax:
             scores = scores.exp().mul_(self._shares[index][slice(*rows), slice(*columns)])
         return scores
+
+
+def _count_windows(windows: list[Window], hw: tuple[int, int]) -> Tensor:
+    """How many windows reach each pixel: (h, w) float32."""
+    count = torch.zeros(hw)
+    for top, left, bottom, right in windows:
+        count[top:bottom, left:right] += 1
+    return count
+
+
+def _softmax_shares(layers: list[Layer]) -> list[Tensor]:
+    """What each pixel's exponentials are multiplied by in each window: 1 / their sum, (height, width)."""
+    shares: dict[int, Tensor] = {}
+
+    def add(index: int) -> None:
+        shares[index] = softmax_denominators(layers[index].grid, layers[index].window.hw).reciprocal_()
+
+    share_out(add, range(len(layers)))
+    return [shares[index] for index in range(len(layers))]
 
 
 def cosine(features: Tensor, text: Tensor) -> Tensor:
