@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from timing import Ways
 from torch import Tensor
 
-from densezero.encoders.products import Product, multiplies_packed
+from densezero.encoders.products import Product, onednn_multiplies
 from densezero.encoders.tips import VisionConfig
 
 CHECK_ROWS = 4
@@ -53,7 +53,7 @@ def _ways_of(x: Tensor, weight: Tensor, bias: Tensor) -> dict[str, Callable[[], 
         "linear": lambda: F.linear(x, weight, bias),
         "conv2d": lambda: F.conv2d(pixels, kernel, bias)[0, :, :, 0].T,
     }
-    if multiplies_packed(x.dtype):
+    if onednn_multiplies(x.dtype):
         ours = Product(weight, bias, x.dtype)
         ways["densezero"] = lambda: ours(x)
     if hasattr(torch.ops.mkldnn, "_linear_pointwise") and hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 import densezero
 from densezero.encoders import attention, products
 from densezero.encoders.attention import attend, attend_in_kept_buffer
-from densezero.encoders.products import Product, multiplies_packed
+from densezero.encoders.products import Product, onednn_multiplies
 from densezero.encoders.readouts import READOUTS
 from densezero.encoders.tips import VisionConfig, VisionTower, packed
 from densezero.encoders.tips.packed import PackedBlock
@@ -28,8 +28,8 @@ def pack(tower, dtype=torch.float32):
 @pytest.fixture(params=[True, False], ids=["packed", "plain"])
 def either_way(request, monkeypatch):
     if not request.param:
-        monkeypatch.setattr(products, "multiplies_packed", lambda dtype: False)
-    elif not multiplies_packed(torch.float32):
+        monkeypatch.setattr(products, "onednn_multiplies", lambda dtype: False)
+    elif not onednn_multiplies(torch.float32):
         pytest.skip("oneDNN does not multiply here")
 
 
@@ -122,16 +122,16 @@ def test_where_packed_weights_fail_or_differ_torch_multiplies(monkeypatch, broke
 
     monkeypatch.setattr(products, "_multiply", multiply)
     monkeypatch.setattr(products, "_lay_out", lambda weight: weight)
-    multiplies_packed.cache_clear()
-    assert not multiplies_packed(torch.float32)
-    multiplies_packed.cache_clear()
+    onednn_multiplies.cache_clear()
+    assert not onednn_multiplies(torch.float32)
+    onednn_multiplies.cache_clear()
 
 
 def test_no_weights_are_packed_on_processors_of_another_kind(monkeypatch):
-    multiplies_packed.cache_clear()
+    onednn_multiplies.cache_clear()
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
-    assert not multiplies_packed(torch.float32)
-    multiplies_packed.cache_clear()
+    assert not onednn_multiplies(torch.float32)
+    onednn_multiplies.cache_clear()
 
 
 def attention_by_definition(q, k, v):
