@@ -64,6 +64,10 @@ class Reach(NamedTuple):
     taps: Tensor
     reached: Tensor
 
+    def part(self, blocks: slice) -> Reach:
+        """Some of the blocks."""
+        return Reach(self.taps[:, blocks], self.reached[blocks])
+
 
 def reach_of(blocks: list[Span], axis: Axis) -> Reach:
     """Find the corners of blocks along an axis."""

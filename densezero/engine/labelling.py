@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from densezero.engine.contenders import Tile, tiles
+from densezero.engine.contenders import Contest
 from densezero.engine.protocol import Background, Protocol
 from densezero.engine.scores import ScoreMap, strips
 from densezero.engine.upsample import Span
@@ -85,14 +85,16 @@ def _best_labels(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule, dropped
     allowed = None if dropped is None else ~dropped[class_of]
     labels = torch.empty(hw, dtype=torch.int64)
 
-    def label(tile: Tile) -> None:
-        rows, columns, contenders = tile
-        classes = class_of[contenders]
-        if len(contenders) > 1:
-            classes = classes[highest(scores.resized(rows, columns, hw, contenders))]
-        labels[slice(*rows), slice(*columns)] = classes
+    contest = Contest(scores, hw, allowed)
 
-    share_out(label, tiles(scores, hw, allowed))
+    def label(place: tuple[int, int]) -> None:
+        for rows, columns, contenders in contest.tiles_at(place):
+            classes = class_of[contenders]
+            if len(contenders) > 1:
+                classes = classes[highest(scores.resized(rows, columns, hw, contenders))]
+            labels[slice(*rows), slice(*columns)] = classes
+
+    share_out(label, contest.places)
     return labels
 
 
@@ -106,9 +108,11 @@ def highest(scores: Tensor) -> Tensor:
         (h, w) int64; the last channel where a score is no number.
     """
     channels = len(scores)
-    kind = torch.uint8 if channels < 256 else torch.int16 if channels < 32768 else torch.int32
-    places = torch.arange(channels, 0, -1, dtype=kind, device=scores.device)  # the first channel has the most
-    best = (scores == scores.amax(0)).to(kind).mul_(places[:, None, None]).amax(0)
+    places = torch.arange(channels, 0, -1, dtype=scores.dtype, device=scores.device)  # the first channel has the most
+    is_best = torch.eq(
+        scores, scores.amax(0), out=torch.empty_like(scores)
+    )  # 1 or 0: numbers, which are compared faster
+    best = is_best.mul_(places[:, None, None]).amax(0)
     return channels - best.clamp_(min=1).long()
 
 

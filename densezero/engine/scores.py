@@ -15,7 +15,6 @@ from densezero.encoders.device import pixels_at_once
 from densezero.engine.denominators import softmax_denominators
 from densezero.engine.protocol import Protocol
 from densezero.engine.upsample import Span, axis_blend, blend
-from densezero.engine.workers import share_out
 from densezero.errors import InputError
 from densezero.images.windows import Window, window_boxes
 from densezero.vocabulary.text_bank import TextBank
@@ -138,13 +137,7 @@ def _count_windows(windows: list[Window], hw: tuple[int, int]) -> Tensor:
 
 def _softmax_shares(layers: list[Layer]) -> list[Tensor]:
     """What each pixel's exponentials are multiplied by in each window: 1 / their sum, (height, width)."""
-    shares: dict[int, Tensor] = {}
-
-    def add(index: int) -> None:
-        shares[index] = softmax_denominators(layers[index].grid, layers[index].window.hw).reciprocal_()
-
-    share_out(add, range(len(layers)))
-    return [shares[index] for index in range(len(layers))]
+    return [softmax_denominators(layer.grid, layer.window.hw).reciprocal_() for layer in layers]
 
 
 def cosine(features: Tensor, text: Tensor) -> Tensor:

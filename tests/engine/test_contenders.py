@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from densezero.engine import Protocol, contenders, window_boxes
-from densezero.engine.contenders import tiles
+from densezero.engine.contenders import Contest
 from densezero.engine.corners import Axis
 from densezero.engine.labelling import LabelRule, label_map
 from densezero.engine.scores import BlendedScores, GridScores
@@ -37,6 +37,11 @@ def windowed(words, seed=0, softmax=True, stride=21):
 def labels_of(scores, hw):
     bank = TextBank(torch.zeros(scores.channels, 2), torch.arange(scores.channels), scores.channels)
     return label_map(scores, hw, LabelRule(SIMPLE, bank, None, None))
+
+
+def tiles(scores, hw, allowed=None):
+    contest = Contest(scores, hw, allowed)
+    return [tile for place in contest.places for tile in contest.tiles_at(place)]
 
 
 def labels_of_all_channels(scores, hw):
@@ -73,8 +78,24 @@ def agreeing(words):
 @pytest.mark.parametrize("make", [whole_image, agreeing])
 def test_most_channels_are_left_out_of_a_smooth_image(make):
     scores = make(100)
-    found = list(tiles(scores, (200, 300)))
+    found = tiles(scores, (200, 300))
     assert sum(len(tile.contenders) for tile in found) / len(found) < 30
+
+
+@pytest.mark.parametrize("make", [whole_image, agreeing])
+def test_every_channel_that_wins_somewhere_is_a_contender_there(make):
+    scores = make(60)
+    labels = labels_of_all_channels(scores, (200, 300))
+    for tile in tiles(scores, (200, 300)):
+        winners = labels[slice(*tile.rows), slice(*tile.columns)].unique()
+        assert set(winners.tolist()) <= set(tile.contenders.tolist())
+
+
+def test_comparing_at_the_ends_of_runs_leaves_out_more(monkeypatch):
+    scores = windowed(60, stride=28)
+    finer = sum(len(tile.contenders) for tile in tiles(scores, (150, 192)))
+    monkeypatch.setattr(contenders, "FEW", 60)
+    assert finer < sum(len(tile.contenders) for tile in tiles(scores, (150, 192)))
 
 
 def test_tiles_cover_every_pixel_once():
@@ -117,11 +138,23 @@ def test_equal_scores_go_to_the_first_class():
     assert bool((labels_of(GridScores(torch.full((4, 3, 3), 0.5)), (40, 40)) == 0).all())
 
 
-@pytest.mark.parametrize("blocks", [1, 3])
-def test_labels_do_not_depend_on_the_size_of_the_tiles(blocks, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TILE_BLOCKS", 1),
+        ("TILE_BLOCKS", 3),
+        ("FEW", 0),
+        ("MANY", 4),
+        ("TILE_COST", 0),
+        ("BAND_LAGS", 1),
+        ("MOST_RUN_PX", 1),
+    ],
+)
+def test_labels_do_not_depend_on_the_size_of_the_steps(name, value, monkeypatch):
     scores = windowed(30)
-    expected = labels_of(scores, (131, 90))
-    monkeypatch.setattr(contenders, "TILE_BLOCKS", (blocks * 2, blocks))
+    expected = labels_of_all_channels(scores, (131, 90))
+    monkeypatch.setattr(contenders, "MANY_RUNS", 2)
+    monkeypatch.setattr(contenders, name, value)
     assert torch.equal(labels_of(scores, (131, 90)), expected)
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numpy.polynomial import Polynomial
 
 from densezero.engine import denominators
-from densezero.engine.denominators import smallest_degree, softmax_denominators
+from densezero.engine.denominators import parts_of_a_cell, softmax_denominators
 
 
 def added_up(grid, hw):
@@ -52,17 +52,29 @@ def test_the_order_of_the_classes_changes_nothing_but_the_last_digit():
     torch.testing.assert_close(straight, turned, rtol=1e-6, atol=0)
 
 
-def test_rougher_grids_take_higher_degrees():
-    degrees = [smallest_degree((spread * cosines(20, 8, 8)).permute(1, 2, 0)) for spread in (0.001, 0.1, 0.5, 1.0)]
-    assert degrees == sorted(degrees)
-    assert degrees[0] == 2 < degrees[-1] < denominators.MAX_DEGREE
+def test_rougher_grids_are_cut_into_more_parts():
+    parts = [parts_of_a_cell((spread * cosines(20, 8, 8)).permute(1, 2, 0)) for spread in (0.001, 0.1, 0.5, 1.0)]
+    assert parts == sorted(parts)
+    assert parts[0] == 1 < parts[-1] < 40
 
 
 @pytest.mark.parametrize("step", [0.05, 0.3, 1.0])
 def test_the_bound_holds_for_the_worst_cell(step):
-    """One class whose score climbs by twice the step: numpy's own interpolation through the same nodes errs less."""
-    degree = smallest_degree(torch.tensor([[[-step], [step]]]))
-    nodes = -np.cos(np.pi * np.arange(degree + 1) / degree)
-    fitted = Polynomial.fit(nodes, np.exp(step * nodes), degree, domain=[-1, 1])
+    """One class whose score climbs by twice the step: numpy's own cubic through the same places errs less."""
+    parts = parts_of_a_cell(torch.tensor([[[-step], [step]]]))
+    fitted = Polynomial.fit([-1, -1 / 3, 1 / 3, 1], np.exp(step / parts * np.array([-1, -1 / 3, 1 / 3, 1])), 3)
     places = np.linspace(-1, 1, 999)
-    assert np.abs(fitted(places) / np.exp(step * places) - 1).max() < denominators.TOLERANCE
+    assert np.abs(fitted(places) / np.exp(step / parts * places) - 1).max() < denominators.TOLERANCE
+
+
+def test_what_is_no_number_stays_one():
+    grid = torch.full((3, 2, 2), torch.nan)
+    assert bool(softmax_denominators(grid, (9, 9)).isnan().all())
+
+
+@pytest.mark.parametrize("chunk", [1, 10**9])
+def test_rows_at_once_change_nothing(chunk, monkeypatch):
+    grid = 0.3 * cosines(40, 7, 9)
+    expected = softmax_denominators(grid, (98, 126))
+    monkeypatch.setattr(denominators, "CHUNK", chunk)
+    torch.testing.assert_close(softmax_denominators(grid, (98, 126)), expected, rtol=3e-7, atol=0)

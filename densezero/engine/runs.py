@@ -1,0 +1,143 @@
+"""Runs of pixels between whose ends the scores of every window lie, along one axis.
+
+A pixel of the image is blended from two pixels of the map, each of which a window has upsampled from two patches.
+Pixels whose map pixels lie between the same patches of every window make a run; a pixel that hangs on both sides of a
+patch centre makes one with those that hang on the same two map pixels. So a window's scores at a run's pixels lie
+between those at its first and its last map pixel.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from densezero.engine.corners import Axis
+from densezero.engine.upsample import Blend, Span, axis_blend
+
+
+class Ends(NamedTuple):
+    """Where R runs begin and end in one window: the map pixels there, blended from two patches each.
+
+    Args:
+        patches: that the runs hang on.
+        low: (2 R,) int64 the first patch of a run's first and of its last map pixel, run by run, counted from the start
+            of ``patches``.
+        high: (2 R,) int64 the second patch, likewise.
+        share: (2 R,) float32 weight of ``high``.
+        reached: whether each run reaches the window; its ends say nothing where it does not.
+    """
+
+    patches: slice
+    low: Tensor
+    high: Tensor
+    share: Tensor
+    reached: list[bool]
+
+    def part(self, runs: slice) -> Ends:
+        """Some of the runs."""
+        ends = slice(2 * runs.start, 2 * runs.stop)
+        first, last = int(self.low[ends].min()), int(self.high[ends].max())
+        start = self.patches.start + first
+        low, high = self.low[ends] - first, self.high[ends] - first
+        return Ends(slice(start, start + last - first + 1), low, high, self.share[ends], self.reached[runs])
+
+    def blend(self, patches: Tensor, dim: int) -> Tensor:
+        """Blend a dimension of patches, one that is not the last, into the 2 R ends."""
+        low, high = patches.index_select(dim, self.low), patches.index_select(dim, self.high)
+        return low.lerp_(high, self.share.view(-1, *[1] * (patches.ndim - 1 - dim)))
+
+
+class Runs(NamedTuple):
+    """The runs along an axis of the image.
+
+    Args:
+        spans: of pixels, one after the other.
+        windows: their ends in each window.
+    """
+
+    spans: list[Span]
+    windows: list[Ends]
+
+    def part(self, runs: slice) -> Runs:
+        """Some of the runs."""
+        return Runs(self.spans[runs], [window.part(runs) for window in self.windows])
+
+    def halves(self) -> tuple[Runs, Runs]:
+        """The first and the last of them."""
+        middle, number = len(self.spans) // 2, len(self.spans)
+        return self.part(slice(0, middle)), self.part(slice(middle, number))
+
+
+@lru_cache(maxsize=64)
+def runs_between(axes: tuple[Axis, ...], edges: tuple[int, ...], most_px: int) -> list[Runs]:
+    """Cut an axis of the image into runs; they are kept, since images are of few sizes.
+
+    Args:
+        axes: of every window, on the same map and image.
+        edges: pixels where a run has to begin, from 0 on, and the image's length at last.
+        most_px: no run is longer.
+
+    Returns:
+        The runs from each edge to the next.
+    """
+    windows = [_PixelEnds.of(axis) for axis in axes]
+    places = torch.stack([place for window in windows for place in window.places()], 1)  # (pixels, 2 windows)
+    begins = torch.ones(len(places), dtype=torch.bool)
+    begins[1:] = (places[1:] != places[:-1]).any(1)
+    begins[list(edges[:-1])] = True
+    starts = [*begins.nonzero().flatten().tolist(), edges[-1]]
+    spans = [span for start, end in itertools.pairwise(starts) for span in _pieces(Span(start, end), most_px)]
+    runs = Runs(spans, [window.ends(spans) for window in windows])
+    number = {span.start: index for index, span in enumerate(spans)} | {edges[-1]: len(spans)}
+    return [runs.part(slice(number[first], number[last])) for first, last in itertools.pairwise(edges)]
+
+
+def _pieces(span: Span, most_px: int) -> list[Span]:
+    """Cut a span into the fewest pieces of about one length."""
+    length = span.end - span.start
+    count = -(-length // most_px)
+    cuts = [span.start + length * piece // count for piece in range(count + 1)]
+    return list(itertools.starmap(Span, itertools.pairwise(cuts)))
+
+
+class _PixelEnds(NamedTuple):
+    """For each pixel of the image the two map pixels that it hangs on, counted from a window's start.
+
+    Args:
+        first: (pixels,) int64.
+        last: (pixels,) int64.
+        inside: (pixels,) whether either is in the window.
+        upsampling: of the window's patches.
+    """
+
+    first: Tensor
+    last: Tensor
+    inside: Tensor
+    upsampling: Blend
+
+    @classmethod
+    def of(cls, axis: Axis) -> _PixelEnds:
+        resize = axis_blend(Span(0, axis.image_px), axis.map_px, axis.image_px)
+        first = resize.low + (resize.span.start - axis.begin)
+        last = first if resize.changes_nothing else resize.high + (resize.span.start - axis.begin)
+        inside = (last >= 0) & (first < axis.length)
+        first, last = (place.clamp(0, axis.length - 1) for place in (first, last))
+        return cls(first, last, inside, axis_blend(Span(0, axis.length), axis.patches, axis.length))
+
+    def places(self) -> Sequence[Tensor]:
+        """Two (pixels,) patches before the two map pixels; -1 beside the window."""
+        low = self.upsampling.low + self.upsampling.span.start
+        return [torch.where(self.inside, low[place], -1) for place in (self.first, self.last)]
+
+    def ends(self, spans: Sequence[Span]) -> Ends:
+        """Where runs of pixels begin and end."""
+        starts, lasts = (torch.tensor(pixels) for pixels in zip(*((s.start, s.end - 1) for s in spans), strict=True))
+        places = torch.stack([self.first[starts], self.last[lasts]], 1).flatten()  # (2 R,)
+        plan = self.upsampling
+        span = slice(plan.span.start, plan.span.end)
+        return Ends(span, plan.low[places], plan.high[places], plan.share[places], self.inside[starts].tolist())
