@@ -16,7 +16,7 @@ from speed_parts.request import Request, Table, segmenter_with
 from timing import Ways, interleave, medians
 
 from densezero.encoders.base import DenseEncoder
-from densezero.engine import Protocol, cosine, find_protocol
+from densezero.engine import Protocol, find_protocol
 from densezero.engine.labelling import LabelRule, label_map
 from densezero.engine.scores import score_map
 from densezero.engine.segmenter import BYTE_CLASSES
@@ -97,7 +97,7 @@ def _rows(request: Request, encoder: DenseEncoder, size: str, file: Path, protoc
             score_map(recorded, pixels, rule.bank, protocol)
             recorded.replays = True
         after = After(recorded, pixels, rule, plan.image_hw)
-        ways[f"similarity {classes}"] = partial(cosine, recorded.features, rule.bank.vectors)
+        ways[f"similarity {classes}"] = partial(rule.bank.cosines, recorded.features)
         ways[f"after {classes}"] = after.label
         ways[f"write {classes}"] = partial(_write, request.work / "stages", rgb, after, segmenter.classes)
     ways["encode"] = partial(recorded.encode_again, protocol.readout)

@@ -83,15 +83,16 @@ def _best_labels(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule, dropped
     """Label every pixel by its highest score; neither a scale nor a softmax over all words changes which that is."""
     class_of = rule.bank.class_of if rule.protocol.scale is not None else rule.bank.found  # (K,)
     allowed = None if dropped is None else ~dropped[class_of]
-    labels = torch.empty(hw, dtype=torch.int64)
-
-    contest = Contest(scores, hw, allowed)
+    contest, labels = Contest(scores, hw, allowed), torch.empty(hw, dtype=torch.int64)
 
     def label(place: tuple[int, int]) -> None:
         for rows, columns, contenders in contest.tiles_at(place):
             classes = class_of[contenders]
             if len(contenders) > 1:
-                classes = classes[highest(scores.resized(rows, columns, hw, contenders))]
+                best = highest(scores.resized(rows, columns, hw, contenders))
+                classes = classes.index_select(0, best.flatten()).view(
+                    best.shape
+                )  # a third of the time of classes[best]
             labels[slice(*rows), slice(*columns)] = classes
 
     share_out(label, contest.places)

@@ -92,7 +92,7 @@ class BlendedScores(ScoreMap):
         self.channels = grids.shape[1]
         self.hw = hw
         self._count = _count_windows(windows, hw).to(grids)
-        self._shares = _softmax_shares(self.layers) if softmax else []
+        self._shares = [self._share_of(layer) for layer in self.layers] if softmax else []
 
     @property
     def layers(self) -> list[Layer]:
@@ -116,7 +116,13 @@ class BlendedScores(ScoreMap):
                 total = scores.new_zeros(len(scores), rows.end - rows.start, columns.end - columns.start)
             total[:, top - rows.start : bottom - rows.start, left - columns.start : right - columns.start] += scores
         assert total is not None, "windows cover the map"
-        return total / self._count[slice(*rows), slice(*columns)]
+        return total if self._softmax else total / self._count[slice(*rows), slice(*columns)]
+
+    def _share_of(self, layer: Layer) -> Tensor:
+        """What a window's exponentials (height, width) are multiplied by: 1 / their sum, shared with other windows."""
+        top, left, bottom, right = layer.window
+        sums = softmax_denominators(layer.grid, layer.window.hw)
+        return sums.mul_(self._count[top:bottom, left:right]).reciprocal_()
 
     def _in_window(self, index: int, rows: Span, columns: Span, some: Tensor | None) -> Tensor:
         grid, (height, width) = self._grids[index], self._windows[index].hw
@@ -133,11 +139,6 @@ def _count_windows(windows: list[Window], hw: tuple[int, int]) -> Tensor:
     for top, left, bottom, right in windows:
         count[top:bottom, left:right] += 1
     return count
-
-
-def _softmax_shares(layers: list[Layer]) -> list[Tensor]:
-    """What each pixel's exponentials are multiplied by in each window: 1 / their sum, (height, width)."""
-    return [softmax_denominators(layer.grid, layer.window.hw).reciprocal_() for layer in layers]
 
 
 def cosine(features: Tensor, text: Tensor) -> Tensor:
