@@ -1,4 +1,4 @@
-"""Which classes can win where: an image in tiles, each with the few channels that may be highest somewhere in it.
+"""Which classes can win where: an image in squares, each with the few channels that may be highest somewhere in it.
 
 The score of a pixel is a blend, with the same weights for all channels, of convex functions of one patch grid's
 bilinear score each; and that lies between its corners. So a channel is out wherever a mixture of others, the witnesses,
@@ -7,43 +7,35 @@ behind the highest there, which leaves out what all channels have in common.
 
 This is done twice. First patches are the corners, of blocks of the image: each patch gets a bar, the most that the
 mixture of any block lags there, and one comparison finds the channels near it. Those that are near any patch of a tile
-are compared once more, at the ends of short runs of its pixels.
+of squares are compared once more, at the ends of short runs of its pixels.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Callable
-from itertools import product
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from densezero.engine.corners import Axis, Reach, reach_of
-from densezero.engine.runs import Ends, Runs, runs_between
-from densezero.engine.upsample import Span
+from densezero.engine.runs import Ends, Runs, runs_along
+from densezero.engine.squares import SomeSquares, Squares, squares_along
+from densezero.engine.workers import share_out
 
 if TYPE_CHECKING:
     from densezero.engine.scores import Layer, ScoreMap
 
-TILE_BLOCKS = 8  # on a side
+TILE = 8  # squares on a side
 LEAST_BLOCK_PX = 8
 MOST_RUN_PX = 8
 BAND_LAGS = 500_000  # of witnesses at corners, computed at once
-FEW = 8  # so many channels are blended sooner than compared once more
-MANY, MANY_RUNS = 100, 20  # channels that are found for each quarter by itself, of a tile of so many runs on a side
-TILE_COST = 80_000  # scores that could be blended in the time that one more tile takes
+MANY = 100  # channels that are found for each quarter of a tile by itself
+GROUP_SCORES = 500_000  # of squares on the map, blended at once
 ROUNDING = 4e-6  # of scores that reach 1: more than float32 is wrong by in a blend of blends
-
-
-class Tile(NamedTuple):
-    """A part of the image, and the channels that may be highest in it, rising."""
-
-    rows: Span
-    columns: Span
-    contenders: Tensor
 
 
 class Contest:
@@ -54,24 +46,35 @@ class Contest:
         hw: rows and columns of the image.
         allowed: (K,) False for channels that are left out; all are allowed where this is None.
 
-    Attributes:
-        places: row and column of each tile; threads may ask ``tiles_at`` for one each.
     """
 
     def __init__(self, scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None = None) -> None:
         down, across = (tuple(_axis(layer, axis, scores.hw, hw) for layer in scores.layers) for axis in (0, 1))
-        rows, columns = down[0].blocks(LEAST_BLOCK_PX), across[0].blocks(LEAST_BLOCK_PX)
         patches = [_patches(layer.grid, allowed) for layer in scores.layers]
-        near = _near(patches, [reach_of(rows, axis) for axis in down], [reach_of(columns, axis) for axis in across])
-        self._down, self._across = _runs(rows, down), _runs(columns, across)
+        near = _near(patches, _reach_of(down), _reach_of(across))
         self._layers = list(zip(patches, near, strict=True))
-        self.places = list(product(range(len(self._down)), range(len(self._across))))
+        self._axes = squares_along(down), squares_along(across)
+        self._tiles = {side: [_tiled(axes, side, MOST_RUN_PX) for axes in (down, across)] for side in (TILE, TILE // 2)}
 
-    def tiles_at(self, place: tuple[int, int]) -> list[Tile]:
-        """Give the tile at a place, or smaller ones where these cost less together."""
-        return self._tiles_of(self._down[place[0]], self._across[place[1]])
+    def outcome(self) -> tuple[Tensor, list[Group]]:
+        """Find the channels that may be highest somewhere in each square of the image.
 
-    def _tiles_of(self, rows: Runs, columns: Runs) -> list[Tile]:
+        Returns:
+            The first of them, (T, T') for all squares; and the squares with several, a few at once.
+        """
+        down, across = (range(len(parts)) for parts in self._tiles[TILE])
+        places = list(product(down, across))
+        found: dict[tuple[int, int], list[Tensor]] = {}
+
+        def find(place: tuple[int, int]) -> None:
+            found[place] = list(self._winners_at(place, TILE))
+
+        share_out(find, places)
+        return _grouped(torch.cat([part for place in places for part in found[place]], 1), self._axes)
+
+    def _winners_at(self, place: tuple[int, int], side: int) -> Iterator[Tensor]:
+        """Give (3, N) row and column of a square and a channel that may win there; a square's channels rise."""
+        rows, columns = (parts[index] for parts, index in zip(self._tiles[side], place, strict=True))
         reaching = [
             (patches[down.patches, across.patches], near[down.patches, across.patches], down, across)
             for (patches, near), down, across in zip(self._layers, rows.windows, columns.windows, strict=True)
@@ -79,12 +82,54 @@ class Contest:
         ]
         anywhere = [near.any(0).any(0) for _, near, _, _ in reaching]  # (K,)
         channels = torch.stack(anywhere).any(0).nonzero().flatten()
-        if len(channels) <= FEW:
-            return [Tile(_joined(rows.spans), _joined(columns.spans), channels)]
-        if len(channels) > MANY and min(len(rows.spans), len(columns.spans)) >= MANY_RUNS:
-            return [tile for part in product(rows.halves(), columns.halves()) for tile in self._tiles_of(*part)]
+        if len(channels) > MANY and side == TILE:
+            upper, left = (_halves(index, parts) for index, parts in zip(place, self._tiles[TILE // 2], strict=True))
+            for quarter in product(upper, left):
+                yield from self._winners_at(quarter, TILE // 2)
+            return
         lead = _lead([_ends(patches, channels, down, across) for patches, _, down, across in reaching])
-        return _cut(lead, channels, rows.spans, columns.spans)
+        lead = _most_of_squares(_most_of_squares(lead, rows.begins, 0), columns.begins, 1)
+        row, column, channel = (~(lead < -ROUNDING)).nonzero().unbind(1)  # what is no number stays in
+        yield torch.stack([row + rows.first, column + columns.first, channels[channel]])
+
+
+class Group(NamedTuple):
+    """M squares with k channels each, of which some are the last again where a square has fewer.
+
+    Args:
+        squares: of the image.
+        channels: (M, k) that may be highest somewhere in a square, rising.
+    """
+
+    squares: SomeSquares
+    channels: Tensor
+
+
+def _grouped(winners: Tensor, axes: tuple[Squares, Squares]) -> tuple[Tensor, list[Group]]:
+    """Split winners (3, N) into squares, and group these by how many channels they have."""
+    begins = torch.ones(winners.shape[1], dtype=torch.bool)
+    begins[1:] = (winners[:2, 1:] != winners[:2, :-1]).any(0)
+    starts = begins.nonzero().flatten()
+    rows, columns, channels = winners[:, starts]
+    counts = torch.cat([starts[1:], torch.tensor([winners.shape[1]])]) - starts
+    first = torch.zeros([len(axis.pixels) for axis in axes], dtype=torch.int64)
+    first[rows, columns] = channels
+    side, groups = max(axis.map_pixels.shape[1] for axis in axes), []
+    for fewest, most in pairwise(_sizes(int(counts.max()))):
+        chosen = ((counts > fewest) & (counts <= most)).nonzero().flatten()
+        step = max(1, GROUP_SCORES // (most * side * side))
+        for some in (chosen[at : at + step] for at in range(0, len(chosen), step)):
+            places = starts[some, None] + torch.arange(most).minimum(counts[some, None] - 1)
+            groups.append(Group(SomeSquares(axes, rows[some], columns[some]), winners[2, places]))
+    return first, groups
+
+
+def _sizes(most: int) -> list[int]:
+    """Numbers of channels, each at most a half more than the one before, up to the most and from 1 on."""
+    sizes = [1]
+    while sizes[-1] < most:
+        sizes.append(sizes[-1] + (sizes[-1] + 1) // 2)
+    return sizes
 
 
 def _axis(layer: Layer, axis: int, map_hw: tuple[int, int], hw: tuple[int, int]) -> Axis:
@@ -95,9 +140,19 @@ def _axis(layer: Layer, axis: int, map_hw: tuple[int, int], hw: tuple[int, int])
     return Axis(patches, begin, length, map_hw[axis], hw[axis])
 
 
-def _runs(blocks: list[Span], axes: tuple[Axis, ...]) -> list[Runs]:
-    edges = (*(block.start for block in blocks[::TILE_BLOCKS]), blocks[-1].end)
-    return runs_between(axes, edges, MOST_RUN_PX)
+def _reach_of(axes: tuple[Axis, ...]) -> list[Reach]:
+    blocks = axes[0].blocks(LEAST_BLOCK_PX)
+    return [reach_of(blocks, axis) for axis in axes]
+
+
+@lru_cache(maxsize=64)
+def _tiled(axes: tuple[Axis, ...], squares: int, most_px: int) -> list[Runs]:
+    return runs_along(axes, most_px).parts(squares)
+
+
+def _halves(index: int, parts: list[Runs]) -> list[int]:
+    """The parts of half the length that make one."""
+    return [half for half in (2 * index, 2 * index + 1) if half < len(parts)]
 
 
 def _patches(grid: Tensor, allowed: Tensor | None) -> Tensor:
@@ -212,23 +267,6 @@ def _each(join: Callable[[Tensor, Tensor], Tensor], parts: list[Tensor]) -> Tens
     return functools.reduce(join, parts)
 
 
-def _cut(lead: Tensor, channels: Tensor, rows: list[Span], columns: list[Span]) -> list[Tile]:
-    """Make one tile of all runs, of the channels whose lead (R, C, k) lets them in, or quarters that cost less."""
-    let_in = ~(lead.amax(0).amax(0) < -ROUNDING)  # what is no number is let in
-    whole = Tile(_joined(rows), _joined(columns), channels[let_in])
-    if len(rows) == 1 or len(columns) == 1 or _cost(whole) <= 4 * TILE_COST:
-        return [whole]
-    halves = ((slice(0, len(spans) // 2), slice(len(spans) // 2, None)) for spans in (rows, columns))
-    quarters = [_cut(lead[row, column], channels, rows[row], columns[column]) for row, column in product(*halves)]
-    tiles = list(itertools.chain(*quarters))
-    return tiles if sum(map(_cost, tiles)) < _cost(whole) else [whole]
-
-
-def _joined(spans: list[Span]) -> Span:
-    return Span(spans[0].start, spans[-1].end)
-
-
-def _cost(tile: Tile) -> int:
-    """Of a tile, in scores blended; one that a channel wins alone is free but for itself."""
-    pixels = (tile.rows.end - tile.rows.start) * (tile.columns.end - tile.columns.start)
-    return TILE_COST + (pixels * len(tile.contenders) if len(tile.contenders) > 1 else 0)
+def _most_of_squares(lead: Tensor, begins: list[int], dim: int) -> Tensor:
+    """The highest of the runs in each square, along an axis."""
+    return torch.stack([lead[(slice(None),) * dim + (slice(*span),)].amax(dim) for span in pairwise(begins)], dim)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from densezero.engine.corners import Axis
+from densezero.engine.squares import SIDE
 from densezero.engine.upsample import Blend, Span, axis_blend
 
 
@@ -53,48 +54,49 @@ class Ends(NamedTuple):
 
 
 class Runs(NamedTuple):
-    """The runs along an axis of the image.
+    """Runs along an axis of the image, in the squares that they fill.
 
     Args:
         spans: of pixels, one after the other.
         windows: their ends in each window.
+        begins: the first run of each square, and the number of runs at last.
+        first: number of the first square.
     """
 
     spans: list[Span]
     windows: list[Ends]
+    begins: list[int]
+    first: int
 
-    def part(self, runs: slice) -> Runs:
-        """Some of the runs."""
-        return Runs(self.spans[runs], [window.part(runs) for window in self.windows])
+    def part(self, start: int, end: int) -> Runs:
+        """The runs of some of the squares, counted from the first."""
+        runs = slice(self.begins[start], self.begins[end])
+        begins = [begin - runs.start for begin in self.begins[start : end + 1]]
+        return Runs(self.spans[runs], [window.part(runs) for window in self.windows], begins, self.first + start)
 
-    def halves(self) -> tuple[Runs, Runs]:
-        """The first and the last of them."""
-        middle, number = len(self.spans) // 2, len(self.spans)
-        return self.part(slice(0, middle)), self.part(slice(middle, number))
+    def parts(self, squares: int) -> list[Runs]:
+        """All runs, so many squares at once."""
+        count = len(self.begins) - 1
+        return [self.part(start, min(start + squares, count)) for start in range(0, count, squares)]
 
 
 @lru_cache(maxsize=64)
-def runs_between(axes: tuple[Axis, ...], edges: tuple[int, ...], most_px: int) -> list[Runs]:
+def runs_along(axes: tuple[Axis, ...], most_px: int) -> Runs:
     """Cut an axis of the image into runs; they are kept, since images are of few sizes.
 
     Args:
         axes: of every window, on the same map and image.
-        edges: pixels where a run has to begin, from 0 on, and the image's length at last.
-        most_px: no run is longer.
-
-    Returns:
-        The runs from each edge to the next.
+        most_px: no run is longer; nor does one reach beyond a square.
     """
+    image_px = axes[0].image_px
     windows = [_PixelEnds.of(axis) for axis in axes]
     places = torch.stack([place for window in windows for place in window.places()], 1)  # (pixels, 2 windows)
-    begins = torch.ones(len(places), dtype=torch.bool)
-    begins[1:] = (places[1:] != places[:-1]).any(1)
-    begins[list(edges[:-1])] = True
-    starts = [*begins.nonzero().flatten().tolist(), edges[-1]]
+    cut = torch.arange(image_px) % SIDE == 0
+    cut[1:] |= (places[1:] != places[:-1]).any(1)
+    starts = [*cut.nonzero().flatten().tolist(), image_px]
     spans = [span for start, end in itertools.pairwise(starts) for span in _pieces(Span(start, end), most_px)]
-    runs = Runs(spans, [window.ends(spans) for window in windows])
-    number = {span.start: index for index, span in enumerate(spans)} | {edges[-1]: len(spans)}
-    return [runs.part(slice(number[first], number[last])) for first, last in itertools.pairwise(edges)]
+    begins = [index for index, span in enumerate(spans) if span.start % SIDE == 0]
+    return Runs(spans, [window.ends(spans) for window in windows], [*begins, len(spans)], 0)
 
 
 def _pieces(span: Span, most_px: int) -> list[Span]:

@@ -14,6 +14,7 @@ from densezero.encoders.base import DenseEncoder
 from densezero.encoders.device import pixels_at_once
 from densezero.engine.denominators import softmax_denominators
 from densezero.engine.protocol import Protocol
+from densezero.engine.squares import SomeSquares
 from densezero.engine.upsample import Span, axis_blend, blend
 from densezero.errors import InputError
 from densezero.images.windows import Window, window_boxes
@@ -51,6 +52,18 @@ class ScoreMap(ABC):
         down, across = axis_blend(rows, self.hw[0], hw[0]), axis_blend(columns, self.hw[1], hw[1])
         return blend(self.part(down.span, across.span, some), down, across)
 
+    @abstractmethod
+    def in_squares(self, some: SomeSquares, channels: Tensor) -> Tensor:
+        """Scores of squares of the image, each of channels of its own: as ``resized``, to the last bit.
+
+        Args:
+            some: M squares.
+            channels: (M, k) of each.
+
+        Returns:
+            (M, k, side, side).
+        """
+
 
 class Layer(NamedTuple):
     """A patch grid, and the window of the map that it is upsampled to.
@@ -80,6 +93,10 @@ class GridScores(ScoreMap):
     def part(self, rows: Span, columns: Span, some: Tensor | None = None) -> Tensor:
         """Scores (K, r, c)."""
         return _choose(self._grid[:, slice(*rows), slice(*columns)], some)
+
+    def in_squares(self, some: SomeSquares, channels: Tensor) -> Tensor:
+        """Scores (M, k, side, side)."""
+        return _upsampled(self.layers[0], 0, some, channels)
 
 
 class BlendedScores(ScoreMap):
@@ -118,6 +135,24 @@ class BlendedScores(ScoreMap):
         assert total is not None, "windows cover the map"
         return total if self._softmax else total / self._count[slice(*rows), slice(*columns)]
 
+    def in_squares(self, some: SomeSquares, channels: Tensor) -> Tensor:
+        """Scores (M, k, side, side)."""
+        pixels = some.map_pixels
+        total = torch.zeros(*channels.shape, pixels[0].shape[1], pixels[1].shape[2])
+        for index, layer in enumerate(self.layers):
+            inside = some.inside(index)  # (M, m, m)
+            here = inside.any(2).any(1).nonzero().flatten()
+            if len(here):
+                upsampled = _upsampled(layer, index, some.part(here), channels[here])
+                total.index_add_(0, here, self._weighed(index, upsampled, some.part(here), inside[here]))
+        return some.resized(total if self._softmax else total / self._count[pixels][:, None])
+
+    def _weighed(self, index: int, scores: Tensor, some: SomeSquares, inside: Tensor) -> Tensor:
+        """What a window's scores (M, k, m, m) add to those of the map."""
+        if self._softmax:
+            scores = scores.exp_().mul_(self._shares[index][some.places_in(index)][:, None])
+        return scores if bool(inside.all()) else scores.masked_fill_(~inside[:, None], 0)
+
     def _share_of(self, layer: Layer) -> Tensor:
         """What a window's exponentials (height, width) are multiplied by: 1 / their sum, shared with other windows."""
         top, left, bottom, right = layer.window
@@ -131,6 +166,19 @@ class BlendedScores(ScoreMap):
         if self._softmax:
             scores = scores.exp().mul_(self._shares[index][slice(*rows), slice(*columns)])
         return scores
+
+
+def _upsampled(layer: Layer, index: int, some: SomeSquares, channels: Tensor) -> Tensor:
+    """Channels (M, k) of some squares, upsampled from the patches of a layer, by its index: (M, k, m, m)."""
+    patches = layer.grid.permute(1, 2, 0)  # (gh, gw, K)
+    sources = [(axis.windows[index].patches, chosen) for axis, chosen in some.along]
+    rows, columns = (
+        held.held(chosen, length - 1) for (held, chosen), length in zip(sources, patches.shape, strict=False)
+    )
+    found = patches[rows[:, :, None, None], columns[:, None, :, None], channels[:, None, None]].permute(0, 3, 1, 2)
+    for dim, (held, chosen) in ((-1, sources[1]), (-2, sources[0])):
+        found = held.blend(found, chosen, dim)
+    return found
 
 
 def _count_windows(windows: list[Window], hw: tuple[int, int]) -> Tensor:

@@ -1,5 +1,6 @@
 """Channels that cannot win are left out: the labels stay those of all channels, to the last one."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,6 +10,7 @@ from densezero.engine.contenders import Contest
 from densezero.engine.corners import Axis
 from densezero.engine.labelling import LabelRule, label_map
 from densezero.engine.scores import BlendedScores, GridScores
+from densezero.engine.squares import SIDE
 from densezero.engine.upsample import Span, axis_blend
 from densezero.vocabulary.text_bank import TextBank
 
@@ -39,9 +41,14 @@ def labels_of(scores, hw):
     return label_map(scores, hw, LabelRule(SIMPLE, bank, None, None))
 
 
-def tiles(scores, hw, allowed=None):
-    contest = Contest(scores, hw, allowed)
-    return [tile for place in contest.places for tile in contest.tiles_at(place)]
+def contenders_of(scores, hw, allowed=None):
+    """Row and column of each square, with its contenders."""
+    first, groups = Contest(scores, hw, allowed).outcome()
+    found = {(row, column): [int(first[row, column])] for row, column in np.ndindex(*first.shape)}
+    for squares, channels in groups:
+        for row, column, some in zip(squares.rows.tolist(), squares.columns.tolist(), channels.tolist(), strict=True):
+            found[row, column] = sorted(set(some))
+    return found
 
 
 def labels_of_all_channels(scores, hw):
@@ -77,56 +84,44 @@ def agreeing(words):
 
 @pytest.mark.parametrize("make", [whole_image, agreeing])
 def test_most_channels_are_left_out_of_a_smooth_image(make):
-    scores = make(100)
-    found = tiles(scores, (200, 300))
-    assert sum(len(tile.contenders) for tile in found) / len(found) < 30
+    found = contenders_of(make(100), (200, 300))
+    assert sum(map(len, found.values())) / len(found) < 10
 
 
-@pytest.mark.parametrize("make", [whole_image, agreeing])
+@pytest.mark.parametrize("make", [whole_image, agreeing, windowed])
 def test_every_channel_that_wins_somewhere_is_a_contender_there(make):
     scores = make(60)
     labels = labels_of_all_channels(scores, (200, 300))
-    for tile in tiles(scores, (200, 300)):
-        winners = labels[slice(*tile.rows), slice(*tile.columns)].unique()
-        assert set(winners.tolist()) <= set(tile.contenders.tolist())
+    for (row, column), some in contenders_of(scores, (200, 300)).items():
+        winners = labels[row * SIDE :][:SIDE, column * SIDE :][:, :SIDE].unique()
+        assert set(winners.tolist()) <= set(some)
 
 
-def test_comparing_at_the_ends_of_runs_leaves_out_more(monkeypatch):
-    scores = windowed(60, stride=28)
-    finer = sum(len(tile.contenders) for tile in tiles(scores, (150, 192)))
-    monkeypatch.setattr(contenders, "FEW", 60)
-    assert finer < sum(len(tile.contenders) for tile in tiles(scores, (150, 192)))
-
-
-def test_tiles_cover_every_pixel_once():
+def test_every_square_has_its_place():
     for hw in SIZES:
-        count = torch.zeros(hw, dtype=torch.int64)
-        for tile in tiles(windowed(3), hw):
-            count[slice(*tile.rows), slice(*tile.columns)] += 1
-        assert bool((count == 1).all())
+        first, _ = Contest(windowed(3), hw).outcome()
+        assert first.shape == (-(-hw[0] // SIDE), -(-hw[1] // SIDE))
 
 
 def test_contenders_worked_out_by_hand():
     # Two patches side by side. The first channel leads at the left and the second at the right, each 0.8 behind at the
     # other: their mixture lags 0.4 at both. The third lags 0.28 and wins the middle; the fourth lags more than 0.4.
     grid = torch.tensor([[0.9, 0.1], [0.1, 0.9], [0.62, 0.62], [0.45, 0.4]])[:, None, :]
-    (tile,) = tiles(GridScores(grid), (8, 8))
-    assert tile == (Span(0, 8), Span(0, 8), tile.contenders)
-    assert tile.contenders.tolist() == [0, 1, 2]
+    assert contenders_of(GridScores(grid), (8, 8)) == {(0, 0): [0, 1, 2]}
     assert labels_of(GridScores(grid), (1, 8)).tolist() == [[0, 0, 0, 2, 2, 1, 1, 1]]
 
 
 def test_where_one_channel_leads_everywhere_it_is_alone():
     grid = smooth(5, 6, 6)
     grid[3] = grid.amax(0) + 0.01
-    assert all(tile.contenders.tolist() == [3] for tile in tiles(GridScores(grid), (80, 80)))
+    assert all(some == [3] for some in contenders_of(GridScores(grid), (80, 80)).values())
     assert bool((labels_of(GridScores(grid), (80, 80)) == 3).all())
 
 
 def test_channels_that_are_not_allowed_win_nowhere():
     scores = whole_image(6)
     allowed = torch.tensor([True, False, True, True, False, True])
-    assert all(allowed[tile.contenders].all() for tile in tiles(scores, (70, 90), allowed))
+    assert all(allowed[some].all() for some in contenders_of(scores, (70, 90), allowed).values())
 
 
 def test_scores_that_are_no_numbers_keep_every_channel():
@@ -140,22 +135,21 @@ def test_equal_scores_go_to_the_first_class():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("TILE_BLOCKS", 1),
-        ("TILE_BLOCKS", 3),
-        ("FEW", 0),
-        ("MANY", 4),
-        ("TILE_COST", 0),
-        ("BAND_LAGS", 1),
-        ("MOST_RUN_PX", 1),
-    ],
+    [("TILE", 2), ("TILE", 3), ("MANY", 0), ("BAND_LAGS", 1), ("MOST_RUN_PX", 1), ("GROUP_SCORES", 1)],
 )
 def test_labels_do_not_depend_on_the_size_of_the_steps(name, value, monkeypatch):
     scores = windowed(30)
-    expected = labels_of_all_channels(scores, (131, 90))
-    monkeypatch.setattr(contenders, "MANY_RUNS", 2)
+    expected = labels_of_all_channels(scores, (131, 190))
     monkeypatch.setattr(contenders, name, value)
-    assert torch.equal(labels_of(scores, (131, 90)), expected)
+    assert torch.equal(labels_of(scores, (131, 190)), expected)
+
+
+def test_shorter_runs_leave_out_more(monkeypatch):
+    scores = whole_image(60)  # patches of 25 pixels, wider than the longest run
+    monkeypatch.setattr(contenders, "MOST_RUN_PX", 2)
+    finer = contenders_of(scores, (225, 300))
+    monkeypatch.setattr(contenders, "MOST_RUN_PX", 16)
+    assert sum(map(len, finer.values())) < sum(map(len, contenders_of(scores, (225, 300)).values()))
 
 
 def test_blocks_of_a_whole_image_begin_where_it_comes_to_the_next_patch():

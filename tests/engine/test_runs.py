@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from densezero.engine.corners import Axis
-from densezero.engine.runs import runs_between
+from densezero.engine.runs import runs_along
+from densezero.engine.squares import SIDE
 from densezero.engine.upsample import Span, axis_blend
 
 # Patches, begin, length, pixels of the map, pixels of the image.
@@ -21,25 +22,19 @@ AXES = [
 ]
 
 
-def edges_of(axes, step):
-    image_px = axes[0].image_px
-    return (*range(0, image_px, step), image_px)
-
-
 def at_ends(ends, patches):
     """(R, 2) scores at the first and the last map pixel of each run."""
     return ends.blend(patches[ends.patches, None], 0).view(-1, 2)
 
 
 @pytest.mark.parametrize("axes", AXES)
-@pytest.mark.parametrize(("step", "most_px"), [(30, 8), (11, 100), (7, 1)])
-def test_runs_cover_every_pixel_once_and_begin_at_every_edge(axes, step, most_px):
-    edges = edges_of(axes, step)
-    parts = runs_between(axes, edges, most_px)
-    assert [(part.spans[0].start, part.spans[-1].end) for part in parts] == list(itertools.pairwise(edges))
-    for part in parts:
-        assert all(last.end == first.start for last, first in itertools.pairwise(part.spans))
-        assert all(1 <= span.end - span.start <= most_px for span in part.spans)
+@pytest.mark.parametrize("most_px", [1, 8, 100])
+def test_runs_cover_every_pixel_once_and_begin_in_every_square(axes, most_px):
+    runs = runs_along(axes, most_px)
+    assert (runs.spans[0].start, runs.spans[-1].end) == (0, axes[0].image_px)
+    assert all(last.end == first.start for last, first in itertools.pairwise(runs.spans))
+    assert all(1 <= span.end - span.start <= min(most_px, SIDE) for span in runs.spans)
+    assert [runs.spans[begin].start for begin in runs.begins[:-1]] == list(range(0, axes[0].image_px, SIDE))
 
 
 @pytest.mark.parametrize("axes", AXES)
@@ -49,7 +44,7 @@ def test_the_map_under_a_run_lies_between_its_ends_in_every_window(axes, seed):
         patches = torch.randn(axis.patches, generator=torch.Generator().manual_seed(seed + index))
         window = F.interpolate(patches[None, None], size=axis.length, mode="linear", align_corners=False)[0, 0]
         resize = axis_blend(Span(0, axis.image_px), axis.map_px, axis.image_px)
-        for part in runs_between(axes, edges_of(axes, 30), 8):
+        for part in runs_along(axes, 8).parts(2):
             ends = part.windows[index]
             for span, reached, values in zip(part.spans, ends.reached, at_ends(ends, patches), strict=True):
                 hung_on = resize.low[span.start : span.end].tolist() + resize.high[span.start : span.end].tolist()
@@ -63,31 +58,32 @@ def test_the_map_under_a_run_lies_between_its_ends_in_every_window(axes, seed):
 
 
 def test_runs_worked_out_by_hand():
-    # Four patches over 40 pixels: their centres lie at 4.5, 14.5, 24.5 and 34.5.
-    (runs,) = runs_between((Axis(4, 0, 40, 40, 40),), (0, 40), 8)
-    starts = [span.start for span in runs.spans]
-    assert starts == [0, 7, 15, 20, 25, 30, 35]
+    # Four patches over 40 pixels: their centres lie at 4.5, 14.5, 24.5 and 34.5; squares begin at 0, 16 and 32.
+    runs = runs_along((Axis(4, 0, 40, 40, 40),), 8)
+    assert [span.start for span in runs.spans] == [0, 7, 15, 16, 20, 25, 32, 35]
+    assert runs.begins == [0, 3, 6, 8]
     found = at_ends(runs.windows[0], torch.tensor([0.0, 10, 20, 30]))
-    torch.testing.assert_close(found[:3], torch.tensor([[0, 1.5], [2.5, 9.5], [10.5, 14.5]]))
+    torch.testing.assert_close(found[:3], torch.tensor([[0, 1.5], [2.5, 9.5], [10.5, 10.5]]))
 
 
 def test_pixels_on_both_sides_of_a_patch_centre_make_a_run():
     # Two pixels of the image for each of the map, whose patch centres lie at 1.5 and 5.5.
-    (runs,) = runs_between((Axis(2, 0, 8, 8, 16),), (0, 16), 100)
+    runs = runs_along((Axis(2, 0, 8, 8, 16),), 100)
     assert runs.spans == [Span(0, 11), Span(11, 13), Span(13, 16)]  # pixels 11 and 12 hang on the map's 5 and 6
 
 
-def test_halves_hang_on_their_own_patches():
-    (runs,) = runs_between((Axis(4, 0, 40, 40, 40),), (0, 40), 8)
+def test_parts_hang_on_their_own_patches():
+    runs = runs_along((Axis(4, 0, 40, 40, 40),), 8)
     patches = torch.tensor([0.0, 10, 20, 30])
-    parts = runs.halves()
-    assert [part.windows[0].patches for part in parts] == [slice(0, 3), slice(1, 4)]
+    parts = runs.parts(1)
+    assert [part.windows[0].patches for part in parts] == [slice(0, 3), slice(1, 4), slice(2, 4)]
+    assert [part.first for part in parts] == [0, 1, 2]
     whole = at_ends(runs.windows[0], patches)
     torch.testing.assert_close(torch.cat([at_ends(part.windows[0], patches) for part in parts]), whole)
 
 
 def test_beside_a_window_nothing_is_reached():
-    (runs,) = runs_between((Axis(2, 20, 20, 40, 80),), (0, 80), 100)
+    runs = runs_along((Axis(2, 20, 20, 40, 80),), 100)
     reached = dict(zip((span.start for span in runs.spans), runs.windows[0].reached, strict=True))
     assert not reached[0]
     assert all(reached[start] for start in reached if start >= 39)

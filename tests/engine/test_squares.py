@@ -1,0 +1,61 @@
+"""Squares of an image, each blended of channels of its own: as the whole image of all channels, to the last bit."""
+
+import pytest
+import torch
+
+from densezero.engine import window_boxes
+from densezero.engine.contenders import Contest
+from densezero.engine.corners import Axis
+from densezero.engine.scores import BlendedScores, GridScores
+from densezero.engine.squares import SIDE, squares_along
+from densezero.engine.upsample import Span
+
+
+def random_grids(windows, words, gh, gw):
+    return 0.2 * torch.randn(windows, words, gh, gw, generator=torch.Generator().manual_seed(0))
+
+
+def blended(softmax, stride=28):
+    windows = window_boxes(75, 96, 56, stride)
+    return BlendedScores(random_grids(len(windows), 9, 8, 8), windows, (75, 96), softmax)
+
+
+MAPS = {
+    "grid": lambda: GridScores(random_grids(1, 9, 9, 12)[0]),
+    "softmax": lambda: blended(softmax=True),
+    "cosine": lambda: blended(softmax=False),
+    "many windows": lambda: blended(softmax=True, stride=10),
+}
+
+
+@pytest.mark.parametrize("hw", [(97, 130), (5, 7), (64, 1), (300, 41), (75, 96), (75, 130)])
+@pytest.mark.parametrize("name", MAPS)
+def test_squares_equal_the_resized_map_to_the_last_bit(name, hw):
+    scores = MAPS[name]()
+    _, groups = Contest(scores, hw).outcome()
+    assert groups
+    for squares, channels in groups:
+        found = scores.in_squares(squares, channels)
+        for row, column, some, square in zip(squares.rows, squares.columns, channels, found, strict=True):
+            top, left = int(row) * SIDE, int(column) * SIDE
+            spans = Span(top, min(top + SIDE, hw[0])), Span(left, min(left + SIDE, hw[1]))
+            expected = scores.resized(*spans, hw)[some]
+            assert torch.equal(square[:, : expected.shape[1], : expected.shape[2]], expected)
+
+
+def test_squares_worked_out_by_hand():
+    # A map of 20 pixels at twice its size: its pixel m lies at 2 m + 0.5. Its window reaches from pixel 10 on.
+    squares = squares_along((Axis(2, 10, 10, 20, 40),))
+    assert squares.pixels[:, 0].tolist() == [0, 16, 32]
+    assert squares.pixels[2].tolist() == [*range(32, 40), *[39] * 8]
+    assert squares.map_pixels[0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert squares.map_pixels[1].tolist() == [7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
+    assert squares.resize is not None
+    assert squares.resize.share[0, :4].tolist() == [0, 0.25, 0.75, 0.25]
+    (window,) = squares.windows
+    assert window.inside[1].tolist() == [False] * 3 + [True] * 7
+    assert window.places[1].tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_map_of_the_image_s_size_is_not_resized():
+    assert squares_along((Axis(4, 0, 56, 56, 56),)).resize is None
