@@ -29,7 +29,7 @@ from densezero.engine.workers import share_out
 if TYPE_CHECKING:
     from densezero.engine.scores import Layer, ScoreMap
 
-TILE = 8  # squares on a side
+TILE = 8  # squares on a side, an even number
 LEAST_BLOCK_PX = 8
 MOST_RUN_PX = 8
 BAND_LAGS = 500_000  # of witnesses at corners, computed at once
@@ -45,7 +45,6 @@ class Contest:
         scores: the map that is resized to the image.
         hw: rows and columns of the image.
         allowed: (K,) False for channels that are left out; all are allowed where this is None.
-
     """
 
     def __init__(self, scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None = None) -> None:

@@ -135,21 +135,13 @@ def test_equal_scores_go_to_the_first_class():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("TILE", 2), ("TILE", 3), ("MANY", 0), ("BAND_LAGS", 1), ("MOST_RUN_PX", 1), ("GROUP_SCORES", 1)],
+    [("TILE", 2), ("TILE", 4), ("MANY", 0), ("BAND_LAGS", 1), ("MOST_RUN_PX", 1), ("GROUP_SCORES", 1)],
 )
 def test_labels_do_not_depend_on_the_size_of_the_steps(name, value, monkeypatch):
     scores = windowed(30)
     expected = labels_of_all_channels(scores, (131, 190))
     monkeypatch.setattr(contenders, name, value)
     assert torch.equal(labels_of(scores, (131, 190)), expected)
-
-
-def test_shorter_runs_leave_out_more(monkeypatch):
-    scores = whole_image(60)  # patches of 25 pixels, wider than the longest run
-    monkeypatch.setattr(contenders, "MOST_RUN_PX", 2)
-    finer = contenders_of(scores, (225, 300))
-    monkeypatch.setattr(contenders, "MOST_RUN_PX", 16)
-    assert sum(map(len, finer.values())) < sum(map(len, contenders_of(scores, (225, 300)).values()))
 
 
 def test_blocks_of_a_whole_image_begin_where_it_comes_to_the_next_patch():
