@@ -4,7 +4,9 @@ On x86 processors oneDNN multiplies. Left to itself, torch calls MKL for float32
 maker's processors; the same product as a 1 x 1 convolution over channels that come last goes to oneDNN. For bfloat16
 torch lays the weights out anew at every product, so they are laid out once. (In float32 a layout is fast for some
 numbers of rows alone, and twenty times slower for others.) Elsewhere, and for numeric types that oneDNN does not
-compute here, torch's own way stays. All sum in float32.
+compute here, torch's own way stays. So it does for float32 products that narrow, on processors without AVX-512: there
+oneDNN's convolution is up to four times slower for some numbers of rows, and MKL's product for none. All sum in
+float32.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from torch import Tensor
 
 USUAL_ROWS = 1026  # of x: a window's tokens
 X86 = "AVX"  # begins what torch calls the instructions that it uses on these processors
+WITHOUT_AVX512 = "AVX2"
 TRIED_WIDTH = 64
 AGREEMENT = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}  # of products near 8
 
@@ -32,13 +35,18 @@ class Product:
 
     def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
         self._bias = bias.detach().to(dtype, copy=True)
-        self._by_onednn = onednn_multiplies(dtype)
+        self._by_onednn = onednn_multiplies(dtype) and not (_narrows(weight) and dtype == torch.float32)
         plain = weight.detach().to(dtype, copy=True).contiguous()
         self._weight = _lay_out(plain) if self._by_onednn else plain
 
     def __call__(self, x: Tensor) -> Tensor:
         """Multiply (..., K) into (..., N)."""
         return _multiply(x, self._weight, self._bias) if self._by_onednn else F.linear(x, self._weight, self._bias)
+
+
+def _narrows(weight: Tensor) -> bool:
+    """Whether a product gives fewer numbers than it takes, on a processor whose convolution is slow at that."""
+    return weight.shape[0] < weight.shape[1] and torch.backends.cpu.get_cpu_capability() == WITHOUT_AVX512
 
 
 @lru_cache

@@ -127,6 +127,20 @@ def test_where_packed_weights_fail_or_differ_torch_multiplies(monkeypatch, broke
     onednn_multiplies.cache_clear()
 
 
+@pytest.mark.parametrize(("capability", "widths", "by_torch"), [("AVX2", (48, 8), True), ("AVX2", (8, 48), False)])
+def test_narrowing_products_are_left_to_torch_where_a_convolution_is_slow(monkeypatch, capability, widths, by_torch):
+    if not onednn_multiplies(torch.float32):
+        pytest.skip("oneDNN does not multiply here")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    calls = []
+    linear = F.linear
+    monkeypatch.setattr(F, "linear", lambda *given: calls.append(given) or linear(*given))
+    x, weight, bias = torch.randn(5, widths[0]), torch.randn(widths[1], widths[0]), torch.randn(widths[1])
+    product = Product(weight, bias, torch.float32)
+    torch.testing.assert_close(product(x), x @ weight.T + bias, rtol=1e-5, atol=1e-5)
+    assert bool(calls) == by_torch
+
+
 def test_no_weights_are_packed_on_processors_of_another_kind(monkeypatch):
     onednn_multiplies.cache_clear()
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
