@@ -6,8 +6,9 @@ is above it at every corner: no blend can lift it above the best of them. Corner
 behind the highest there, which leaves out what all channels have in common.
 
 This is done twice. First patches are the corners, of blocks of the image: each patch gets a bar, the most that the
-mixture of any block lags there, and one comparison finds the channels near it. Those that are near any patch of a tile
-of squares are compared once more, at the ends of short runs of its pixels.
+mixture of any block lags there, and one comparison finds the channels near it. A square's channels are those that are
+near any of its patches. Where these are many, those of a whole tile of squares are compared once more, at the ends of
+short runs of its pixels.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ TILE = 8  # squares on a side, an even number
 LEAST_BLOCK_PX = 8
 MOST_RUN_PX = 8
 BAND_LAGS = 500_000  # of witnesses at corners, computed at once
+FEW = 16  # channels near the patches of a square: where no square of a tile has more, it is blended of these at once
 MANY = 100  # channels that are found for each quarter of a tile by itself
 GROUP_SCORES = 500_000  # of squares on the map, blended at once
 ROUNDING = 4e-6  # of scores that reach 1: more than float32 is wrong by in a blend of blends
@@ -49,9 +51,8 @@ class Contest:
 
     def __init__(self, scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None = None) -> None:
         down, across = (tuple(_axis(layer, axis, scores.hw, hw) for layer in scores.layers) for axis in (0, 1))
-        patches = [_patches(layer.grid, allowed) for layer in scores.layers]
-        near = _near(patches, _reach_of(down), _reach_of(across))
-        self._layers = list(zip(patches, near, strict=True))
+        self._patches = [_patches(layer.grid, allowed) for layer in scores.layers]
+        self._near = _near(self._patches, _reach_of(down), _reach_of(across))
         self._axes = squares_along(down), squares_along(across)
         self._tiles = {side: [_tiled(axes, side, MOST_RUN_PX) for axes in (down, across)] for side in (TILE, TILE // 2)}
 
@@ -61,35 +62,55 @@ class Contest:
         Returns:
             The first of them, (T, T') for all squares; and the squares with several, a few at once.
         """
-        down, across = (range(len(parts)) for parts in self._tiles[TILE])
-        places = list(product(down, across))
-        found: dict[tuple[int, int], list[Tensor]] = {}
+        near = self._near_squares()
+        counts, (down, across) = near.sum(-1), (range(len(parts)) for parts in self._tiles[TILE])
+        hard = [place for place in product(down, across) if int(_tile(counts, place, TILE).max()) > FEW]
+        easy = near.clone()
+        for place in hard:
+            _tile(easy, place, TILE).fill_(False)
+        found = [easy.nonzero().T]
+        share_out(lambda place: found.extend([*self._winners_at(place, TILE, near)]), hard)
+        return _grouped(torch.cat(found, 1), self._axes)
 
-        def find(place: tuple[int, int]) -> None:
-            found[place] = list(self._winners_at(place, TILE))
-
-        share_out(find, places)
-        return _grouped(torch.cat([part for place in places for part in found[place]], 1), self._axes)
-
-    def _winners_at(self, place: tuple[int, int], side: int) -> Iterator[Tensor]:
-        """Give (3, N) row and column of a square and a channel that may win there; a square's channels rise."""
-        rows, columns = (parts[index] for parts, index in zip(self._tiles[side], place, strict=True))
-        reaching = [
-            (patches[down.patches, across.patches], near[down.patches, across.patches], down, across)
-            for (patches, near), down, across in zip(self._layers, rows.windows, columns.windows, strict=True)
-            if any(down.reached) and any(across.reached)
+    def _near_squares(self) -> Tensor:
+        """Find the channels (T, T', K) that are near any patch that a square hangs on."""
+        down, across = (axis.windows for axis in self._axes)
+        squares = [
+            columns.anywhere(rows.anywhere(near, 0), 1)
+            for near, rows, columns in zip(self._near, down, across, strict=True)
         ]
-        anywhere = [near.any(0).any(0) for _, near, _, _ in reaching]  # (K,)
-        channels = torch.stack(anywhere).any(0).nonzero().flatten()
+        return _each(torch.logical_or, squares)
+
+    def _winners_at(self, place: tuple[int, int], side: int, near: Tensor) -> Iterator[Tensor]:
+        """Give (3, N) row and column of a square and a channel that may win there; a square's channels rise.
+
+        Args:
+            place: of a tile of so many squares on a ``side``.
+            side: ``TILE``, or half of it.
+            near: (T, T', K) whether a channel is near any patch of a square, of all squares.
+        """
+        rows, columns = (parts[index] for parts, index in zip(self._tiles[side], place, strict=True))
+        channels = _tile(near, place, side).any(0).any(0).nonzero().flatten()
         if len(channels) > MANY and side == TILE:
             upper, left = (_halves(index, parts) for index, parts in zip(place, self._tiles[TILE // 2], strict=True))
             for quarter in product(upper, left):
-                yield from self._winners_at(quarter, TILE // 2)
+                yield from self._winners_at(quarter, TILE // 2, near)
             return
-        lead = _lead([_ends(patches, channels, down, across) for patches, _, down, across in reaching])
+        reaching = [
+            (patches[down.patches, across.patches], down, across)
+            for patches, down, across in zip(self._patches, rows.windows, columns.windows, strict=True)
+            if any(down.reached) and any(across.reached)
+        ]
+        lead = _lead([_ends(patches, channels, down, across) for patches, down, across in reaching])
         lead = _most_of_squares(_most_of_squares(lead, rows.begins, 0), columns.begins, 1)
         row, column, channel = (~(lead < -ROUNDING)).nonzero().unbind(1)  # what is no number stays in
         yield torch.stack([row + rows.first, column + columns.first, channels[channel]])
+
+
+def _tile(squares: Tensor, place: tuple[int, int], side: int) -> Tensor:
+    """The squares (T, T', ...) of a tile of so many on a side."""
+    rows, columns = (slice(side * index, side * (index + 1)) for index in place)
+    return squares[rows, columns]
 
 
 class Group(NamedTuple):

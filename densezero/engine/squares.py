@@ -66,6 +66,14 @@ class InWindow(NamedTuple):
     inside: Tensor
     patches: Sources
 
+    def anywhere(self, marks: Tensor, dim: int) -> Tensor:
+        """Whether each square hangs on a patch that is marked, along a dimension (gh or gw) of marks; there T comes."""
+        taps = self.patches.held(torch.arange(len(self.places)), marks.shape[dim] - 1).unbind(1)
+        found = marks.index_select(dim, taps[0])
+        for tap in taps[1:]:
+            found |= marks.index_select(dim, tap)
+        return found.index_fill_(dim, (~self.inside.any(1)).nonzero().flatten(), False)
+
 
 class Squares(NamedTuple):
     """The squares along an axis.

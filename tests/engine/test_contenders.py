@@ -18,6 +18,12 @@ SIMPLE = Protocol("simple", window_px=None, window_scores="cosine")
 SIZES = [(97, 130), (5, 7), (64, 1), (1, 90), (300, 41)]
 
 
+@pytest.fixture(params=[0, contenders.FEW], ids=["tile by tile", "few at once"], autouse=True)
+def few(request, monkeypatch):
+    """Every tile is compared once more, or only those where many channels are near."""
+    monkeypatch.setattr(contenders, "FEW", request.param)
+
+
 def smooth(words, gh, gw, seed=0, spread=0.2):
     """Cosines that change slowly from patch to patch, as those of photographs do."""
     generator = torch.Generator().manual_seed(seed)

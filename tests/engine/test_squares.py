@@ -57,5 +57,28 @@ def test_squares_worked_out_by_hand():
     assert window.places[1].tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
 
 
+def test_the_patches_of_squares_worked_out_by_hand():
+    # Patches of 4 pixels: pixel p lies at patch p / 4 - 0.375. Pixel 15 hangs on patches 3 and 4, and so does pixel 16.
+    (window,) = squares_along((Axis(5, 0, 20, 20, 20),)).windows
+    marks = torch.eye(5, dtype=torch.bool)  # one patch is marked in each column
+    assert window.anywhere(marks, 0).tolist() == [[True, True, True, True, True], [False, False, False, True, True]]
+    # Here a window begins at pixel 16, so that the first square does not reach it.
+    (window,) = squares_along((Axis(1, 16, 4, 20, 20),)).windows
+    assert window.anywhere(torch.ones(1, 1, dtype=torch.bool), 0).tolist() == [[False], [True]]
+
+
+@pytest.mark.parametrize("axis", [Axis(8, 0, 56, 96, 130), Axis(8, 40, 56, 96, 41), Axis(9, 0, 300, 300, 300)])
+def test_a_square_is_marked_where_a_patch_of_one_of_its_pixels_is(axis):
+    (window,) = squares_along((axis,)).windows
+    marks = torch.eye(axis.patches, dtype=torch.bool)
+    found = window.anywhere(marks, 0)
+    step = axis.map_px / axis.image_px
+    for pixel in range(axis.image_px):
+        at = min(max((pixel + 0.5) * step - 0.5, 0), axis.map_px - 1) - axis.begin  # of the window's pixels
+        if 0 <= at <= axis.length - 1:
+            patch = min(max((at + 0.5) * axis.patches / axis.length - 0.5, 0), axis.patches - 1)
+            assert found[pixel // SIDE, round(patch)]
+
+
 def test_a_map_of_the_image_s_size_is_not_resized():
     assert squares_along((Axis(4, 0, 56, 56, 56),)).resize is None
