@@ -18,7 +18,7 @@ from timing import Ways, interleave, medians
 from densezero.encoders.base import DenseEncoder
 from densezero.engine import Protocol, find_protocol
 from densezero.engine.labelling import LabelRule, label_map
-from densezero.engine.scores import score_map
+from densezero.engine.scoring import score_maps
 from densezero.engine.segmenter import BYTE_CLASSES
 from densezero.images import plan_resize, read_rgb, to_pixels
 from densezero.output.writer import ImageResult, plan_outputs, write_result
@@ -94,7 +94,7 @@ def _rows(request: Request, encoder: DenseEncoder, size: str, file: Path, protoc
         segmenter = segmenter_with(recorded, request.vectors(size, classes), protocol.name)
         rule = segmenter.rule
         if not recorded.replays:
-            score_map(recorded, pixels, rule.bank, protocol)
+            score_maps(recorded, [pixels], rule.bank, protocol)
             recorded.replays = True
         after = After(recorded, pixels, rule, plan.image_hw)
         ways[f"similarity {classes}"] = partial(rule.bank.cosines, recorded.features)
@@ -128,7 +128,7 @@ class After:
 
     def label(self) -> None:
         """Label the picture."""
-        scores = score_map(self._recorded, self._pixels, self._rule.bank, self._rule.protocol)
+        (scores,) = score_maps(self._recorded, [self._pixels], self._rule.bank, self._rule.protocol)
         labels = label_map(scores, self._hw, self._rule).numpy()
         self.labels = labels.astype(np.uint8 if self._rule.bank.classes <= BYTE_CLASSES else np.uint16)
 

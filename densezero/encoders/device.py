@@ -11,6 +11,7 @@ from densezero.errors import ModelError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 WINDOW_PX = 448 * 448
 WINDOWS_AT_ONCE, MOST_WINDOWS = 4, 64
+WINDOWS_AN_IMAGE, MOST_IMAGES = 2, 16
 CUDA_PX_BYTES = 500  # of a pixel on its way through the largest published tower, with the scores of many words
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -66,6 +67,17 @@ def pixels_at_once(device: torch.device) -> int:
         return WINDOWS_AT_ONCE * WINDOW_PX
     free, _ = torch.cuda.mem_get_info(device)
     return min(max(free // 4 // CUDA_PX_BYTES, WINDOWS_AT_ONCE * WINDOW_PX), MOST_WINDOWS * WINDOW_PX)
+
+
+def images_at_once(device: torch.device) -> int:
+    """How many images of a folder lend their windows to one batch.
+
+    One on a processor, which gains nothing by more. A GPU is not at its full rate with the two or three windows of an
+    image: it gets as many images as fill what goes through at once.
+    """
+    if device.type == "cpu":
+        return 1
+    return min(max(pixels_at_once(device) // (WINDOWS_AN_IMAGE * WINDOW_PX), 1), MOST_IMAGES)
 
 
 def _computes_bfloat16(device: torch.device) -> bool:

@@ -9,7 +9,7 @@ from densezero.lazy import lazy_names
 if TYPE_CHECKING:
     from densezero.engine.presets import DEFAULT_PROTOCOL, PROTOCOLS, find_protocol
     from densezero.engine.protocol import Background, Protocol
-    from densezero.engine.scores import cosine, dense_scores
+    from densezero.engine.scoring import cosine, dense_scores
     from densezero.engine.segmenter import Provenance, Segmentation, Segmenter
     from densezero.images.windows import Window, window_boxes
 
@@ -40,8 +40,8 @@ __getattr__ = lazy_names(
         "Segmentation": "densezero.engine.segmenter",
         "Segmenter": "densezero.engine.segmenter",
         "Window": "densezero.images.windows",
-        "cosine": "densezero.engine.scores",
-        "dense_scores": "densezero.engine.scores",
+        "cosine": "densezero.engine.scoring",
+        "dense_scores": "densezero.engine.scoring",
         "find_protocol": "densezero.engine.presets",
         "window_boxes": "densezero.images.windows",
     },

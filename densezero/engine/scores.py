@@ -7,18 +7,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from densezero.encoders.base import DenseEncoder
-from densezero.encoders.device import pixels_at_once
 from densezero.engine.denominators import softmax_denominators
-from densezero.engine.protocol import Protocol
 from densezero.engine.squares import SomeSquares
 from densezero.engine.upsample import Span, axis_blend, blend
-from densezero.errors import InputError
-from densezero.images.windows import Window, window_boxes
-from densezero.vocabulary.text_bank import TextBank
+from densezero.images.windows import Window
 
 STRIP_BYTES = 64 * 2**20  # of one float32 strip; three or four of them live at a time
 
@@ -189,71 +183,6 @@ def _count_windows(windows: list[Window], hw: tuple[int, int]) -> Tensor:
     return count
 
 
-def cosine(features: Tensor, text: Tensor) -> Tensor:
-    """Cosine of every patch with every text vector.
-
-    Args:
-        features: (B, gh, gw, D), of any length.
-        text: (P, D), of any length.
-
-    Returns:
-        (B, P, gh, gw) float32 in [-1, 1]; in memory the words come last.
-    """
-    units = F.normalize(features.float(), dim=-1)
-    similarity = units @ F.normalize(text.float().to(units.device), dim=-1).T  # (B, gh, gw, P)
-    return similarity.permute(0, 3, 1, 2)
-
-
-def score_map(encoder: DenseEncoder, pixels: Tensor, bank: TextBank, protocol: Protocol) -> ScoreMap:
-    """Encode an image and score it against the text bank.
-
-    Args:
-        encoder: gives patch features.
-        pixels: (1, 3, h, w) float32 in [0, 1].
-        bank: unit text vectors on the encoder's device.
-        protocol: whole or windows, and what overlapping windows average.
-
-    Returns:
-        (h, w) of K classes that have words, or of K words where the protocol takes their softmax at the end; for whole
-        images without a scale the map is the patch grid itself, which is resized once.
-
-    Raises:
-        InputError: if pixels are no (1, 3, h, w).
-    """
-    if pixels.ndim != 4 or pixels.shape[:2] != (1, 3):
-        raise InputError(f"Expected the pixels of one image, (1, 3, h, w); got {tuple(pixels.shape)}. Pass one by one.")
-    h, w = pixels.shape[-2:]
-    if protocol.window_px is None and protocol.scale is None:
-        return GridScores(_patch_scores(encoder, pixels, bank, protocol)[0])
-    whole = [Window(0, 0, h, w)]
-    windows = window_boxes(h, w, protocol.window_px, protocol.stride_px) if protocol.window_px else whole
-    grids = torch.cat([_patch_scores(encoder, batch, bank, protocol) for batch in _batches(pixels, windows)])
-    return BlendedScores(grids, windows, (h, w), protocol.window_scores == "softmax")
-
-
-def dense_scores(encoder: DenseEncoder, pixels: Tensor, text: TextBank | Tensor, protocol: Protocol) -> Tensor:
-    """Scores as the protocol defines them before the last resize.
-
-    Args:
-        encoder: gives patch features; anything with ``encode_dense`` will do.
-        pixels: (1, 3, h, w) or (3, h, w) float32 in [0, 1].
-        text: the text bank, or (C, D) vectors, one for each class.
-        protocol: of which the windows and their averaging count here.
-
-    Returns:
-        (C, h, w) float32, minus infinity for a class without words; (P, h, w), cosines of words, for a protocol with
-        a scale. Without windows, (gh, gw) of the patch grid stands for (h, w).
-
-    Raises:
-        InputError: if pixels are none of these shapes.
-    """
-    if isinstance(text, Tensor):
-        text = TextBank(F.normalize(text.float(), dim=-1), torch.arange(len(text), device=text.device), len(text))
-    scores = score_map(encoder, pixels if pixels.ndim == 4 else pixels[None], text, protocol)
-    rows = scores.rows(0, scores.hw[0])
-    return rows if protocol.scale is not None else text.to(rows.device).spread(rows, dim=0)
-
-
 def _choose(scores: Tensor, some: Tensor | None) -> Tensor:
     return scores if some is None else scores.index_select(0, some)
 
@@ -263,17 +192,3 @@ def strips(rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:
     height = max(1, STRIP_BYTES // max(row_bytes, 1))
     for start in range(0, rows, height):
         yield start, min(start + height, rows)
-
-
-def _patch_scores(encoder: DenseEncoder, pixels: Tensor, bank: TextBank, protocol: Protocol) -> Tensor:
-    features = encoder.encode_dense(pixels, protocol.readout).float()  # (B, gh, gw, D)
-    similarity = bank.to(features.device).cosines(features).permute(0, 3, 1, 2)  # (B, P, gh, gw)
-    return similarity if protocol.scale is not None else bank.to(similarity.device).best_of_found(similarity, dim=1)
-
-
-def _batches(pixels: Tensor, windows: list[Window]) -> Iterator[Tensor]:
-    height, width = windows[0].hw
-    at_once = max(1, pixels_at_once(pixels.device) // (height * width))
-    for start in range(0, len(windows), at_once):
-        crops = [pixels[:, :, box.top : box.bottom, box.left : box.right] for box in windows[start : start + at_once]]
-        yield torch.cat(crops)

@@ -15,7 +15,8 @@ from densezero.engine.background import with_background
 from densezero.engine.labelling import LabelRule, class_strips, label_map
 from densezero.engine.presets import DEFAULT_PROTOCOL, find_protocol
 from densezero.engine.protocol import Protocol
-from densezero.engine.scores import ScoreMap, score_map
+from densezero.engine.scores import ScoreMap
+from densezero.engine.scoring import score_maps
 from densezero.errors import InputError, ProtocolError
 from densezero.images import ResizePlan, plan_resize, to_pixels
 from densezero.vocabulary import ClassList, Templates, class_list_from, load_templates
@@ -55,6 +56,19 @@ class Prepared:
 
     image_hw: tuple[int, int]
     pixels: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An image whose patches have met the words.
+
+    Args:
+        image_hw: (H, W) of the image.
+        scores: as the protocol defines them before the last resize.
+    """
+
+    image_hw: tuple[int, int]
+    scores: ScoreMap
 
 
 @dataclass(frozen=True)
@@ -146,7 +160,8 @@ class Segmenter:
         Raises:
             InputError: if the array is no such image.
         """
-        return self.segment_prepared(self.prepare(rgb))
+        (scored,) = self.score([self.prepare(rgb)])
+        return self.label(scored)
 
     def prepare(self, rgb: NDArray[np.uint8]) -> Prepared:
         """Resize an image for the model, which is left alone: may run in another thread than the model.
@@ -161,12 +176,27 @@ class Segmenter:
         return Prepared(plan.image_hw, to_pixels(rgb, plan))  # (1, 3, h, w)
 
     @torch.inference_mode()
-    def segment_prepared(self, prepared: Prepared) -> Segmentation:
-        """Segment an image that ``prepare`` of the same segmenter has resized."""
-        pixels = torch.from_numpy(prepared.pixels).to(self.encoder.device)  # (1, 3, h, w)
-        scores = score_map(self.encoder, pixels, self.rule.bank, self.protocol)  # K over (h, w), or over (gh, gw)
-        labels = label_map(scores, prepared.image_hw, self.rule)  # (H, W)
-        return Segmentation(self._narrow(labels.numpy()), self.classes, self.provenance, scores, self.rule)
+    def score(self, images: Sequence[Prepared]) -> list[Scored]:
+        """Score images that ``prepare`` of the same segmenter has resized; the model takes windows of several at once.
+
+        Where there is no memory for all of them they are scored one by one.
+        """
+        pixels = [torch.from_numpy(image.pixels).to(self.encoder.device) for image in images]  # (1, 3, h, w) each
+        scores: list[ScoreMap] = []
+        try:
+            scores = self._score(pixels)
+        except torch.OutOfMemoryError:
+            if len(images) == 1:
+                raise
+        if not scores:  # what had been computed is let go of by now
+            scores = [score for one in pixels for score in self._score([one])]
+        return [Scored(image.image_hw, score) for image, score in zip(images, scores, strict=True)]
+
+    @torch.inference_mode()
+    def label(self, scored: Scored) -> Segmentation:
+        """Label every pixel of an image that has been scored."""
+        labels = label_map(scored.scores, scored.image_hw, self.rule)  # (H, W)
+        return Segmentation(self._narrow(labels.numpy()), self.classes, self.provenance, scored.scores, self.rule)
 
     @property
     def provenance(self) -> Provenance:
@@ -181,6 +211,9 @@ class Segmenter:
             self.encoder.weights_hash,
             str(self.encoder.dtype).removeprefix("torch."),
         )
+
+    def _score(self, pixels: list[torch.Tensor]) -> list[ScoreMap]:
+        return score_maps(self.encoder, pixels, self.rule.bank, self.protocol)
 
     def _narrow(self, labels: NDArray[np.int64]) -> Labels:
         return labels.astype(np.uint8) if len(self.classes) <= BYTE_CLASSES else labels.astype(np.uint16)

@@ -33,10 +33,8 @@ import torch
 from torch import Tensor
 
 from densezero.encoders.catalog import DEFAULT_MODEL, load_encoder
-from densezero.engine.labelling import label_map
 from densezero.engine.presets import DEFAULT_PROTOCOL, find_protocol
-from densezero.engine.scores import score_map
-from densezero.engine.segmenter import Segmenter
+from densezero.engine.segmenter import Prepared, Segmenter
 from densezero.errors import DenseZeroError, InputError, VocabularyError
 from densezero.images import plan_resize, to_pixels
 from densezero.vocabulary import class_list_from, load_class_list, load_packaged, load_templates
@@ -153,15 +151,13 @@ def segment_packed(segmenter: Segmenter, bgr: Tensor, metainfo: dict[str, Any]) 
     return torch.from_numpy(labels.astype(np.int64))[None].to(bgr.device)
 
 
-@torch.inference_mode()
 def _label_resized(segmenter: Segmenter, rgb: Any, image_hw: tuple[int, int]) -> Any:
     """Labels at (H, W) from an image that is already resized: the scores go to the original size, then the argmax."""
     settings = segmenter.protocol
     h, w = rgb.shape[:2]
     plan = plan_resize((h, w), settings.short_side_px, settings.long_side_cap_px, settings.rounding)
-    pixels = torch.from_numpy(to_pixels(rgb, plan)).to(segmenter.encoder.device)
-    scores = score_map(segmenter.encoder, pixels, segmenter.rule.bank, settings)
-    return label_map(scores, image_hw, segmenter.rule).numpy()
+    (scored,) = segmenter.score([Prepared(image_hw, to_pixels(rgb, plan))])
+    return segmenter.label(scored).labels
 
 
 def __getattr__(name: str) -> Any:

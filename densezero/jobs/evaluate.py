@@ -1,4 +1,4 @@
-"""Evaluates an encoder on a benchmark: one image at a time, counts kept as they come, one report at the end."""
+"""Evaluates an encoder on a benchmark: few images at a time, counts kept as they come, one report at the end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,14 +20,15 @@ from numpy.typing import NDArray
 import densezero
 from densezero.datasets import Dataset, Pair, load_dataset, refuse_differing_sizes
 from densezero.encoders.catalog import load_encoder
+from densezero.encoders.device import images_at_once
 from densezero.engine.presets import find_protocol
-from densezero.engine.segmenter import Prepared, Segmenter
+from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.report import Report, read_report, score_counts
 from densezero.images import read_rgb
 from densezero.jobs.counts import CountJournal, ImageCounts
 from densezero.jobs.manifest import list_differences
-from densezero.jobs.overlap import is_light, one_thread, read_ahead
+from densezero.jobs.overlap import READERS, Ahead, picture_bytes, read_ahead, threads
 from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import EvaluateSettings
@@ -170,15 +172,31 @@ class _Evaluation:
     def over(self, pairs: list[Pair], known: Tally) -> Tally:
         """Count this process's share of the images; of several processes the leading one tells of its own."""
         began, fresh = time.perf_counter(), Tally(len(self.dataset.classes))
-        with one_thread("read") as reader:
-            for ahead in read_ahead(pairs, self._read, lambda pair: is_light(pair.image, _PX_BYTES), reader):
-                counts = self._count(ahead.item, ahead.reading.result())
-                self.journal.add(counts)
-                fresh.add(counts)
-                seconds = time.perf_counter() - began
-                progress = Progress(counts.name, None, len(fresh), 0, len(known), len(known) + len(pairs), seconds)
-                self.listener.image(progress, iou_scores(known.confusion + fresh.confusion).miou)
+        at_once = images_at_once(self.segmenter.encoder.device)
+        with threads("read", min(at_once, READERS)) as reader:
+            for ahead in read_ahead(
+                pairs, self._read, lambda pair: picture_bytes(pair.image, _PX_BYTES), reader, at_once
+            ):
+                for counts in self._counted(ahead):
+                    self.journal.add(counts)
+                    fresh.add(counts)
+                    seconds = time.perf_counter() - began
+                    progress = Progress(counts.name, None, len(fresh), 0, len(known), len(known) + len(pairs), seconds)
+                    self.listener.image(progress, iou_scores(known.confusion + fresh.confusion).miou)
         return fresh
+
+    def _counted(self, ahead: Ahead[Pair, _Sample]) -> Iterator[ImageCounts]:
+        """The counts of some pairs, up to one that cannot be read, whose error follows."""
+        whole = [reading.result() for reading in takewhile(lambda reading: reading.exception() is None, ahead.readings)]
+        if whole:
+            seconds: dict[str, float] = {}
+            with _timed(seconds, "segment"):
+                scored = self.segmenter.score([sample.prepared for sample in whole])
+            share = seconds["segment"] / len(whole)
+            for pair, sample, scores in zip(ahead.items, whole, scored, strict=False):
+                yield self._count(pair, sample, scores, share)
+        for failed in ahead.readings[len(whole) : len(whole) + 1]:
+            failed.result()  # raises
 
     def _read(self, pair: Pair) -> _Sample:
         seconds: dict[str, float] = {}
@@ -194,10 +212,11 @@ class _Evaluation:
             )
         return _Sample(prepared, target, seconds)
 
-    def _count(self, pair: Pair, sample: _Sample) -> ImageCounts:
+    def _count(self, pair: Pair, sample: _Sample, scored: Scored, seconds_scored: float) -> ImageCounts:
         seconds = dict(sample.seconds)
         with _timed(seconds, "segment"):
-            labels = self.segmenter.segment_prepared(sample.prepared).labels  # (H, W)
+            labels = self.segmenter.label(scored).labels  # (H, W)
+        seconds["segment"] = round(seconds["segment"] + seconds_scored, 5)
         with _timed(seconds, "count"):
             classes, ignore = len(self.dataset.classes), self.dataset.ignore
             matrix = count_pairs(labels, sample.target, classes, ignore)  # (C, C)

@@ -1,8 +1,9 @@
-"""Reading ahead: while one item is worked on, a thread reads the next one, as long as memory is no concern."""
+"""Reading ahead: while some items are worked on, others are read, as long as memory is no concern."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,63 +15,106 @@ from densezero.images.sizes import read_hw
 Item = TypeVar("Item")
 Content = TypeVar("Content")
 
+READERS: Final = 4
+"""Threads that read, at most: as many items as are worked on together, since a GPU is faster than one thread reads."""
+
 IN_FLIGHT_BYTES: Final = 300_000_000
-"""Held at most between the steps: one image is read, one worked on, one written. Three of 25 megapixels fit."""
+"""Held at most between the steps: some images are read, as many worked on, and as many written. Three of 25 megapixels
+fit."""
 
 
 @dataclass(frozen=True)
 class Ahead(Generic[Item, Content]):
-    """An item that has been read.
+    """Items that have been read, to be worked on together.
 
     Args:
-        item: what was read.
-        reading: gives the content, or raises what reading raised.
-        is_alone: whether nothing is read while this item is worked on; the next one wants all memory, or there is none.
+        items: what was read.
+        readings: give the content of each, or raise what reading raised.
+        is_alone: whether nothing is read while these are worked on; the next want all memory, or there are none.
     """
 
-    item: Item
-    reading: Future[Content]
+    items: Sequence[Item]
+    readings: Sequence[Future[Content]]
     is_alone: bool
 
 
-def one_thread(name: str) -> ThreadPoolExecutor:
-    """A thread that does one thing after another; use it as a context, which ends when the thread has."""
-    thread = ThreadPoolExecutor(1, f"densezero-{name}")
-    thread.submit(int).result()  # it runs before there is work: an interrupt while it starts would lose sight of it
-    return thread
+def threads(name: str, count: int = 1) -> ThreadPoolExecutor:
+    """Threads that do one thing after another, each; use them as a context, which ends when they have."""
+    pool = ThreadPoolExecutor(count, f"densezero-{name}")
+    together = threading.Barrier(count + 1)
+    for _ in range(count):
+        pool.submit(together.wait)
+    together.wait()  # they run before there is work: an interrupt while one starts would lose sight of it
+    return pool
 
 
 def read_ahead(
-    items: Sequence[Item], read: Callable[[Item], Content], is_light: Callable[[Item], bool], thread: Executor
+    items: Iterable[Item],
+    read: Callable[[Item], Content],
+    held_bytes: Callable[[Item], int],
+    pool: Executor,
+    at_once: int = 1,
 ) -> Iterator[Ahead[Item, Content]]:
-    """Give the items in order, each read; meanwhile the next one is being read, where both are light.
+    """Give the items in order, each read, some at once; meanwhile the next are being read, where both are light.
 
     Args:
         items: what to read.
-        read: reads one item, in the thread.
-        is_light: whether an item may be in memory beside others.
-        thread: of one worker.
+        read: reads one item, in a thread.
+        held_bytes: what is held of an item between the steps. An item is light, and so are several, if three times
+            that stay within ``IN_FLIGHT_BYTES``; what is not comes by itself, with nothing beside it.
+        pool: of the threads.
+        at_once: as many items are given together, or fewer where they would not be light.
     """
-    ahead: Future[Content] | None = None
-    for place, item in enumerate(items):
-        reading = ahead or thread.submit(read, item)
-        wait([reading])
-        following = items[place + 1 : place + 2]  # none after the last
-        is_alone = not following or not (is_light(item) and is_light(following[0]))
-        ahead = None if is_alone else thread.submit(read, following[0])
-        yield Ahead(item, reading, is_alone)
+    ahead: list[Future[Content]] = []
+    batches = _batches(items, held_bytes, at_once)
+    batch = next(batches, None)
+    while batch is not None:
+        readings = ahead or [pool.submit(read, item) for item in batch.items]
+        wait(readings)
+        following = next(batches, None)
+        is_alone = following is None or not (batch.is_light and following.is_light)
+        ahead = [] if is_alone or following is None else [pool.submit(read, item) for item in following.items]
+        yield Ahead(batch.items, readings, is_alone)
+        batch = following
 
 
-def is_light(path: Path, px_bytes: int, other_bytes: int = 0) -> bool:
-    """Whether three images of this size stay within ``IN_FLIGHT_BYTES``, by the header alone.
+@dataclass
+class _Batch(Generic[Item]):
+    """Items that are read together, and what is held of them."""
+
+    items: list[Item]
+    bytes: int
+
+    @property
+    def is_light(self) -> bool:
+        return 3 * self.bytes <= IN_FLIGHT_BYTES
+
+
+def _batches(items: Iterable[Item], held_bytes: Callable[[Item], int], at_once: int) -> Iterator[_Batch[Item]]:
+    batch: _Batch[Item] | None = None
+    for item in items:
+        held = held_bytes(item)
+        if batch is not None:
+            larger = _Batch([*batch.items, item], batch.bytes + held)
+            if len(batch.items) < at_once and larger.is_light:
+                batch = larger
+                continue
+            yield batch
+        batch = _Batch([item], held)
+    if batch is not None:
+        yield batch
+
+
+def picture_bytes(path: Path, px_bytes: int, other_bytes: int = 0) -> int:
+    """What is held of an image, by the header alone; nothing of what has none, which is told when it is read.
 
     Args:
         path: the image file.
-        px_bytes: what is held of an image between the steps, bytes for each of its pixels.
-        other_bytes: what is held besides, whatever the image's size.
+        px_bytes: for each of its pixels.
+        other_bytes: besides, whatever the image's size.
     """
     try:
         height, width = read_hw(path)
-    except InputError:  # nothing to hold; reading it says why
-        return True
-    return 3 * (px_bytes * height * width + other_bytes) <= IN_FLIGHT_BYTES
+    except InputError:
+        return 0
+    return px_bytes * height * width + other_bytes

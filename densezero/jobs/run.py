@@ -1,6 +1,7 @@
 """The loop over many images: each one's fate in the manifest, none lost to another, and on from where it stopped.
 
-While the model works on an image, one thread reads the next and another writes the files of the one before.
+While the model works on an image, one thread reads the next and another writes the files of the one before. A model
+on a GPU takes several images together, which are read by several threads.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ import densezero
 from densezero.errors import DenseZeroError, DeviceFullError
 from densezero.images import FoundImage
 from densezero.jobs.manifest import ImageEntry, Manifest
-from densezero.jobs.overlap import is_light, one_thread, read_ahead
+from densezero.jobs.overlap import READERS, picture_bytes, read_ahead, threads
 from densezero.jobs.progress import Listener, Progress
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+Read = TypeVar("Read")
 Content = TypeVar("Content")
 Result = TypeVar("Result")
 
@@ -67,7 +69,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Steps(Generic[Content, Result]):
+class Steps(Generic[Read, Content, Result]):
     """How an image is worked on.
 
     Args:
@@ -76,13 +78,18 @@ class Steps(Generic[Content, Result]):
         write: writes the files, while the model works on the next image.
         px_bytes: held of an image from step to step, bytes for each of its pixels; large images are worked on alone.
         other_bytes: held of an image besides, whatever its size.
+        together: what the model does first, with several images at once: makes of what was read what ``work`` takes.
+            They are the same where this is None.
+        at_once: as many images at most.
     """
 
-    read: Callable[[FoundImage], Content]
+    read: Callable[[FoundImage], Read]
     work: Callable[[FoundImage, Content], Result]
     write: Callable[[FoundImage, Result], Outcome]
     px_bytes: int
     other_bytes: int = 0
+    together: Callable[[Sequence[Read]], Sequence[Content]] | None = None
+    at_once: int = 1
 
 
 @dataclass
@@ -123,7 +130,7 @@ class ImageRun:
         self,
         images: Sequence[FoundImage],
         files: Callable[[str], list[Path]],
-        steps: Steps[Content, Result],
+        steps: Steps[Read, Content, Result],
     ) -> RunSummary:
         """Work on every image that waits; a failure is recorded and passed over, a full device ends the run.
 
@@ -135,7 +142,8 @@ class ImageRun:
         waiting = self.waiting(images, files)
         self.total, self.skipped = len(images), len(images) - len(waiting)
         stopped = None
-        with one_thread("read") as reader, one_thread("write") as writer:  # what they have begun they end
+        readers = min(steps.at_once, READERS)
+        with threads("read", readers) as reader, threads("write") as writer:  # what they have begun they end
             try:
                 self._overlap(waiting, steps, reader, writer)
             except DeviceFullError as error:
@@ -186,19 +194,20 @@ class ImageRun:
         return self.manifest.is_done(relative, _stamp(image.path), files(relative))
 
     def _overlap(
-        self, waiting: Sequence[FoundImage], steps: Steps[Content, Result], reader: Executor, writer: Executor
+        self, waiting: Sequence[FoundImage], steps: Steps[Read, Content, Result], reader: Executor, writer: Executor
     ) -> None:
         def read(image: FoundImage) -> _Task:
             return _advance(_Task(image, _stamp(image.path)), lambda image, _: steps.read(image))
 
-        def is_light_image(image: FoundImage) -> bool:
-            return is_light(image.path, steps.px_bytes, steps.other_bytes)
+        def held_bytes(image: FoundImage) -> int:
+            return picture_bytes(image.path, steps.px_bytes, steps.other_bytes)
 
         writing: Future[ImageEntry] | None = None
-        for ahead in read_ahead(waiting, read, is_light_image, reader):
-            task = _advance(ahead.reading.result(), steps.work)
-            self._tell(writing)  # before the next begins, so that at most one is being written
-            writing = writer.submit(self._write, task, steps.write)
+        for ahead in read_ahead(waiting, read, held_bytes, reader, steps.at_once):
+            for task in _together([reading.result() for reading in ahead.readings], steps.together):
+                _advance(task, steps.work)
+                self._tell(writing)  # before the next begins, so that at most one is being written
+                writing = writer.submit(self._write, task, steps.write)
             if ahead.is_alone:
                 self._tell(writing)
                 writing = None
@@ -249,6 +258,25 @@ def _advance(task: _Task, step: Callable[[FoundImage, Any], Any]) -> _Task:
         task.held, task.error = None, failure_sentence(error, task.image.path)
     task.seconds += time.perf_counter() - began
     return task
+
+
+def _together(tasks: Sequence[_Task], step: Callable[[Sequence[Read]], Sequence[Content]] | None) -> Sequence[_Task]:
+    """Take a step with several images at once; where that fails, with each alone, so that none is lost to another."""
+    whole = [task for task in tasks if task.error is None]
+    if step is None or not whole:
+        return tasks
+    began = time.perf_counter()
+    try:
+        contents = step([task.held for task in whole])
+    except DeviceFullError:
+        raise
+    except Exception:  # each one's own error is told below
+        for task in whole:
+            _advance(task, lambda _, content: step([content])[0])
+        return tasks
+    for task, content in zip(whole, contents, strict=True):
+        task.held, task.seconds = content, task.seconds + (time.perf_counter() - began) / len(whole)
+    return tasks
 
 
 def failure_sentence(error: Exception, path: Path) -> str:

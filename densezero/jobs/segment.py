@@ -1,17 +1,19 @@
-"""Segments a folder of images: one image at a time in memory, every file whole or absent, no image lost to another."""
+"""Segments a folder of images: few images at a time in memory, every file whole or absent, no image lost to another."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from densezero.encoders.catalog import load_encoder
+from densezero.encoders.device import images_at_once
 from densezero.engine.presets import find_protocol
 from densezero.engine.protocol import Background, Protocol
-from densezero.engine.segmenter import BYTE_CLASSES, Prepared, Segmenter
+from densezero.engine.segmenter import BYTE_CLASSES, Prepared, Scored, Segmenter
 from densezero.images import FoundImage, find_images, read_rgb
 from densezero.jobs.manifest import Manifest
 from densezero.jobs.places import check_places
@@ -22,6 +24,8 @@ from densezero.output.areas import class_pixels, write_areas_csv
 from densezero.output.classes_json import write_classes_json
 from densezero.output.writer import ImageResult, OutputPlan, plan_outputs, write_result
 from densezero.vocabulary import ClassList, load_class_list, load_templates, parse_inline
+
+OfModel = TypeVar("OfModel")
 
 
 def segment_images(settings: SegmentSettings, listener: Listener | None = None) -> RunSummary:
@@ -102,23 +106,27 @@ def finish_segment(
 
 
 @dataclass(frozen=True)
-class _Picture:
-    """An image, and the same for the model."""
+class _Picture(Generic[OfModel]):
+    """An image (H, W, 3), and the same as the model takes it, or what the model has made of it."""
 
     rgb: NDArray[np.uint8]
-    prepared: Prepared
+    model: OfModel
 
 
-def segment_steps(segmenter: Segmenter, plan: OutputPlan) -> Steps[_Picture, ImageResult]:
+def segment_steps(segmenter: Segmenter, plan: OutputPlan) -> Steps[_Picture[Prepared], _Picture[Scored], ImageResult]:
     """How an image becomes its files."""
     has_scores = "scores" in plan.formats
 
-    def read(image: FoundImage) -> _Picture:
+    def read(image: FoundImage) -> _Picture[Prepared]:
         rgb = read_rgb(image.path)  # (H, W, 3)
         return _Picture(rgb, segmenter.prepare(rgb))
 
-    def work(_: FoundImage, picture: _Picture) -> ImageResult:
-        result = segmenter.segment_prepared(picture.prepared)  # labels (H, W)
+    def score(pictures: Sequence[_Picture[Prepared]]) -> list[_Picture[Scored]]:
+        scored = segmenter.score([picture.model for picture in pictures])
+        return [_Picture(picture.rgb, scores) for picture, scores in zip(pictures, scored, strict=True)]
+
+    def work(_: FoundImage, picture: _Picture[Scored]) -> ImageResult:
+        result = segmenter.label(picture.model)  # labels (H, W)
         scores = result.scores() if has_scores else None  # (C, H, W)
         return ImageResult(picture.rgb, result.labels, result.classes, scores)
 
@@ -129,4 +137,5 @@ def segment_steps(segmenter: Segmenter, plan: OutputPlan) -> Steps[_Picture, Ima
 
     classes = len(segmenter.classes)
     label_bytes = 1 if classes <= BYTE_CLASSES else 2
-    return Steps(read, work, write, 3 + label_bytes + (4 * classes if has_scores else 0))
+    px_bytes = 3 + label_bytes + (4 * classes if has_scores else 0)
+    return Steps(read, work, write, px_bytes, together=score, at_once=images_at_once(segmenter.encoder.device))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from densezero.engine.scores import cosine
+from densezero.engine.scoring import cosine
 from densezero.errors import FeatureError, ModelError
 from densezero.features import point_similarity, upsample
 from densezero.features.figure.heat import HeatMap, draw_heat_maps

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from densezero.encoders.device import pick_device, pick_dtype, pixels_at_once
+from densezero.encoders.device import images_at_once, pick_device, pick_dtype, pixels_at_once
 from densezero.errors import ModelError
 
 
@@ -84,6 +84,17 @@ def test_a_cuda_device_takes_as_many_windows_as_its_memory_holds(monkeypatch, fr
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free_gb * 10**9, 90 * 10**9))
     assert pixels_at_once(torch.device("cuda")) // (448 * 448) == windows
     assert pixels_at_once(torch.device("cpu")) // (448 * 448) == 4
+
+
+@pytest.mark.parametrize(("free_gb", "images"), [(1, 2), (8, 9), (80, 16)])
+def test_a_cuda_device_takes_as_many_images_as_fill_a_batch_of_windows(monkeypatch, free_gb, images):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free_gb * 10**9, 90 * 10**9))
+    assert images_at_once(torch.device("cuda")) == images
+
+
+def test_a_processor_takes_images_one_by_one_and_an_apple_gpu_two():
+    assert images_at_once(torch.device("cpu")) == 1
+    assert images_at_once(torch.device("mps")) == 2
 
 
 def test_auto_computes_in_float32_on_an_apple_gpu():

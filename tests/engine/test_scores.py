@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics.pairwise import cosine_similarity
 
-from densezero.engine import Protocol, cosine, dense_scores, window_boxes
+from densezero.engine import Protocol, cosine, dense_scores, scoring, window_boxes
 from densezero.engine import scores as scores_module
 from densezero.engine.labelling import LabelRule, class_strips, label_map
-from densezero.engine.scores import BlendedScores, GridScores, score_map, strips
+from densezero.engine.scores import BlendedScores, GridScores, strips
+from densezero.engine.scoring import score_maps
 from densezero.engine.upsample import Span
 from densezero.errors import InputError
 from densezero.vocabulary.text_bank import TextBank
@@ -111,8 +112,8 @@ def test_windows_that_cover_once_equal_each_window_alone():
 def test_one_window_over_all_equals_the_whole_image(colour_encoder, pixels):
     image, bank = pixels(56, 56), bank_of(text_vectors())
     one = Protocol("one", window_px=56, stride_px=56, window_scores="cosine")
-    by_window = score_map(colour_encoder, image, bank, one).rows(0, 56)
-    by_grid = score_map(colour_encoder, image, bank, WHOLE).resized(Span(0, 56), Span(0, 56), (56, 56))
+    by_window = score_maps(colour_encoder, [image], bank, one)[0].rows(0, 56)
+    by_grid = score_maps(colour_encoder, [image], bank, WHOLE)[0].resized(Span(0, 56), Span(0, 56), (56, 56))
     torch.testing.assert_close(by_window, by_grid, rtol=0, atol=1e-6)
 
 
@@ -131,7 +132,7 @@ def test_labels_equal_a_plain_loop_in_float64(colour_encoder, pixels, image_hw, 
     image, text = pixels(56, 75), text_vectors()
     bank = bank_of(text)
     labels = label_map(
-        score_map(colour_encoder, image, bank, protocol), image_hw, LabelRule(protocol, bank, None, None)
+        score_maps(colour_encoder, [image], bank, protocol)[0], image_hw, LabelRule(protocol, bank, None, None)
     )
     naive = naive_slide(colour_encoder, image, text, protocol)
     best = F.interpolate(naive[None], size=image_hw, mode="bilinear", align_corners=False)[0].topk(2, dim=0)
@@ -190,8 +191,32 @@ def test_a_protocol_with_a_scale_keeps_every_word(colour_encoder, pixels):
 
 def test_batches_of_windows_equal_one_by_one(colour_encoder, pixels, monkeypatch):
     together = dense_scores(colour_encoder, pixels(90, 90), text_vectors(), SLIDES[0])
-    monkeypatch.setattr(scores_module, "pixels_at_once", lambda device: 1)
+    monkeypatch.setattr(scoring, "pixels_at_once", lambda device: 1)
     torch.testing.assert_close(dense_scores(colour_encoder, pixels(90, 90), text_vectors(), SLIDES[0]), together)
+
+
+@pytest.mark.parametrize("protocol", [*SLIDES, WHOLE], ids=["softmax", "cosine", "whole"])
+def test_windows_of_several_images_go_through_the_encoder_together(colour_encoder, pixels, monkeypatch, protocol):
+    # Of 56 x 75 there are 2 windows, of 56 x 56 one, of 90 x 90 four, and of 30 x 40 one that is smaller.
+    images, bank = (
+        [pixels(56, 75), pixels(30, 40), pixels(56, 56), pixels(90, 90), pixels(56, 75)],
+        bank_of(text_vectors()),
+    )
+    alone = [score_maps(colour_encoder, [image], bank, protocol)[0] for image in images]
+    taken, encode = [], colour_encoder.encode_dense
+
+    def encode_dense(pixels, readout="value"):
+        taken.append(tuple(pixels.shape))
+        return encode(pixels, readout)
+
+    monkeypatch.setattr(colour_encoder, "encode_dense", encode_dense)
+    monkeypatch.setattr(scoring, "pixels_at_once", lambda device: 6 * 56 * 56)
+    together = score_maps(colour_encoder, images, bank, protocol)
+    for one, other in zip(together, alone, strict=True):
+        assert one.hw == other.hw
+        torch.testing.assert_close(one.rows(0, one.hw[0]), other.rows(0, other.hw[0]), rtol=0, atol=1e-6)
+    whole = [(2, 3, 56, 75), (1, 3, 30, 40), (1, 3, 56, 56), (1, 3, 90, 90)]
+    assert taken == ([(6, 3, 56, 56), (3, 3, 56, 56), (1, 3, 30, 40)] if protocol.window_px else whole)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 56, 56), (1, 4, 56, 56), (56, 56), (1, 56, 56)])

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from densezero.engine import Background, Protocol, Segmenter, find_protocol
 from densezero.errors import InputError, ProtocolError, VocabularyError
@@ -30,14 +31,35 @@ def test_labels_of_a_large_photograph_have_exactly_its_size(tower_encoder, rgb, 
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_two_images_prepared_before_either_is_segmented_come_out_as_one_by_one(colour_encoder, rgb, preset):
+def test_images_that_are_scored_together_come_out_as_one_by_one(colour_encoder, rgb, preset):
     segmenter = Segmenter(colour_encoder, ["red", "green", "blue"], preset)
-    images = [rgb(40, 60), rgb(70, 30)]
-    prepared = [segmenter.prepare(image) for image in images]
-    for image, ready in zip(images, prepared, strict=True):
-        alone, result = segmenter.segment(image), segmenter.segment_prepared(ready)
+    images = [rgb(40, 60), rgb(70, 30), rgb(40, 60, seed=1)]
+    together = segmenter.score([segmenter.prepare(image) for image in images])
+    for image, scored in zip(images, together, strict=True):
+        alone, result = segmenter.segment(image), segmenter.label(scored)
         assert np.array_equal(result.labels, alone.labels)
-        assert np.array_equal(result.scores(), alone.scores())
+        np.testing.assert_allclose(result.scores(), alone.scores(), rtol=0, atol=1e-6)
+
+
+def test_images_for_which_there_is_no_memory_together_are_scored_one_by_one(colour_encoder, rgb, monkeypatch):
+    segmenter, encode, taken = Segmenter(colour_encoder, ["red", "green", "blue"]), colour_encoder.encode_dense, []
+    image = rgb(40, 60)
+    expected = segmenter.segment(image).labels
+
+    def encode_dense(pixels, readout="value"):
+        taken.append(len(pixels))
+        if len(pixels) > most:
+            raise torch.OutOfMemoryError("no memory")
+        return encode(pixels, readout)
+
+    monkeypatch.setattr(colour_encoder, "encode_dense", encode_dense)
+    prepared = [segmenter.prepare(image)] * 2
+    most = 2
+    assert all(np.array_equal(segmenter.label(scored).labels, expected) for scored in segmenter.score(prepared))
+    assert taken == [4, 2, 2]
+    most = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        segmenter.score(prepared)
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -22,6 +22,7 @@ from densezero.pretrain.concepts import CONCEPTS
 from densezero.pretrain.scenes import draw_scene
 from densezero.vocabulary import ClassEntry, ClassList
 from tests.conftest import ROOT
+from tests.jobs.photos import Recorder
 
 
 @pytest.fixture
@@ -198,22 +199,36 @@ def test_a_broken_image_stops_the_evaluation_and_loses_no_count(root, tmp_path):
     assert np.array_equal(report.confusion, counted_otherwise(root))
 
 
+def test_pairs_that_the_model_takes_together_count_as_one_by_one(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(job, "images_at_once", lambda device: 3)
+    whole = (root / "images" / "s4.png").read_bytes()
+    (root / "images" / "s4.png").write_bytes(whole[: len(whole) // 2])
+    told = Recorder()
+    with pytest.raises(InputError, match=r"s4\.png"):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json"), told)
+    assert len(told.images) == 4  # one of the second batch came before the broken one
+    (root / "images" / "s4.png").write_bytes(whole)
+    report = job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    assert np.array_equal(report.confusion, counted_otherwise(root))
+    assert all(seconds > 0 for seconds in report.seconds.values())
+
+
 def test_the_next_pair_is_read_while_the_model_works(root, tmp_path, monkeypatch):
     read = {f"s{index}.png": threading.Event() for index in range(5)}
-    real_read, real_segment, turns = job.read_rgb, job.Segmenter.segment_prepared, iter(range(1, 6))
+    real_read, real_score, turns = job.read_rgb, job.Segmenter.score, iter(range(1, 6))
 
     def reading(path):
         read[path.name].set()
         return real_read(path)
 
-    def segmenting(self, prepared):
+    def scoring(self, images):
         turn = next(turns)
         assert turn == 5 or read[f"s{turn}.png"].wait(20), "the next pair is not read"
-        return real_segment(self, prepared)
+        return real_score(self, images)
 
     with monkeypatch.context() as patched:
         patched.setattr(job, "read_rgb", reading)
-        patched.setattr(job.Segmenter, "segment_prepared", segmenting)
+        patched.setattr(job.Segmenter, "score", scoring)
         report = job.evaluate_dataset(settings(root, tmp_path / "r.json"))
     assert np.array_equal(report.confusion, counted_otherwise(root))
     assert all(seconds > 0 for seconds in report.seconds.values())
@@ -221,10 +236,10 @@ def test_the_next_pair_is_read_while_the_model_works(root, tmp_path, monkeypatch
 
 
 def test_an_interrupt_stops_an_evaluation_and_leaves_no_thread(root, tmp_path, monkeypatch):
-    def interrupted(self, prepared):
+    def interrupted(self, images):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(job.Segmenter, "segment_prepared", interrupted)
+    monkeypatch.setattr(job.Segmenter, "score", interrupted)
     with pytest.raises(KeyboardInterrupt):
         job.evaluate_dataset(settings(root, tmp_path / "r.json"))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("densezero-")]

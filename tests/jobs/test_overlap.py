@@ -6,21 +6,28 @@ from PIL import Image
 
 from densezero.errors import InputError
 from densezero.jobs import overlap
-from densezero.jobs.overlap import is_light, one_thread, read_ahead
+from densezero.jobs.overlap import picture_bytes, read_ahead, threads
+
+LIGHT, HEAVY = overlap.IN_FLIGHT_BYTES // 3, overlap.IN_FLIGHT_BYTES // 3 + 1
+
+
+def none(item):
+    """Nothing is held of an item."""
+    return 0
 
 
 def test_items_come_in_order_each_with_what_was_read():
-    with one_thread("read") as thread:
+    with threads("read") as pool:
         came = [
-            (ahead.item, ahead.reading.result(), ahead.is_alone)
-            for ahead in read_ahead([3, 1, 2], str, lambda item: True, thread)
+            (*ahead.items, *(reading.result() for reading in ahead.readings), ahead.is_alone)
+            for ahead in read_ahead([3, 1, 2], str, none, pool)
         ]
     assert came == [(3, "3", False), (1, "1", False), (2, "2", True)]
 
 
 def test_without_items_nothing_is_read():
-    with one_thread("read") as thread:
-        assert list(read_ahead([], str, lambda item: True, thread)) == []
+    with threads("read") as pool:
+        assert list(read_ahead([], str, none, pool)) == []
 
 
 def test_an_error_comes_out_at_the_turn_of_its_item():
@@ -29,12 +36,12 @@ def test_an_error_comes_out_at_the_turn_of_its_item():
             raise InputError("b cannot be read")
         return item
 
-    with one_thread("read") as thread:
-        given = read_ahead(["a", "b", "c"], read, lambda item: True, thread)
-        assert next(given).reading.result() == "a"
+    with threads("read") as pool:
+        given = read_ahead(["a", "b", "c"], read, none, pool)
+        assert next(given).readings[0].result() == "a"
         with pytest.raises(InputError, match="b cannot"):
-            next(given).reading.result()
-        assert next(given).reading.result() == "c"
+            next(given).readings[0].result()
+        assert next(given).readings[0].result() == "c"
 
 
 def test_one_heavy_item_is_read_after_all_else_and_before_anything():
@@ -44,39 +51,71 @@ def test_one_heavy_item_is_read_after_all_else_and_before_anything():
         begun.append(item)
         return item
 
-    with one_thread("read") as thread:
-        for ahead in read_ahead([1, 9, 2, 3], read, lambda item: item < 5, thread):
-            thread.submit(lambda: None).result()  # what had been asked for before has been read
+    with threads("read") as pool:
+        for ahead in read_ahead([1, 9, 2, 3], read, lambda item: LIGHT if item < 5 else HEAVY, pool):
+            pool.submit(lambda: None).result()  # what had been asked for before has been read
             seen.append((ahead.is_alone, list(begun)))
     assert seen == [(True, [1]), (True, [1, 9]), (False, [1, 9, 2, 3]), (True, [1, 9, 2, 3])]
 
 
-def test_reading_happens_in_the_thread_that_is_given():
-    with one_thread("read") as thread:
-        names = [
-            ahead.reading.result()
-            for ahead in read_ahead([1, 2], lambda _: threading.current_thread().name, lambda item: True, thread)
-        ]
-    assert names == ["densezero-read_0"] * 2
+def test_several_items_are_given_at_once_while_as_many_are_read():
+    begun, seen = [], []
+
+    def read(item):
+        begun.append(item)
+        return item
+
+    with threads("read", 2) as pool:
+        for ahead in read_ahead(range(5), read, none, pool, at_once=2):
+            for reading in [pool.submit(lambda: None) for _ in range(2)]:
+                reading.result()
+            seen.append((list(ahead.items), [reading.result() for reading in ahead.readings], ahead.is_alone))
+            assert set(begun) >= set(range(min(ahead.items[0] + 4, 5)))
+    assert seen == [([0, 1], [0, 1], False), ([2, 3], [2, 3], False), ([4], [4], True)]
 
 
-def test_three_light_images_stay_within_what_may_be_in_flight(tmp_path, monkeypatch):
-    file = tmp_path / "a.png"
-    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(file)
-    monkeypatch.setattr(overlap, "IN_FLIGHT_BYTES", 3 * (5 * 600 + 100))
-    assert is_light(file, 5, 100)
-    assert not is_light(file, 5, 101)
-    assert not is_light(file, 6, 0)
+def test_items_that_are_not_light_together_come_apart():
+    held = {"a": LIGHT // 2, "b": LIGHT // 2, "c": LIGHT // 2, "d": HEAVY, "e": 1, "f": LIGHT, "g": 0}
+    with threads("read") as pool:
+        given = [(list(ahead.items), ahead.is_alone) for ahead in read_ahead(held, str, held.get, pool, at_once=3)]
+    assert given == [(["a", "b"], False), (["c"], True), (["d"], True), (["e"], False), (["f", "g"], True)]
+
+
+def test_items_are_looked_at_no_earlier_than_their_turn():
+    looked = []
+    with threads("read") as pool:
+        given = read_ahead(iter(range(100)), str, lambda item: looked.append(item) or 0, pool, at_once=4)
+        next(given)
+    assert len(looked) <= 10
+
+
+def test_reading_happens_in_the_threads_that_are_given():
+    with threads("read", 2) as pool:
+        given = read_ahead([1, 2], lambda _: threading.current_thread().name, none, pool, at_once=2)
+        names = [reading.result() for ahead in given for reading in ahead.readings]
+    assert set(names) <= {"densezero-read_0", "densezero-read_1"}
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("densezero-")]
+
+
+def test_all_threads_run_before_there_is_work():
+    with threads("read", 3):
+        assert len([thread for thread in threading.enumerate() if thread.name.startswith("densezero-read")]) == 3
+
+
+def test_a_picture_s_bytes_hang_on_its_header(tmp_path):
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "a.png")
+    assert picture_bytes(tmp_path / "a.png", 5, 100) == 5 * 600 + 100
 
 
 def test_a_photograph_of_24_megapixels_is_light_and_one_of_30_is_not(tmp_path):
+    held = []
     for name, hw in (("light.png", (4000, 6000)), ("heavy.png", (5000, 6000))):
         Image.new("1", hw[::-1]).save(tmp_path / name)
-    assert is_light(tmp_path / "light.png", 4)
-    assert not is_light(tmp_path / "heavy.png", 4)
+        held.append(picture_bytes(tmp_path / name, 4))
+    assert held[0] <= LIGHT < held[1]
 
 
-def test_what_has_no_header_is_light(tmp_path):
+def test_nothing_is_held_of_what_has_no_header(tmp_path):
     (tmp_path / "a.png").write_text("no image")
-    assert is_light(tmp_path / "a.png", 4)
-    assert is_light(tmp_path / "gone.png", 4)
+    assert picture_bytes(tmp_path / "a.png", 4, 7) == 0
+    assert picture_bytes(tmp_path / "gone.png", 4, 7) == 0

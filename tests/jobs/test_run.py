@@ -27,14 +27,16 @@ class Held:
 class Course:
     """Steps that write one line for each image, and tell when each begins and ends."""
 
-    def __init__(self, root, at=lambda phase, name: None):
-        self.root, self.at = root, at
+    def __init__(self, root, at=lambda phase, name: None, at_once=0):
+        self.root, self.at, self.at_once, self.taken = root, at, at_once, []
         self.began, self.ended = defaultdict(threading.Event), defaultdict(threading.Event)
         self.log, self.under_way, self.most_under_way = [], set(), 0
         self.held = []
 
     def steps(self):
-        return Steps(self.read, self.work, self.write, px_bytes=4)
+        if not self.at_once:
+            return Steps(self.read, self.work, self.write, px_bytes=4)
+        return Steps(self.read, self.work, self.write, px_bytes=4, together=self.together, at_once=self.at_once)
 
     def file(self, relative):
         return self.root / f"{relative}.txt"
@@ -47,6 +49,11 @@ class Course:
         self.most_under_way = max(self.most_under_way, len(self.under_way))
         self.step("read", image)
         return self.hold()
+
+    def together(self, contents):
+        self.taken.append(len(contents))
+        self.at("together", str(len(contents)))
+        return [self.hold() for _ in contents]
 
     def work(self, image, _):
         self.step("work", image)
@@ -284,3 +291,60 @@ def test_no_image_waits(tmp_path):
     run_over(course)
     _, summary = run_over(course)
     assert (summary.done, summary.skipped) == (0, 6)
+
+
+def test_several_images_are_worked_on_together_and_then_each_alone(tmp_path):
+    course = Course(tmp_path, at_once=4)
+    run, summary = run_over(course)
+    assert (summary.done, summary.failed) == (6, 0)
+    assert course.taken == [4, 2]
+    assert [name for phase, name in course.log if phase == "work"] == list(NAMES)
+    assert all(entry.seconds > 0 for entry in run.manifest.entries())
+
+
+def test_the_next_images_are_read_while_the_model_works_on_several(tmp_path):
+    def meet(phase, name):
+        if phase == "together" and name == "2" and len(course.taken) < 3:
+            read = NAMES[2 * len(course.taken)]
+            assert course.began["read", read].wait(PATIENCE), "the next images are not read"
+
+    course = Course(tmp_path, meet, at_once=2)
+    assert run_over(course)[1].done == 6
+    assert course.taken == [2, 2, 2]
+
+
+def test_an_image_that_cannot_be_read_is_not_among_those_worked_on_together(tmp_path):
+    def fail(phase, name):
+        if phase == "read" and name in "bf":
+            raise InputError(f"{name} is broken")
+
+    course = Course(tmp_path, fail, at_once=3)
+    run, summary = run_over(course)
+    assert (summary.done, summary.failed) == (4, 2)
+    assert course.taken == [2, 2]
+    assert [name for name, status in recorded(run).items() if status == "failed"] == ["b", "f"]
+
+
+def test_where_several_fail_together_each_is_worked_on_alone(tmp_path):
+    def fail(phase, name):
+        if phase == "together" and (name == "3" or len(course.taken) == 3):
+            raise MemoryError
+
+    course = Course(tmp_path, fail, at_once=3)
+    run, summary = run_over(course)
+    assert course.taken == [3, 1, 1, 1, 3, 1, 1, 1]
+    assert recorded(run) == {"a": "done", "b": "failed"} | dict.fromkeys("cdef", "done")
+    assert (summary.done, summary.failed) == (5, 1)
+
+
+def test_a_full_device_ends_a_run_that_works_on_several_together(tmp_path):
+    def full(phase, name):
+        if phase == "write" and name == "b":
+            raise DeviceFullError("full")
+
+    run, summary = run_over(Course(tmp_path, full, at_once=3))
+    assert summary.stopped == "full"
+    assert recorded(run) == {"a": "done"}
+    again, summary = run_over(Course(tmp_path, at_once=3))
+    assert (summary.done, summary.skipped) == (5, 1)
+    assert set(recorded(again).values()) == {"done"}

@@ -352,9 +352,22 @@ def test_files_are_the_same_one_after_another_and_side_by_side(tmp_path, monkeyp
     assert images[0] == images[1]
 
 
+def test_files_are_the_same_of_images_that_the_model_takes_together(tmp_path, monkeypatch):
+    folder = write_scenes(tmp_path / "in", [f"{name}.png" for name in "abcde"])
+    (folder / "c.png").write_bytes(b"no picture")
+    job.segment_images(settings(folder, tmp_path / "alone"))
+    monkeypatch.setattr(job, "images_at_once", lambda device: 4)
+    summary = job.segment_images(settings(folder, tmp_path / "together"))
+    assert (summary.done, summary.failed) == (4, 1)
+    assert files_under(tmp_path / "alone") == files_under(tmp_path / "together")
+    for name in files_under(tmp_path / "alone"):
+        if name.endswith(".png"):
+            assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "together" / name).read_bytes(), name
+
+
 def test_scores_count_among_what_is_held_of_an_image(tmp_path, monkeypatch):
     folder, held = write_scenes(tmp_path / "in", ["a.png", "b.png"]), []
-    monkeypatch.setattr("densezero.jobs.run.is_light", lambda path, *held_bytes: held.append(held_bytes) or True)
+    monkeypatch.setattr("densezero.jobs.run.picture_bytes", lambda path, *held_bytes: held.append(held_bytes) or 0)
     job.segment_images(settings(folder, tmp_path / "labels", save=("labels",)))
     job.segment_images(settings(folder, tmp_path / "scores", save=("scores",)))
     assert set(held[:2]) == {(4, 0)}
