@@ -32,10 +32,9 @@ if TYPE_CHECKING:
 
 TILE = 8  # squares on a side, an even number
 LEAST_BLOCK_PX = 8
-MOST_RUN_PX = 8
 BAND_LAGS = 500_000  # of witnesses at corners, computed at once
 FEW = 16  # channels near the patches of a square: where no square of a tile has more, it is blended of these at once
-MANY = 100  # channels that are found for each quarter of a tile by itself
+MANY = 200  # channels that are found for each quarter of a tile by itself
 GROUP_SCORES = 500_000  # of squares on the map, blended at once
 ROUNDING = 4e-6  # of scores that reach 1: more than float32 is wrong by in a blend of blends
 
@@ -54,7 +53,7 @@ class Contest:
         self._patches = [_patches(layer.grid, allowed) for layer in scores.layers]
         self._near = _near(self._patches, _reach_of(down), _reach_of(across))
         self._axes = squares_along(down), squares_along(across)
-        self._tiles = {side: [_tiled(axes, side, MOST_RUN_PX) for axes in (down, across)] for side in (TILE, TILE // 2)}
+        self._tiles = {side: [_tiled(axes, side) for axes in (down, across)] for side in (TILE, TILE // 2)}
 
     def outcome(self) -> tuple[Tensor, list[Group]]:
         """Find the channels that may be highest somewhere in each square of the image.
@@ -166,8 +165,8 @@ def _reach_of(axes: tuple[Axis, ...]) -> list[Reach]:
 
 
 @lru_cache(maxsize=64)
-def _tiled(axes: tuple[Axis, ...], squares: int, most_px: int) -> list[Runs]:
-    return runs_along(axes, most_px).parts(squares)
+def _tiled(axes: tuple[Axis, ...], squares: int) -> list[Runs]:
+    return runs_along(axes).parts(squares)
 
 
 def _halves(index: int, parts: list[Runs]) -> list[int]:

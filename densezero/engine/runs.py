@@ -57,7 +57,7 @@ class Runs(NamedTuple):
     """Runs along an axis of the image, in the squares that they fill.
 
     Args:
-        spans: of pixels, one after the other.
+        spans: of pixels, one after the other; none reaches beyond a square.
         windows: their ends in each window.
         begins: the first run of each square, and the number of runs at last.
         first: number of the first square.
@@ -81,30 +81,20 @@ class Runs(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def runs_along(axes: tuple[Axis, ...], most_px: int) -> Runs:
+def runs_along(axes: tuple[Axis, ...]) -> Runs:
     """Cut an axis of the image into runs; they are kept, since images are of few sizes.
 
     Args:
         axes: of every window, on the same map and image.
-        most_px: no run is longer; nor does one reach beyond a square.
     """
     image_px = axes[0].image_px
     windows = [_PixelEnds.of(axis) for axis in axes]
     places = torch.stack([place for window in windows for place in window.places()], 1)  # (pixels, 2 windows)
     cut = torch.arange(image_px) % SIDE == 0
     cut[1:] |= (places[1:] != places[:-1]).any(1)
-    starts = [*cut.nonzero().flatten().tolist(), image_px]
-    spans = [span for start, end in itertools.pairwise(starts) for span in _pieces(Span(start, end), most_px)]
+    spans = list(itertools.starmap(Span, itertools.pairwise([*cut.nonzero().flatten().tolist(), image_px])))
     begins = [index for index, span in enumerate(spans) if span.start % SIDE == 0]
     return Runs(spans, [window.ends(spans) for window in windows], [*begins, len(spans)], 0)
-
-
-def _pieces(span: Span, most_px: int) -> list[Span]:
-    """Cut a span into the fewest pieces of about one length."""
-    length = span.end - span.start
-    count = -(-length // most_px)
-    cuts = [span.start + length * piece // count for piece in range(count + 1)]
-    return list(itertools.starmap(Span, itertools.pairwise(cuts)))
 
 
 class _PixelEnds(NamedTuple):

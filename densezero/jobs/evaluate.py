@@ -32,7 +32,15 @@ from densezero.jobs.overlap import READERS, Ahead, picture_bytes, read_ahead, th
 from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import EvaluateSettings
-from densezero.jobs.shards import gather, is_leading, join_processes, leave_processes, own_device, wait_for_all
+from densezero.jobs.shards import (
+    gather,
+    is_leading,
+    join_processes,
+    leave_processes,
+    own_device,
+    take_own_threads,
+    wait_for_all,
+)
 from densezero.jobs.tally import Tally
 from densezero.metrics import count_boundaries, count_pairs, iou_scores
 from densezero.output.atomic import write_atomically
@@ -56,6 +64,7 @@ def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = Non
         DenseZeroError: if the request cannot be met or a file of the data set cannot be used. The counts so far stay.
     """
     listener = listener if listener is not None and is_leading() else Listener()
+    take_own_threads()
     _refuse_unusable_out(settings.out)
     dataset = load_dataset(settings.dataset, settings.root, settings.split)
     pairs = select_pairs(dataset, settings)

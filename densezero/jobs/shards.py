@@ -57,6 +57,21 @@ def own_device(name: str) -> str:
     return f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
 
 
+def take_own_threads() -> None:
+    """Compute on this process's share of the processors, where several processes run on this machine.
+
+    ``torchrun`` gives one thread to each, whatever the machine has, and other launchers give all to everyone. More
+    threads than one that ``OMP_NUM_THREADS`` asks for are left as they are.
+    """
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if processes == 1 or os.environ.get("OMP_NUM_THREADS", "1") != "1":
+        return
+    import torch
+
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(max(1, processors // processes))
+
+
 def join_processes() -> Shard:
     """Join the other processes that ``torchrun`` started, if it did.
 

@@ -141,7 +141,7 @@ def test_equal_scores_go_to_the_first_class():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("TILE", 2), ("TILE", 4), ("MANY", 0), ("BAND_LAGS", 1), ("MOST_RUN_PX", 1), ("GROUP_SCORES", 1)],
+    [("TILE", 2), ("TILE", 4), ("MANY", 0), ("BAND_LAGS", 1), ("GROUP_SCORES", 1)],
 )
 def test_labels_do_not_depend_on_the_size_of_the_steps(name, value, monkeypatch):
     scores = windowed(30)

@@ -28,12 +28,11 @@ def at_ends(ends, patches):
 
 
 @pytest.mark.parametrize("axes", AXES)
-@pytest.mark.parametrize("most_px", [1, 8, 100])
-def test_runs_cover_every_pixel_once_and_begin_in_every_square(axes, most_px):
-    runs = runs_along(axes, most_px)
+def test_runs_cover_every_pixel_once_and_begin_in_every_square(axes):
+    runs = runs_along(axes)
     assert (runs.spans[0].start, runs.spans[-1].end) == (0, axes[0].image_px)
     assert all(last.end == first.start for last, first in itertools.pairwise(runs.spans))
-    assert all(1 <= span.end - span.start <= min(most_px, SIDE) for span in runs.spans)
+    assert all(1 <= span.end - span.start <= SIDE for span in runs.spans)
     assert [runs.spans[begin].start for begin in runs.begins[:-1]] == list(range(0, axes[0].image_px, SIDE))
 
 
@@ -44,7 +43,7 @@ def test_the_map_under_a_run_lies_between_its_ends_in_every_window(axes, seed):
         patches = torch.randn(axis.patches, generator=torch.Generator().manual_seed(seed + index))
         window = F.interpolate(patches[None, None], size=axis.length, mode="linear", align_corners=False)[0, 0]
         resize = axis_blend(Span(0, axis.image_px), axis.map_px, axis.image_px)
-        for part in runs_along(axes, 8).parts(2):
+        for part in runs_along(axes).parts(2):
             ends = part.windows[index]
             for span, reached, values in zip(part.spans, ends.reached, at_ends(ends, patches), strict=True):
                 hung_on = resize.low[span.start : span.end].tolist() + resize.high[span.start : span.end].tolist()
@@ -59,21 +58,21 @@ def test_the_map_under_a_run_lies_between_its_ends_in_every_window(axes, seed):
 
 def test_runs_worked_out_by_hand():
     # Four patches over 40 pixels: their centres lie at 4.5, 14.5, 24.5 and 34.5; squares begin at 0, 16 and 32.
-    runs = runs_along((Axis(4, 0, 40, 40, 40),), 8)
-    assert [span.start for span in runs.spans] == [0, 7, 15, 16, 20, 25, 32, 35]
-    assert runs.begins == [0, 3, 6, 8]
+    runs = runs_along((Axis(4, 0, 40, 40, 40),))
+    assert [span.start for span in runs.spans] == [0, 15, 16, 25, 32, 35]
+    assert runs.begins == [0, 2, 4, 6]
     found = at_ends(runs.windows[0], torch.tensor([0.0, 10, 20, 30]))
-    torch.testing.assert_close(found[:3], torch.tensor([[0, 1.5], [2.5, 9.5], [10.5, 10.5]]))
+    torch.testing.assert_close(found[:3], torch.tensor([[0, 9.5], [10.5, 10.5], [11.5, 19.5]]))
 
 
 def test_pixels_on_both_sides_of_a_patch_centre_make_a_run():
     # Two pixels of the image for each of the map, whose patch centres lie at 1.5 and 5.5.
-    runs = runs_along((Axis(2, 0, 8, 8, 16),), 100)
+    runs = runs_along((Axis(2, 0, 8, 8, 16),))
     assert runs.spans == [Span(0, 11), Span(11, 13), Span(13, 16)]  # pixels 11 and 12 hang on the map's 5 and 6
 
 
 def test_parts_hang_on_their_own_patches():
-    runs = runs_along((Axis(4, 0, 40, 40, 40),), 8)
+    runs = runs_along((Axis(4, 0, 40, 40, 40),))
     patches = torch.tensor([0.0, 10, 20, 30])
     parts = runs.parts(1)
     assert [part.windows[0].patches for part in parts] == [slice(0, 3), slice(1, 4), slice(2, 4)]
@@ -83,7 +82,7 @@ def test_parts_hang_on_their_own_patches():
 
 
 def test_beside_a_window_nothing_is_reached():
-    runs = runs_along((Axis(2, 20, 20, 40, 80),), 100)
+    runs = runs_along((Axis(2, 20, 20, 40, 80),))
     reached = dict(zip((span.start for span in runs.spans), runs.windows[0].reached, strict=True))
     assert not reached[0]
     assert all(reached[start] for start in reached if start >= 39)

@@ -1,11 +1,13 @@
+import os
 import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 
 from densezero.errors import OutputError, ProtocolError
 from densezero.jobs.counts import CountJournal, ImageCounts
-from densezero.jobs.shards import Shard, own_device
+from densezero.jobs.shards import Shard, own_device, take_own_threads
 from densezero.jobs.tally import Tally
 
 MATRIX = np.array([[0, 5, 0], [0, 0, 0], [2, 0, 7]])
@@ -120,3 +122,27 @@ def test_each_of_several_processes_takes_a_device_of_its_own(monkeypatch):
 def test_a_rank_that_cannot_be_is_refused():
     with pytest.raises(ProtocolError):
         Shard(2, 2)
+
+
+@pytest.mark.parametrize(
+    ("processes", "asked", "threads"),
+    [
+        (None, None, None),
+        ("1", "1", None),
+        ("2", "1", 4),
+        ("2", None, 4),
+        ("3", "1", 2),
+        ("16", "1", 1),
+        ("2", "3", None),
+    ],
+)
+def test_processes_of_one_machine_share_its_processors(monkeypatch, processes, asked, threads):
+    given = []
+    monkeypatch.setattr(torch, "set_num_threads", given.append)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    for name, value in (("LOCAL_WORLD_SIZE", processes), ("OMP_NUM_THREADS", asked)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    take_own_threads()
+    assert given == ([] if threads is None else [threads])
