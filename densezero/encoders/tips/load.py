@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from densezero.encoders.device import pick_device, pick_dtype
+from densezero.encoders.heap import large_pieces_apart
 from densezero.encoders.tips.blocks import Block
 from densezero.encoders.tips.checkpoint import open_tensors
 from densezero.encoders.tips.config import PUBLISHED_SIZES
@@ -143,7 +144,8 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
     vision_tower, text_tower = empty_towers(vision_config, text_config)
     check_layout(vision_tower, vision_shapes, vision_file)
     check_layout(text_tower, text_shapes, text_file)
-    _fill(vision_tower, vision, device, dtype)
+    with large_pieces_apart():
+        _fill(vision_tower, vision, device, dtype)
     files = (vision_file,) if vision_file == text_file else (vision_file, text_file)
     return TipsEncoder(
         options.name or name,
