@@ -25,7 +25,7 @@ from torch import Tensor
 from densezero.engine.corners import Axis, Reach, reach_of
 from densezero.engine.runs import Ends, Runs, runs_along
 from densezero.engine.squares import SomeSquares, Squares, squares_along
-from densezero.engine.workers import share_out
+from densezero.engine.workers import alone, share_out
 
 if TYPE_CHECKING:
     from densezero.engine.scores import Layer, ScoreMap
@@ -50,8 +50,8 @@ class Contest:
 
     def __init__(self, scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None = None) -> None:
         down, across = (tuple(_axis(layer, axis, scores.hw, hw) for layer in scores.layers) for axis in (0, 1))
-        self._patches = [_patches(layer.grid, allowed) for layer in scores.layers]
-        self._near = _near(self._patches, _reach_of(down), _reach_of(across))
+        grids = [layer.grid for layer in scores.layers]
+        self._patches, self._near = alone(lambda: _compare(grids, allowed, down, across))
         self._axes = squares_along(down), squares_along(across)
         self._tiles = {side: [_tiled(axes, side) for axes in (down, across)] for side in (TILE, TILE // 2)}
 
@@ -61,24 +61,29 @@ class Contest:
         Returns:
             The first of them, (T, T') for all squares; and the squares with several, a few at once.
         """
+        near, hard, easy = alone(self._sort_tiles)
+        found = [easy]
+        share_out(lambda place: found.extend([*self._winners_at(place, TILE, near)]), hard)
+        return alone(lambda: _grouped(torch.cat(found, 1), self._axes))
+
+    def _sort_tiles(self) -> tuple[Tensor, list[tuple[int, int]], Tensor]:
+        """Find the channels near each square, the tiles with too many, and (3, N) those of squares in other tiles."""
         near = self._near_squares()
         counts, (down, across) = near.sum(-1), (range(len(parts)) for parts in self._tiles[TILE])
         hard = [place for place in product(down, across) if int(_tile(counts, place, TILE).max()) > FEW]
         easy = near.clone()
         for place in hard:
             _tile(easy, place, TILE).fill_(False)
-        found = [easy.nonzero().T]
-        share_out(lambda place: found.extend([*self._winners_at(place, TILE, near)]), hard)
-        return _grouped(torch.cat(found, 1), self._axes)
+        return near, hard, easy.nonzero().T
 
     def _near_squares(self) -> Tensor:
         """Find the channels (T, T', K) that are near any patch that a square hangs on."""
         down, across = (axis.windows for axis in self._axes)
-        squares = [
+        squares = (
             columns.anywhere(rows.anywhere(near, 0), 1)
             for near, rows, columns in zip(self._near, down, across, strict=True)
-        ]
-        return _each(torch.logical_or, squares)
+        )
+        return functools.reduce(Tensor.logical_or_, squares)  # of one window at a time, since there may be many
 
     def _winners_at(self, place: tuple[int, int], side: int, near: Tensor) -> Iterator[Tensor]:
         """Give (3, N) row and column of a square and a channel that may win there; a square's channels rise.
@@ -178,6 +183,14 @@ def _patches(grid: Tensor, allowed: Tensor | None) -> Tensor:
     """(K, gh, gw) to (gh, gw, K), in memory as well."""
     patches = grid.permute(1, 2, 0)
     return (patches if allowed is None else patches.masked_fill(~allowed, float("-inf"))).contiguous()
+
+
+def _compare(
+    grids: list[Tensor], allowed: Tensor | None, down: tuple[Axis, ...], across: tuple[Axis, ...]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The patches of each grid, and the channels near each."""
+    patches = [_patches(grid, allowed) for grid in grids]
+    return patches, _near(patches, _reach_of(down), _reach_of(across))
 
 
 def _near(patches: list[Tensor], rows: list[Reach], columns: list[Reach]) -> list[Tensor]:

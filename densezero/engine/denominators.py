@@ -20,7 +20,7 @@ from densezero.engine.upsample import Span, axis_blend
 TOLERANCE = 1e-6  # relative; it is the same for all classes of a pixel, so that a label hardly hangs on it
 LEBESGUE = 3.0  # what the second axis makes of the first one's error, and its own
 CUBIC = 16 / 81 / math.factorial(4)  # of a function on [-1, 1] with a fourth derivative of 1, from four even nodes
-CHUNK = 400_000  # exponentials of thirds at once, so that they stay in the processor's cache
+CHUNK = 200_000  # exponentials of thirds at once, so that they stay in the processor's cache
 
 
 def softmax_denominators(grid: Tensor, hw: tuple[int, int]) -> Tensor:

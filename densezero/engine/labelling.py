@@ -14,7 +14,7 @@ from densezero.engine.protocol import Background, Protocol
 from densezero.engine.scores import ScoreMap, strips
 from densezero.engine.squares import SIDE
 from densezero.engine.upsample import Span
-from densezero.engine.workers import share_out
+from densezero.engine.workers import alone, share_out
 from densezero.vocabulary.text_bank import TextBank
 
 
@@ -86,7 +86,7 @@ def _best_labels(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule, dropped
     allowed = None if dropped is None else ~dropped[class_of]
     first, groups = Contest(scores, hw, allowed).outcome()
     rows, columns = first.shape
-    labels = class_of[first][:, None, :, None].repeat(1, SIDE, 1, SIDE)  # (rows, side, columns, side)
+    labels = alone(lambda: class_of[first][:, None, :, None].repeat(1, SIDE, 1, SIDE))  # (rows, side, columns, side)
 
     def label(group: Group) -> None:
         best = highest(scores.in_squares(*group), dim=1)  # (M, side, side)
@@ -94,7 +94,7 @@ def _best_labels(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule, dropped
         labels[group.squares.rows, :, group.squares.columns] = classes
 
     share_out(label, groups)
-    return labels.view(rows * SIDE, columns * SIDE)[: hw[0], : hw[1]].contiguous()
+    return alone(lambda: labels.view(rows * SIDE, columns * SIDE)[: hw[0], : hw[1]].contiguous())
 
 
 def highest(scores: Tensor, dim: int = 0) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from densezero.engine.denominators import softmax_denominators
 from densezero.engine.squares import SomeSquares
 from densezero.engine.upsample import Span, axis_blend, blend
+from densezero.engine.workers import share_out
 from densezero.images.windows import Window
 
 STRIP_BYTES = 64 * 2**20  # of one float32 strip; three or four of them live at a time
@@ -103,7 +104,7 @@ class BlendedScores(ScoreMap):
         self.channels = grids.shape[1]
         self.hw = hw
         self._count = _count_windows(windows, hw).to(grids)
-        self._shares = [self._share_of(layer) for layer in self.layers] if softmax else []
+        self._shares = self._find_shares() if softmax else []
 
     @property
     def layers(self) -> list[Layer]:
@@ -146,6 +147,15 @@ class BlendedScores(ScoreMap):
         if self._softmax:
             scores = scores.exp_().mul_(self._shares[index][some.places_in(index)][:, None])
         return scores if bool(inside.all()) else scores.masked_fill_(~inside[:, None], 0)
+
+    def _find_shares(self) -> list[Tensor]:
+        found: dict[int, Tensor] = {}
+
+        def find(index: int) -> None:
+            found[index] = self._share_of(self.layers[index])
+
+        share_out(find, range(len(self._windows)), threads=None if self._grids.device.type == "cpu" else 1)
+        return [found[index] for index in range(len(self._windows))]
 
     def _share_of(self, layer: Layer) -> Tensor:
         """What a window's exponentials (height, width) are multiplied by: 1 / their sum, shared with other windows."""

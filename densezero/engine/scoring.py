@@ -99,7 +99,9 @@ def _windows_of(pixels: Tensor, protocol: Protocol) -> list[Window]:
 def _map_of(grids: list[Tensor], windows: list[Window], pixels: Tensor, protocol: Protocol) -> ScoreMap:
     """The map of an image from the (1, K, gh, gw) of its windows."""
     if protocol.window_px is None and protocol.scale is None:
-        return GridScores(grids[0][0])
+        (grid,) = grids[0]
+        is_part = grid.untyped_storage().nbytes() > grid.nbytes  # of the scores of several images, which would be kept
+        return GridScores(grid.clone() if is_part else grid)
     h, w = pixels.shape[-2:]
     return BlendedScores(torch.cat(grids), windows, (h, w), protocol.window_scores == "softmax")
 

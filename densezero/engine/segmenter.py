@@ -175,21 +175,16 @@ class Segmenter:
         plan = self._plan(rgb)  # (H, W) and (h, w)
         return Prepared(plan.image_hw, to_pixels(rgb, plan))  # (1, 3, h, w)
 
+    def prepared_bytes(self, hw: tuple[int, int]) -> int:
+        """Bytes of what ``prepare`` makes of an image of (H, W)."""
+        height, width = self._plan_of(hw).input_hw
+        return 12 * height * width  # three float32 numbers a pixel
+
     @torch.inference_mode()
     def score(self, images: Sequence[Prepared]) -> list[Scored]:
-        """Score images that ``prepare`` of the same segmenter has resized; the model takes windows of several at once.
-
-        Where there is no memory for all of them they are scored one by one.
-        """
+        """Score images that ``prepare`` of this segmenter has resized; the model takes windows of several at once."""
         pixels = [torch.from_numpy(image.pixels).to(self.encoder.device) for image in images]  # (1, 3, h, w) each
-        scores: list[ScoreMap] = []
-        try:
-            scores = self._score(pixels)
-        except torch.OutOfMemoryError:
-            if len(images) == 1:
-                raise
-        if not scores:  # what had been computed is let go of by now
-            scores = [score for one in pixels for score in self._score([one])]
+        scores = score_maps(self.encoder, pixels, self.rule.bank, self.protocol)
         return [Scored(image.image_hw, score) for image, score in zip(images, scores, strict=True)]
 
     @torch.inference_mode()
@@ -212,9 +207,6 @@ class Segmenter:
             str(self.encoder.dtype).removeprefix("torch."),
         )
 
-    def _score(self, pixels: list[torch.Tensor]) -> list[ScoreMap]:
-        return score_maps(self.encoder, pixels, self.rule.bank, self.protocol)
-
     def _narrow(self, labels: NDArray[np.int64]) -> Labels:
         return labels.astype(np.uint8) if len(self.classes) <= BYTE_CLASSES else labels.astype(np.uint16)
 
@@ -224,6 +216,8 @@ class Segmenter:
                 f"Expected an image as a uint8 array (H, W, 3); got {type(rgb).__name__} of shape "
                 f"{getattr(rgb, 'shape', None)}. Read files with densezero.read_rgb."
             )
-        hw = (int(rgb.shape[0]), int(rgb.shape[1]))
+        return self._plan_of((int(rgb.shape[0]), int(rgb.shape[1])))
+
+    def _plan_of(self, hw: tuple[int, int]) -> ResizePlan:
         settings = self.protocol
         return plan_resize(hw, settings.short_side_px, settings.long_side_cap_px, settings.rounding)

@@ -16,6 +16,7 @@ from typing import TypeVar
 import torch
 
 Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 def share_out(work: Callable[[Part], None], parts: Iterable[Part], threads: int | None = None) -> None:
@@ -40,9 +41,19 @@ def share_out(work: Callable[[Part], None], parts: Iterable[Part], threads: int 
         raise errors[0]
 
 
-def _infer(work: Callable[[Part], None], part: Part) -> None:
+def alone(work: Callable[[], Result]) -> Result:
+    """Do some work in a thread that computes by itself, and give what it gives.
+
+    Raises:
+        Exception: whatever the work raises.
+    """
+    threads = torch.get_num_threads()
+    return work() if threads == 1 else _pool(threads).submit(_infer, work).result()
+
+
+def _infer(work: Callable[..., Result], *parts: object) -> Result:
     with torch.inference_mode():  # which each thread enters for itself
-        work(part)
+        return work(*parts)
 
 
 @lru_cache
@@ -50,9 +61,13 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     known = torch.get_num_threads()
     together = threading.Barrier(threads + 1)
     pool = ThreadPoolExecutor(threads, "densezero", _compute_alone)
-    for _ in range(threads):
-        pool.submit(together.wait)  # so that each thread starts
-    together.wait()
+    try:
+        for _ in range(threads):
+            pool.submit(together.wait)
+        together.wait()  # so that each thread starts
+    except BaseException:
+        together.abort()  # otherwise those that have started would wait for ever, and the process for them
+        raise
     torch.set_num_threads(known)  # of threads still to come, which would follow the last that was set
     return pool
 

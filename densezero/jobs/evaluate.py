@@ -28,7 +28,7 @@ from densezero.evaluation.report import Report, read_report, score_counts
 from densezero.images import read_rgb
 from densezero.jobs.counts import CountJournal, ImageCounts
 from densezero.jobs.manifest import list_differences
-from densezero.jobs.overlap import READERS, Ahead, picture_bytes, read_ahead, threads
+from densezero.jobs.overlap import READERS, Ahead, picture_bytes, read_ahead, threads, try_together
 from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import EvaluateSettings
@@ -183,27 +183,35 @@ class _Evaluation:
         began, fresh = time.perf_counter(), Tally(len(self.dataset.classes))
         at_once = images_at_once(self.segmenter.encoder.device)
         with threads("read", min(at_once, READERS)) as reader:
-            for ahead in read_ahead(
-                pairs, self._read, lambda pair: picture_bytes(pair.image, _PX_BYTES), reader, at_once
-            ):
-                for counts in self._counted(ahead):
-                    self.journal.add(counts)
-                    fresh.add(counts)
-                    seconds = time.perf_counter() - began
-                    progress = Progress(counts.name, None, len(fresh), 0, len(known), len(known) + len(pairs), seconds)
-                    self.listener.image(progress, iou_scores(known.confusion + fresh.confusion).miou)
+            try:
+                for ahead in read_ahead(pairs, self._read, self._held_bytes, reader, at_once):
+                    for counts in self._counted(ahead):
+                        self.journal.add(counts)
+                        fresh.add(counts)
+                        seconds = time.perf_counter() - began
+                        asked = len(known) + len(pairs)
+                        progress = Progress(counts.name, None, len(fresh), 0, len(known), asked, seconds)
+                        self.listener.image(progress, iou_scores(known.confusion + fresh.confusion).miou)
+                    del ahead  # the next may want all memory
+            finally:
+                reader.shutdown(wait=False, cancel_futures=True)  # what waits to be read is not wanted any more
         return fresh
+
+    def _held_bytes(self, pair: Pair) -> int:
+        def of_size(hw: tuple[int, int]) -> int:
+            return _PX_BYTES * hw[0] * hw[1] + self.segmenter.prepared_bytes(hw)
+
+        return picture_bytes(pair.image, of_size)
 
     def _counted(self, ahead: Ahead[Pair, _Sample]) -> Iterator[ImageCounts]:
         """The counts of some pairs, up to one that cannot be read, whose error follows."""
         whole = [reading.result() for reading in takewhile(lambda reading: reading.exception() is None, ahead.readings)]
-        if whole:
-            seconds: dict[str, float] = {}
-            with _timed(seconds, "segment"):
-                scored = self.segmenter.score([sample.prepared for sample in whole])
-            share = seconds["segment"] / len(whole)
-            for pair, sample, scores in zip(ahead.items, whole, scored, strict=False):
-                yield self._count(pair, sample, scores, share)
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "segment"):
+            scored = try_together(self.segmenter.score, [sample.prepared for sample in whole])
+        share = seconds["segment"] / max(len(whole), 1)
+        for index, (pair, sample) in enumerate(zip(ahead.items, whole, strict=False)):
+            yield self._count(pair, sample, None if scored is None else scored[index], share)
         for failed in ahead.readings[len(whole) : len(whole) + 1]:
             failed.result()  # raises
 
@@ -221,9 +229,10 @@ class _Evaluation:
             )
         return _Sample(prepared, target, seconds)
 
-    def _count(self, pair: Pair, sample: _Sample, scored: Scored, seconds_scored: float) -> ImageCounts:
+    def _count(self, pair: Pair, sample: _Sample, scored: Scored | None, seconds_scored: float) -> ImageCounts:
         seconds = dict(sample.seconds)
         with _timed(seconds, "segment"):
+            scored = scored or self.segmenter.score([sample.prepared])[0]
             labels = self.segmenter.label(scored).labels  # (H, W)
         seconds["segment"] = round(seconds["segment"] + seconds_scored, 5)
         with _timed(seconds, "count"):

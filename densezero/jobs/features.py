@@ -78,7 +78,7 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
 
     encoder = shelf.take(settings.model)
     grid_bytes = 4 * encoder.width * settings.grid.patches(encoder.patch_px) ** 2
-    summary = run.over(images, files, Steps(read, work, write, px_bytes=3, other_bytes=grid_bytes))
+    summary = run.over(images, files, Steps(read, work, write, lambda hw: 3 * hw[0] * hw[1] + grid_bytes))
     run.finish(summary, settings, shelf.device)
     return summary
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from densezero.errors import InputError
+from densezero.errors import DeviceFullError, InputError
 from densezero.images.sizes import read_hw
 
 Item = TypeVar("Item")
 Content = TypeVar("Content")
 
 READERS: Final = 4
-"""Threads that read, at most: as many items as are worked on together, since a GPU is faster than one thread reads."""
+"""Threads that read, at most: a GPU is faster than one. Files are decoded one at a time; what follows is not."""
 
 IN_FLIGHT_BYTES: Final = 300_000_000
 """Held at most between the steps: some images are read, as many worked on, and as many written. Three of 25 megapixels
@@ -42,9 +42,13 @@ def threads(name: str, count: int = 1) -> ThreadPoolExecutor:
     """Threads that do one thing after another, each; use them as a context, which ends when they have."""
     pool = ThreadPoolExecutor(count, f"densezero-{name}")
     together = threading.Barrier(count + 1)
-    for _ in range(count):
-        pool.submit(together.wait)
-    together.wait()  # they run before there is work: an interrupt while one starts would lose sight of it
+    try:
+        for _ in range(count):
+            pool.submit(together.wait)
+        together.wait()  # they run before there is work: an interrupt while one starts would lose sight of it
+    except BaseException:
+        together.abort()  # otherwise those that have started would wait for ever, and the process for them
+        raise
     return pool
 
 
@@ -70,8 +74,8 @@ def read_ahead(
     batch = next(batches, None)
     while batch is not None:
         readings = ahead or [pool.submit(read, item) for item in batch.items]
-        wait(readings)
         following = next(batches, None)
+        wait(readings)
         is_alone = following is None or not (batch.is_light and following.is_light)
         ahead = [] if is_alone or following is None else [pool.submit(read, item) for item in following.items]
         yield Ahead(batch.items, readings, is_alone)
@@ -105,16 +109,33 @@ def _batches(items: Iterable[Item], held_bytes: Callable[[Item], int], at_once: 
         yield batch
 
 
-def picture_bytes(path: Path, px_bytes: int, other_bytes: int = 0) -> int:
+def picture_bytes(path: Path, of_size: Callable[[tuple[int, int]], int]) -> int:
     """What is held of an image, by the header alone; nothing of what has none, which is told when it is read.
 
     Args:
         path: the image file.
-        px_bytes: for each of its pixels.
-        other_bytes: besides, whatever the image's size.
+        of_size: bytes held of an image of (H, W).
     """
     try:
-        height, width = read_hw(path)
+        return of_size(read_hw(path))
     except InputError:
         return 0
-    return px_bytes * height * width + other_bytes
+
+
+def try_together(
+    step: Callable[[Sequence[Item]], Sequence[Content]], items: Sequence[Item]
+) -> Sequence[Content] | None:
+    """Take a step with several items at once.
+
+    Returns:
+        What it gives for each; None for one item alone, or where it fails: then take it with each alone, which does or
+        tells. What it had in memory has been let go of.
+    """
+    if len(items) < 2:
+        return None
+    try:
+        return step(items)
+    except DeviceFullError:
+        raise
+    except Exception:
+        return None

@@ -92,7 +92,9 @@ class _FolderRun:
         items = [FoundImage(image.path, PurePosixPath(name)) for name, (_, image) in self.images.items()]
         if self.settings.save_basis is not None or self.run.waiting(items, self.files):
             self._fit(images, listener)
-        summary = self.run.over(items, self.files, Steps(self._read, self._draw, self._write, px_bytes=3))
+        summary = self.run.over(
+            items, self.files, Steps(self._read, self._draw, self._write, lambda hw: 3 * hw[0] * hw[1])
+        )
         self.run.finish(summary, self.settings, self.shelf.device)
         return summary
 

@@ -23,7 +23,7 @@ import densezero
 from densezero.errors import DenseZeroError, DeviceFullError
 from densezero.images import FoundImage
 from densezero.jobs.manifest import ImageEntry, Manifest
-from densezero.jobs.overlap import READERS, picture_bytes, read_ahead, threads
+from densezero.jobs.overlap import READERS, picture_bytes, read_ahead, threads, try_together
 from densezero.jobs.progress import Listener, Progress
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ class Steps(Generic[Read, Content, Result]):
         read: reads an image, while the model works on the one before.
         work: the model's part.
         write: writes the files, while the model works on the next image.
-        px_bytes: held of an image from step to step, bytes for each of its pixels; large images are worked on alone.
-        other_bytes: held of an image besides, whatever its size.
+        held_bytes: held of an image of (H, W) from step to step; large images are worked on alone.
         together: what the model does first, with several images at once: makes of what was read what ``work`` takes.
             They are the same where this is None.
         at_once: as many images at most.
@@ -86,8 +85,7 @@ class Steps(Generic[Read, Content, Result]):
     read: Callable[[FoundImage], Read]
     work: Callable[[FoundImage, Content], Result]
     write: Callable[[FoundImage, Result], Outcome]
-    px_bytes: int
-    other_bytes: int = 0
+    held_bytes: Callable[[tuple[int, int]], int]
     together: Callable[[Sequence[Read]], Sequence[Content]] | None = None
     at_once: int = 1
 
@@ -150,6 +148,8 @@ class ImageRun:
                 stopped = str(error)
             except KeyboardInterrupt:
                 stopped = "interrupted; run the same command again to go on"
+            finally:
+                reader.shutdown(wait=False, cancel_futures=True)  # what waits to be read is not wanted any more
         return RunSummary(self.root, self.done, self.failed, self.skipped, stopped)
 
     def finish(
@@ -200,7 +200,7 @@ class ImageRun:
             return _advance(_Task(image, _stamp(image.path)), lambda image, _: steps.read(image))
 
         def held_bytes(image: FoundImage) -> int:
-            return picture_bytes(image.path, steps.px_bytes, steps.other_bytes)
+            return picture_bytes(image.path, steps.held_bytes)
 
         writing: Future[ImageEntry] | None = None
         for ahead in read_ahead(waiting, read, held_bytes, reader, steps.at_once):
@@ -266,16 +266,14 @@ def _together(tasks: Sequence[_Task], step: Callable[[Sequence[Read]], Sequence[
     if step is None or not whole:
         return tasks
     began = time.perf_counter()
-    try:
-        contents = step([task.held for task in whole])
-    except DeviceFullError:
-        raise
-    except Exception:  # each one's own error is told below
-        for task in whole:
+    contents = try_together(step, [task.held for task in whole])
+    share = (time.perf_counter() - began) / len(whole)
+    for index, task in enumerate(whole):
+        task.seconds += share
+        if contents is None:
             _advance(task, lambda _, content: step([content])[0])
-        return tasks
-    for task, content in zip(whole, contents, strict=True):
-        task.held, task.seconds = content, task.seconds + (time.perf_counter() - began) / len(whole)
+        else:
+            task.held = contents[index]
     return tasks
 
 

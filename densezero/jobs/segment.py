@@ -138,4 +138,8 @@ def segment_steps(segmenter: Segmenter, plan: OutputPlan) -> Steps[_Picture[Prep
     classes = len(segmenter.classes)
     label_bytes = 1 if classes <= BYTE_CLASSES else 2
     px_bytes = 3 + label_bytes + (4 * classes if has_scores else 0)
-    return Steps(read, work, write, px_bytes, together=score, at_once=images_at_once(segmenter.encoder.device))
+
+    def held_bytes(hw: tuple[int, int]) -> int:
+        return px_bytes * hw[0] * hw[1] + segmenter.prepared_bytes(hw)
+
+    return Steps(read, work, write, held_bytes, together=score, at_once=images_at_once(segmenter.encoder.device))

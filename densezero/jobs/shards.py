@@ -64,7 +64,7 @@ def take_own_threads() -> None:
     threads than one that ``OMP_NUM_THREADS`` asks for are left as they are.
     """
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if processes == 1 or os.environ.get("OMP_NUM_THREADS", "1") != "1":
+    if processes == 1 or (os.environ.get("OMP_NUM_THREADS") or "1") != "1":
         return
     import torch
 

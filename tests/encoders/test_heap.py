@@ -41,7 +41,7 @@ class Library:
 
 def settings():
     """What the environment sets of glibc's heap."""
-    return [name for name in os.environ if name.startswith("MALLOC_")]
+    return [name for name in os.environ if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"]
 
 
 @pytest.fixture
@@ -62,11 +62,13 @@ def test_thresholds_end_where_glibc_would_raise_them_to(library):
     assert library.options[1:] == [(MMAP_THRESHOLD, AFTERWARDS), (TRIM_THRESHOLD, 2 * AFTERWARDS)]
 
 
-@pytest.mark.parametrize(("libc", "setting"), [("musl", None), ("", None), ("glibc", "MALLOC_MMAP_THRESHOLD_")])
+@pytest.mark.parametrize(
+    ("libc", "setting"), [("musl", None), ("", None), ("glibc", "MALLOC_MMAP_THRESHOLD_"), ("glibc", "GLIBC_TUNABLES")]
+)
 def test_another_allocator_or_setting_is_left_alone(library, monkeypatch, libc, setting):
     monkeypatch.setattr(platform, "libc_ver", lambda: (libc, ""))
     if setting:
-        monkeypatch.setenv(setting, "4096")
+        monkeypatch.setenv(setting, "glibc.malloc.mmap_threshold=4096")
     with large_pieces_apart():
         pass
     assert library.options == []

@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from densezero.engine import Background, Protocol, Segmenter, find_protocol
 from densezero.errors import InputError, ProtocolError, VocabularyError
@@ -41,25 +40,17 @@ def test_images_that_are_scored_together_come_out_as_one_by_one(colour_encoder, 
         np.testing.assert_allclose(result.scores(), alone.scores(), rtol=0, atol=1e-6)
 
 
-def test_images_for_which_there_is_no_memory_together_are_scored_one_by_one(colour_encoder, rgb, monkeypatch):
-    segmenter, encode, taken = Segmenter(colour_encoder, ["red", "green", "blue"]), colour_encoder.encode_dense, []
-    image = rgb(40, 60)
-    expected = segmenter.segment(image).labels
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("hw", [(40, 60), (448, 448), (30, 2000)])
+def test_the_bytes_of_a_prepared_image_are_known_by_its_size(colour_encoder, rgb, preset, hw):
+    segmenter = Segmenter(colour_encoder, WORDS, preset)
+    assert segmenter.prepared_bytes(hw) == segmenter.prepare(rgb(*hw)).pixels.nbytes
 
-    def encode_dense(pixels, readout="value"):
-        taken.append(len(pixels))
-        if len(pixels) > most:
-            raise torch.OutOfMemoryError("no memory")
-        return encode(pixels, readout)
 
-    monkeypatch.setattr(colour_encoder, "encode_dense", encode_dense)
-    prepared = [segmenter.prepare(image)] * 2
-    most = 2
-    assert all(np.array_equal(segmenter.label(scored).labels, expected) for scored in segmenter.score(prepared))
-    assert taken == [4, 2, 2]
-    most = 0
-    with pytest.raises(torch.OutOfMemoryError):
-        segmenter.score(prepared)
+def test_an_image_of_a_batch_keeps_no_scores_of_the_others(colour_encoder, rgb):
+    segmenter = Segmenter(colour_encoder, WORDS, "tips-simple")
+    (grid,) = (layer.grid for layer in segmenter.score([segmenter.prepare(rgb(40, 60))] * 3)[0].scores.layers)
+    assert grid.untyped_storage().nbytes() == grid.nbytes
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -1,5 +1,6 @@
 """Small steps are shared out among threads that compute alone."""
 
+import gc
 import os
 import threading
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from densezero.engine import workers
-from densezero.engine.workers import share_out
+from densezero.engine.workers import alone, share_out
 
 several = pytest.mark.parametrize("threads", [1, 3])
 
@@ -50,6 +51,45 @@ def test_workers_compute_in_inference_mode_on_one_thread_and_others_keep_theirs(
     inside = []
     workers._pool(4).submit(workers._infer, lambda part: inside.append(torch.is_inference_mode_enabled()), 0).result()
     assert inside == [True]
+
+
+@several
+def test_work_done_alone_gives_what_it_gives(threads, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert alone(lambda: 7) == 7
+    with pytest.raises(ValueError, match="no"):
+        alone(lambda: int("no"))
+
+
+def test_work_done_alone_has_one_thread_of_its_own():
+    known = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        name, count, infers = alone(
+            lambda: (threading.current_thread().name, torch.get_num_threads(), torch.is_inference_mode_enabled())
+        )
+    finally:
+        torch.set_num_threads(known)
+    assert (count, infers) == (1, True)
+    assert name.startswith("densezero")
+
+
+def test_an_interrupt_while_workers_start_leaves_none_behind(monkeypatch):
+    wait, began = threading.Barrier.wait, set(threading.enumerate())
+
+    def interrupted(self, timeout=None):
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return wait(self, timeout)
+
+    monkeypatch.setattr(threading.Barrier, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        workers._pool(5)
+    started = set(threading.enumerate()) - began
+    gc.collect()  # of the pool, which ends its threads when they are free
+    for thread in started:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -213,6 +213,20 @@ def test_pairs_that_the_model_takes_together_count_as_one_by_one(root, tmp_path,
     assert all(seconds > 0 for seconds in report.seconds.values())
 
 
+def test_pairs_that_the_model_fails_on_together_are_taken_one_by_one(root, tmp_path, monkeypatch):
+    score = job.Segmenter.score
+
+    def failing(self, images):
+        if len(images) > 1:
+            raise RuntimeError("out of memory")
+        return score(self, images)
+
+    monkeypatch.setattr(job, "images_at_once", lambda device: 3)
+    monkeypatch.setattr(job.Segmenter, "score", failing)
+    report = job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    assert np.array_equal(report.confusion, counted_otherwise(root))
+
+
 def test_the_next_pair_is_read_while_the_model_works(root, tmp_path, monkeypatch):
     read = {f"s{index}.png": threading.Event() for index in range(5)}
     real_read, real_score, turns = job.read_rgb, job.Segmenter.score, iter(range(1, 6))

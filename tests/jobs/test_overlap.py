@@ -1,12 +1,13 @@
 import threading
+import weakref
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from densezero.errors import InputError
+from densezero.errors import DeviceFullError, InputError
 from densezero.jobs import overlap
-from densezero.jobs.overlap import picture_bytes, read_ahead, threads
+from densezero.jobs.overlap import picture_bytes, read_ahead, threads, try_together
 
 LIGHT, HEAVY = overlap.IN_FLIGHT_BYTES // 3, overlap.IN_FLIGHT_BYTES // 3 + 1
 
@@ -102,20 +103,71 @@ def test_all_threads_run_before_there_is_work():
         assert len([thread for thread in threading.enumerate() if thread.name.startswith("densezero-read")]) == 3
 
 
+def test_an_interrupt_while_threads_start_leaves_none_behind(monkeypatch):
+    began = threading.active_count()
+
+    def interrupted(self, timeout=None):
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return wait(self, timeout)
+
+    wait = threading.Barrier.wait
+    monkeypatch.setattr(threading.Barrier, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        threads("read", 3)
+    for thread in threading.enumerate():
+        if thread.name.startswith("densezero-read"):
+            thread.join(10)
+    assert threading.active_count() == began
+
+
+def area(hw):
+    """One byte for each pixel, and 100."""
+    return hw[0] * hw[1] + 100
+
+
 def test_a_picture_s_bytes_hang_on_its_header(tmp_path):
     Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "a.png")
-    assert picture_bytes(tmp_path / "a.png", 5, 100) == 5 * 600 + 100
+    assert picture_bytes(tmp_path / "a.png", area) == 600 + 100
 
 
 def test_a_photograph_of_24_megapixels_is_light_and_one_of_30_is_not(tmp_path):
     held = []
     for name, hw in (("light.png", (4000, 6000)), ("heavy.png", (5000, 6000))):
         Image.new("1", hw[::-1]).save(tmp_path / name)
-        held.append(picture_bytes(tmp_path / name, 4))
+        held.append(picture_bytes(tmp_path / name, lambda hw: 4 * hw[0] * hw[1]))
     assert held[0] <= LIGHT < held[1]
 
 
 def test_nothing_is_held_of_what_has_no_header(tmp_path):
     (tmp_path / "a.png").write_text("no image")
-    assert picture_bytes(tmp_path / "a.png", 4, 7) == 0
-    assert picture_bytes(tmp_path / "gone.png", 4, 7) == 0
+    assert picture_bytes(tmp_path / "a.png", area) == 0
+    assert picture_bytes(tmp_path / "gone.png", area) == 0
+
+
+def test_several_are_tried_together_and_one_is_not():
+    assert try_together(lambda items: [2 * item for item in items], [1, 2]) == [2, 4]
+    assert try_together(list, [1]) is None
+
+
+def test_what_a_failed_try_held_has_been_let_go_of():
+    class Held:
+        pass
+
+    left = []
+
+    def step(items):
+        held = Held()
+        left.append(weakref.ref(held))
+        raise MemoryError
+
+    assert try_together(step, [1, 2]) is None
+    assert left[0]() is None
+
+
+def test_a_full_device_is_no_failed_try():
+    def step(items):
+        raise DeviceFullError("full")
+
+    with pytest.raises(DeviceFullError):
+        try_together(step, [1, 2])

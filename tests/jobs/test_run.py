@@ -35,8 +35,15 @@ class Course:
 
     def steps(self):
         if not self.at_once:
-            return Steps(self.read, self.work, self.write, px_bytes=4)
-        return Steps(self.read, self.work, self.write, px_bytes=4, together=self.together, at_once=self.at_once)
+            return Steps(self.read, self.work, self.write, held_bytes=lambda hw: 4 * hw[0] * hw[1])
+        return Steps(
+            self.read,
+            self.work,
+            self.write,
+            held_bytes=lambda hw: 4 * hw[0] * hw[1],
+            together=self.together,
+            at_once=self.at_once,
+        )
 
     def file(self, relative):
         return self.root / f"{relative}.txt"
@@ -335,6 +342,31 @@ def test_where_several_fail_together_each_is_worked_on_alone(tmp_path):
     assert course.taken == [3, 1, 1, 1, 3, 1, 1, 1]
     assert recorded(run) == {"a": "done", "b": "failed"} | dict.fromkeys("cdef", "done")
     assert (summary.done, summary.failed) == (5, 1)
+
+
+def test_one_image_is_tried_once(tmp_path):
+    def fail(phase, name):
+        if phase == "together":
+            raise MemoryError
+
+    course = Course(tmp_path, fail, at_once=1)
+    _, summary = run_over(course)
+    assert course.taken == [1] * 6
+    assert summary.failed == 6
+
+
+def test_what_waits_to_be_read_when_a_run_ends_is_not_read(tmp_path):
+    def full(phase, name):
+        if phase == "write":
+            raise DeviceFullError("full")
+        if phase == "read" and name in "ef":
+            time.sleep(0.3)
+
+    course = Course(tmp_path, full, at_once=2)
+    names = tuple("abcdefghijkl")
+    _, summary = run_over(course, images_of(names))
+    assert summary.stopped == "full"
+    assert len([phase for phase, _ in course.log if phase == "read"]) < len(names)
 
 
 def test_a_full_device_ends_a_run_that_works_on_several_together(tmp_path):

@@ -365,13 +365,17 @@ def test_files_are_the_same_of_images_that_the_model_takes_together(tmp_path, mo
             assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "together" / name).read_bytes(), name
 
 
-def test_scores_count_among_what_is_held_of_an_image(tmp_path, monkeypatch):
+def test_scores_and_prepared_pixels_count_among_what_is_held_of_an_image(tmp_path, monkeypatch):
     folder, held = write_scenes(tmp_path / "in", ["a.png", "b.png"]), []
-    monkeypatch.setattr("densezero.jobs.run.picture_bytes", lambda path, *held_bytes: held.append(held_bytes) or 0)
+    monkeypatch.setattr("densezero.jobs.run.picture_bytes", lambda path, of_size: held.append(of_size((448, 448))) or 0)
     job.segment_images(settings(folder, tmp_path / "labels", save=("labels",)))
     job.segment_images(settings(folder, tmp_path / "scores", save=("scores",)))
-    assert set(held[:2]) == {(4, 0)}
-    assert set(held[2:]) == {(4 + 4 * 4, 0)}
+    more = held[2] - held[0]
+    assert held == [held[0]] * 2 + [held[2]] * 2
+    assert more == 4 * 4 * 448 * 448  # of four classes
+    prepared = held[0] - (3 + 1) * 448 * 448
+    assert prepared > 0
+    assert prepared % (12 * 14 * 14) == 0  # whole patches of three float32 numbers a pixel
 
 
 def test_a_greyscale_and_a_transparent_picture_are_segmented_at_their_own_size(tmp_path):
