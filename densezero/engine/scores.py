@@ -35,17 +35,17 @@ class ScoreMap(ABC):
         """The patch grids that the map is blended from; the score of a pixel rises with each of theirs alone."""
 
     @abstractmethod
-    def part(self, rows: Span, columns: Span, some: Tensor | None = None) -> Tensor:
-        """Scores (K, r, c) of some rows and columns, float32; of some channels alone where these are given."""
+    def part(self, rows: Span, columns: Span) -> Tensor:
+        """Scores (K, r, c) of some rows and columns, float32."""
 
     def rows(self, start: int, end: int) -> Tensor:
         """Scores (K, end - start, w) of some rows."""
         return self.part(Span(start, end), Span(0, self.hw[1]))
 
-    def resized(self, rows: Span, columns: Span, hw: tuple[int, int], some: Tensor | None = None) -> Tensor:
-        """A part of the map as resized bilinearly to hw: (K, R, W), of some channels alone where these are given."""
+    def resized(self, rows: Span, columns: Span, hw: tuple[int, int]) -> Tensor:
+        """A part of the map as resized bilinearly to hw: (K, R, W)."""
         down, across = axis_blend(rows, self.hw[0], hw[0]), axis_blend(columns, self.hw[1], hw[1])
-        return blend(self.part(down.span, across.span, some), down, across)
+        return blend(self.part(down.span, across.span), down, across)
 
     @abstractmethod
     def in_squares(self, some: SomeSquares, channels: Tensor) -> Tensor:
@@ -85,9 +85,9 @@ class GridScores(ScoreMap):
         """The one grid, which is the map."""
         return [Layer(self._grid, Window(0, 0, *self.hw))]
 
-    def part(self, rows: Span, columns: Span, some: Tensor | None = None) -> Tensor:
+    def part(self, rows: Span, columns: Span) -> Tensor:
         """Scores (K, r, c)."""
-        return _choose(self._grid[:, slice(*rows), slice(*columns)], some)
+        return self._grid[:, slice(*rows), slice(*columns)]
 
     def in_squares(self, some: SomeSquares, channels: Tensor) -> Tensor:
         """Scores (M, k, side, side)."""
@@ -111,7 +111,7 @@ class BlendedScores(ScoreMap):
         """One for each window: the softmax keeps the order of the classes in each."""
         return [Layer(grid, window) for grid, window in zip(self._grids, self._windows, strict=True)]
 
-    def part(self, rows: Span, columns: Span, some: Tensor | None = None) -> Tensor:
+    def part(self, rows: Span, columns: Span) -> Tensor:
         """Scores (K, r, c): the mean over the windows that reach each pixel."""
         total: Tensor | None = None
         for index, window in enumerate(self._windows):
@@ -120,7 +120,7 @@ class BlendedScores(ScoreMap):
             if top >= bottom or left >= right:
                 continue
             inside = Span(top - window.top, bottom - window.top), Span(left - window.left, right - window.left)
-            scores = self._in_window(index, *inside, some)
+            scores = self._in_window(index, *inside)
             if total is None and (top, bottom, left, right) == (*rows, *columns):
                 total = scores
                 continue
@@ -163,10 +163,10 @@ class BlendedScores(ScoreMap):
         sums = softmax_denominators(layer.grid, layer.window.hw)
         return sums.mul_(self._count[top:bottom, left:right]).reciprocal_()
 
-    def _in_window(self, index: int, rows: Span, columns: Span, some: Tensor | None) -> Tensor:
+    def _in_window(self, index: int, rows: Span, columns: Span) -> Tensor:
         grid, (height, width) = self._grids[index], self._windows[index].hw
         down, across = axis_blend(rows, grid.shape[1], height), axis_blend(columns, grid.shape[2], width)
-        scores = blend(_choose(grid[:, slice(*down.span), slice(*across.span)], some), down, across)
+        scores = blend(grid[:, slice(*down.span), slice(*across.span)], down, across)
         if self._softmax:
             scores = scores.exp().mul_(self._shares[index][slice(*rows), slice(*columns)])
         return scores
@@ -191,10 +191,6 @@ def _count_windows(windows: list[Window], hw: tuple[int, int]) -> Tensor:
     for top, left, bottom, right in windows:
         count[top:bottom, left:right] += 1
     return count
-
-
-def _choose(scores: Tensor, some: Tensor | None) -> Tensor:
-    return scores if some is None else scores.index_select(0, some)
 
 
 def strips(rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:

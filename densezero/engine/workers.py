@@ -56,18 +56,30 @@ def _infer(work: Callable[..., Result], *parts: object) -> Result:
         return work(*parts)
 
 
-@lru_cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    known = torch.get_num_threads()
+def start_pool(name: str, threads: int, begin: Callable[[], None] | None = None) -> ThreadPoolExecutor:
+    """Start threads before there is work: an interrupt while one starts would lose sight of it.
+
+    Args:
+        name: of the threads, to which a number is added.
+        threads: as many.
+        begin: what each does first.
+    """
+    pool = ThreadPoolExecutor(threads, name, begin)
     together = threading.Barrier(threads + 1)
-    pool = ThreadPoolExecutor(threads, "densezero", _compute_alone)
     try:
         for _ in range(threads):
             pool.submit(together.wait)
-        together.wait()  # so that each thread starts
+        together.wait()
     except BaseException:
         together.abort()  # otherwise those that have started would wait for ever, and the process for them
         raise
+    return pool
+
+
+@lru_cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    known = torch.get_num_threads()
+    pool = start_pool("densezero", threads, _compute_alone)
     torch.set_num_threads(known)  # of threads still to come, which would follow the last that was set
     return pool
 

@@ -34,9 +34,8 @@ from torch import Tensor
 
 from densezero.encoders.catalog import DEFAULT_MODEL, load_encoder
 from densezero.engine.presets import DEFAULT_PROTOCOL, find_protocol
-from densezero.engine.segmenter import Prepared, Segmenter
+from densezero.engine.segmenter import Segmenter
 from densezero.errors import DenseZeroError, InputError, VocabularyError
-from densezero.images import plan_resize, to_pixels
 from densezero.vocabulary import class_list_from, load_class_list, load_packaged, load_templates
 
 _COMPILED = "mmcv._ext"
@@ -153,10 +152,7 @@ def segment_packed(segmenter: Segmenter, bgr: Tensor, metainfo: dict[str, Any]) 
 
 def _label_resized(segmenter: Segmenter, rgb: Any, image_hw: tuple[int, int]) -> Any:
     """Labels at (H, W) from an image that is already resized: the scores go to the original size, then the argmax."""
-    settings = segmenter.protocol
-    h, w = rgb.shape[:2]
-    plan = plan_resize((h, w), settings.short_side_px, settings.long_side_cap_px, settings.rounding)
-    (scored,) = segmenter.score([Prepared(image_hw, to_pixels(rgb, plan))])
+    (scored,) = segmenter.score([replace(segmenter.prepare(rgb), image_hw=image_hw)])
     return segmenter.label(scored).labels
 
 

@@ -28,7 +28,7 @@ from densezero.evaluation.report import Report, read_report, score_counts
 from densezero.images import read_rgb
 from densezero.jobs.counts import CountJournal, ImageCounts
 from densezero.jobs.manifest import list_differences
-from densezero.jobs.overlap import READERS, Ahead, picture_bytes, read_ahead, threads, try_together
+from densezero.jobs.overlap import Ahead, picture_bytes, read_ahead, readers, try_together
 from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.settings import EvaluateSettings
@@ -182,19 +182,15 @@ class _Evaluation:
         """Count this process's share of the images; of several processes the leading one tells of its own."""
         began, fresh = time.perf_counter(), Tally(len(self.dataset.classes))
         at_once = images_at_once(self.segmenter.encoder.device)
-        with threads("read", min(at_once, READERS)) as reader:
-            try:
-                for ahead in read_ahead(pairs, self._read, self._held_bytes, reader, at_once):
-                    for counts in self._counted(ahead):
-                        self.journal.add(counts)
-                        fresh.add(counts)
-                        seconds = time.perf_counter() - began
-                        asked = len(known) + len(pairs)
-                        progress = Progress(counts.name, None, len(fresh), 0, len(known), asked, seconds)
-                        self.listener.image(progress, iou_scores(known.confusion + fresh.confusion).miou)
-                    del ahead  # the next may want all memory
-            finally:
-                reader.shutdown(wait=False, cancel_futures=True)  # what waits to be read is not wanted any more
+        with readers(at_once) as reader:
+            for ahead in read_ahead(pairs, self._read, self._held_bytes, reader, at_once):
+                for counts in self._counted(ahead):
+                    self.journal.add(counts)
+                    fresh.add(counts)
+                    seconds = time.perf_counter() - began
+                    progress = Progress(counts.name, None, len(fresh), 0, len(known), len(known) + len(pairs), seconds)
+                    self.listener.image(progress, iou_scores(known.confusion + fresh.confusion).miou)
+                del ahead  # the next may want all memory
         return fresh
 
     def _held_bytes(self, pair: Pair) -> int:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from densezero.errors import DeviceFullError, InputError
+from densezero.engine.workers import start_pool
+from densezero.errors import InputError
 from densezero.images.sizes import read_hw
 
 Item = TypeVar("Item")
@@ -38,18 +39,14 @@ class Ahead(Generic[Item, Content]):
     is_alone: bool
 
 
-def threads(name: str, count: int = 1) -> ThreadPoolExecutor:
-    """Threads that do one thing after another, each; use them as a context, which ends when they have."""
-    pool = ThreadPoolExecutor(count, f"densezero-{name}")
-    together = threading.Barrier(count + 1)
-    try:
-        for _ in range(count):
-            pool.submit(together.wait)
-        together.wait()  # they run before there is work: an interrupt while one starts would lose sight of it
-    except BaseException:
-        together.abort()  # otherwise those that have started would wait for ever, and the process for them
-        raise
-    return pool
+@contextmanager
+def readers(at_once: int) -> Iterator[Executor]:
+    """Threads that read for those who work on so many items at once; what they have begun they end, and no more."""
+    with start_pool("densezero-read", min(at_once, READERS)) as pool:
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def read_ahead(
@@ -135,7 +132,5 @@ def try_together(
         return None
     try:
         return step(items)
-    except DeviceFullError:
-        raise
     except Exception:
         return None

@@ -20,10 +20,11 @@ import numpy as np
 import torch
 
 import densezero
+from densezero.engine.workers import start_pool
 from densezero.errors import DenseZeroError, DeviceFullError
 from densezero.images import FoundImage
 from densezero.jobs.manifest import ImageEntry, Manifest
-from densezero.jobs.overlap import READERS, picture_bytes, read_ahead, threads, try_together
+from densezero.jobs.overlap import picture_bytes, read_ahead, readers, try_together
 from densezero.jobs.progress import Listener, Progress
 
 if TYPE_CHECKING:
@@ -140,16 +141,13 @@ class ImageRun:
         waiting = self.waiting(images, files)
         self.total, self.skipped = len(images), len(images) - len(waiting)
         stopped = None
-        readers = min(steps.at_once, READERS)
-        with threads("read", readers) as reader, threads("write") as writer:  # what they have begun they end
+        with start_pool("densezero-write", 1) as writer, readers(steps.at_once) as reader:  # what is begun ends
             try:
                 self._overlap(waiting, steps, reader, writer)
             except DeviceFullError as error:
                 stopped = str(error)
             except KeyboardInterrupt:
                 stopped = "interrupted; run the same command again to go on"
-            finally:
-                reader.shutdown(wait=False, cancel_futures=True)  # what waits to be read is not wanted any more
         return RunSummary(self.root, self.done, self.failed, self.skipped, stopped)
 
     def finish(

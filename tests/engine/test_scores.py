@@ -240,8 +240,8 @@ class Watched(GridScores):
         super().__init__(grid)
         self.bytes = []
 
-    def part(self, rows, columns, some=None):
-        part = super().part(rows, columns, some)
+    def part(self, rows, columns):
+        part = super().part(rows, columns)
         self.bytes.append(part.numel() * part.element_size())
         return part
 

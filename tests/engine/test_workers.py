@@ -74,7 +74,12 @@ def test_work_done_alone_has_one_thread_of_its_own():
     assert name.startswith("densezero")
 
 
-def test_an_interrupt_while_workers_start_leaves_none_behind(monkeypatch):
+def test_all_threads_of_a_pool_run_before_there_is_work():
+    with workers.start_pool("early", 3):
+        assert len([thread for thread in threading.enumerate() if thread.name.startswith("early")]) == 3
+
+
+def test_an_interrupt_while_threads_start_leaves_none_behind(monkeypatch):
     wait, began = threading.Barrier.wait, set(threading.enumerate())
 
     def interrupted(self, timeout=None):
@@ -84,7 +89,7 @@ def test_an_interrupt_while_workers_start_leaves_none_behind(monkeypatch):
 
     monkeypatch.setattr(threading.Barrier, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        workers._pool(5)
+        workers.start_pool("interrupted", 5)
     started = set(threading.enumerate()) - began
     gc.collect()  # of the pool, which ends its threads when they are free
     for thread in started:

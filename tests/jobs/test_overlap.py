@@ -1,13 +1,14 @@
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from densezero.errors import DeviceFullError, InputError
+from densezero.errors import InputError
 from densezero.jobs import overlap
-from densezero.jobs.overlap import picture_bytes, read_ahead, threads, try_together
+from densezero.jobs.overlap import picture_bytes, read_ahead, readers, try_together
 
 LIGHT, HEAVY = overlap.IN_FLIGHT_BYTES // 3, overlap.IN_FLIGHT_BYTES // 3 + 1
 
@@ -18,7 +19,7 @@ def none(item):
 
 
 def test_items_come_in_order_each_with_what_was_read():
-    with threads("read") as pool:
+    with readers(1) as pool:
         came = [
             (*ahead.items, *(reading.result() for reading in ahead.readings), ahead.is_alone)
             for ahead in read_ahead([3, 1, 2], str, none, pool)
@@ -27,7 +28,7 @@ def test_items_come_in_order_each_with_what_was_read():
 
 
 def test_without_items_nothing_is_read():
-    with threads("read") as pool:
+    with readers(1) as pool:
         assert list(read_ahead([], str, none, pool)) == []
 
 
@@ -37,7 +38,7 @@ def test_an_error_comes_out_at_the_turn_of_its_item():
             raise InputError("b cannot be read")
         return item
 
-    with threads("read") as pool:
+    with readers(1) as pool:
         given = read_ahead(["a", "b", "c"], read, none, pool)
         assert next(given).readings[0].result() == "a"
         with pytest.raises(InputError, match="b cannot"):
@@ -52,7 +53,7 @@ def test_one_heavy_item_is_read_after_all_else_and_before_anything():
         begun.append(item)
         return item
 
-    with threads("read") as pool:
+    with readers(1) as pool:
         for ahead in read_ahead([1, 9, 2, 3], read, lambda item: LIGHT if item < 5 else HEAVY, pool):
             pool.submit(lambda: None).result()  # what had been asked for before has been read
             seen.append((ahead.is_alone, list(begun)))
@@ -66,7 +67,7 @@ def test_several_items_are_given_at_once_while_as_many_are_read():
         begun.append(item)
         return item
 
-    with threads("read", 2) as pool:
+    with readers(2) as pool:
         for ahead in read_ahead(range(5), read, none, pool, at_once=2):
             for reading in [pool.submit(lambda: None) for _ in range(2)]:
                 reading.result()
@@ -77,48 +78,55 @@ def test_several_items_are_given_at_once_while_as_many_are_read():
 
 def test_items_that_are_not_light_together_come_apart():
     held = {"a": LIGHT // 2, "b": LIGHT // 2, "c": LIGHT // 2, "d": HEAVY, "e": 1, "f": LIGHT, "g": 0}
-    with threads("read") as pool:
+    with readers(1) as pool:
         given = [(list(ahead.items), ahead.is_alone) for ahead in read_ahead(held, str, held.get, pool, at_once=3)]
     assert given == [(["a", "b"], False), (["c"], True), (["d"], True), (["e"], False), (["f", "g"], True)]
 
 
 def test_items_are_looked_at_no_earlier_than_their_turn():
     looked = []
-    with threads("read") as pool:
+    with readers(1) as pool:
         given = read_ahead(iter(range(100)), str, lambda item: looked.append(item) or 0, pool, at_once=4)
         next(given)
     assert len(looked) <= 10
 
 
 def test_reading_happens_in_the_threads_that_are_given():
-    with threads("read", 2) as pool:
+    with readers(2) as pool:
         given = read_ahead([1, 2], lambda _: threading.current_thread().name, none, pool, at_once=2)
         names = [reading.result() for ahead in given for reading in ahead.readings]
     assert set(names) <= {"densezero-read_0", "densezero-read_1"}
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("densezero-")]
 
 
-def test_all_threads_run_before_there_is_work():
-    with threads("read", 3):
-        assert len([thread for thread in threading.enumerate() if thread.name.startswith("densezero-read")]) == 3
+def test_as_many_threads_read_as_items_are_worked_on_at_once_but_four_at_most():
+    for at_once, count in ((1, 1), (3, 3), (16, 4)):
+        with readers(at_once):
+            running = [thread for thread in threading.enumerate() if thread.name.startswith("densezero-read")]
+        assert len(running) == count
 
 
-def test_an_interrupt_while_threads_start_leaves_none_behind(monkeypatch):
-    began = threading.active_count()
+def test_what_waits_to_be_read_when_readers_leave_is_not_read(monkeypatch):
+    left, under_way, begun = threading.Event(), threading.Semaphore(0), []
+    shutdown = ThreadPoolExecutor.shutdown
 
-    def interrupted(self, timeout=None):
-        if threading.current_thread() is threading.main_thread():
-            raise KeyboardInterrupt
-        return wait(self, timeout)
+    def leave(self, *args, **options):
+        shutdown(self, *args, **{**options, "wait": False})
+        left.set()
+        shutdown(self, *args, **options)
 
-    wait = threading.Barrier.wait
-    monkeypatch.setattr(threading.Barrier, "wait", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        threads("read", 3)
-    for thread in threading.enumerate():
-        if thread.name.startswith("densezero-read"):
-            thread.join(10)
-    assert threading.active_count() == began
+    def read(item):
+        begun.append(item)
+        under_way.release()
+        assert left.wait(20)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", leave)
+    with pytest.raises(KeyError), readers(16) as pool:
+        for item in range(9):
+            pool.submit(read, item)
+        assert all(under_way.acquire(timeout=20) for _ in range(4))
+        raise KeyError
+    assert sorted(begun) == [0, 1, 2, 3]
 
 
 def area(hw):
@@ -163,11 +171,3 @@ def test_what_a_failed_try_held_has_been_let_go_of():
 
     assert try_together(step, [1, 2]) is None
     assert left[0]() is None
-
-
-def test_a_full_device_is_no_failed_try():
-    def step(items):
-        raise DeviceFullError("full")
-
-    with pytest.raises(DeviceFullError):
-        try_together(step, [1, 2])
