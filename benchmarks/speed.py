@@ -43,7 +43,7 @@ SECTIONS: dict[str, Callable[[Request], Iterator[Table]]] = {
     "folder": measure_folder,
     "memory": measure_memory,
 }
-RIVALS = ("transformers", "timm", "openvino")
+VERSIONS = ("transformers", "timm", "openvino", "numba")  # where they are installed
 
 
 def main() -> None:
@@ -86,7 +86,7 @@ def read_options() -> argparse.Namespace:
 def describe_run() -> dict[str, Any]:
     """The machine, what it was busy with before, and the versions of what is compared."""
     found: dict[str, Any] = {**describe_machine(), "threads": torch.get_num_threads(), "load": os.getloadavg()[0]}
-    for name in RIVALS:
+    for name in VERSIONS:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -1,4 +1,7 @@
-"""Every stage of an image by itself, and what follows the encoder in percent of the encoder's time."""
+"""Every stage of an image by itself, and what follows the encoder in percent of the encoder's time.
+
+Labels come by compiled loops, as from the second image of a process on, where numba is installed; and without them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ from speed_parts.request import Request, Table, segmenter_with
 from timing import Ways, interleave, medians
 
 from densezero.encoders.base import DenseEncoder
-from densezero.engine import Protocol, find_protocol
+from densezero.engine import Protocol, find_protocol, labelling
+from densezero.engine.compiled import load_kernels
 from densezero.engine.labelling import LabelRule, label_map
 from densezero.engine.scoring import score_maps
 from densezero.engine.segmenter import BYTE_CLASSES
@@ -24,6 +28,7 @@ from densezero.images import plan_resize, read_rgb, to_pixels
 from densezero.output.writer import ImageResult, plan_outputs, write_result
 from densezero.vocabulary import ClassList
 
+WITHOUT = "without numba"
 PICTURES = {"ADE20K-like": (512, 683), "VOC-like": (375, 500), "Cityscapes-like": (1024, 2048)}
 PROTOCOLS, CLASSES = ("tips-simple", "tips-slide"), (21, 150, 847)
 FORMATS, NAME = ("labels", "overlay"), "picture.jpg"
@@ -99,6 +104,7 @@ def _rows(request: Request, encoder: DenseEncoder, size: str, file: Path, protoc
         after = After(recorded, pixels, rule, plan.image_hw)
         ways[f"similarity {classes}"] = partial(rule.bank.cosines, recorded.features)
         ways[f"after {classes}"] = after.label
+        ways[f"after {classes} {WITHOUT}"] = partial(after.label, compiled=False)
         ways[f"write {classes}"] = partial(_write, request.work / "stages", rgb, after, segmenter.classes)
     ways["encode"] = partial(recorded.encode_again, protocol.readout)
     seconds = interleave(ways, request.repeats)
@@ -113,7 +119,8 @@ def _rows(request: Request, encoder: DenseEncoder, size: str, file: Path, protoc
             "upsample": round(ms[f"after {classes}"] - ms[f"similarity {classes}"], 1),
             "write": round(ms[f"write {classes}"], 1),
             "after the encoder, % of it": round(100 * ms[f"after {classes}"] / ms["encode"], 2),
-            "seconds": [seconds["encode"], seconds[f"after {classes}"]],
+            WITHOUT: round(100 * ms[f"after {classes} {WITHOUT}"] / ms["encode"], 2),
+            "seconds": [seconds[way] for way in ("encode", f"after {classes}", f"after {classes} {WITHOUT}")],
         }
         for classes in CLASSES
     ]
@@ -126,8 +133,9 @@ class After:
         self._recorded, self._pixels, self._rule, self._hw = recorded, pixels, rule, hw
         self.labels: NDArray[np.integer] = np.empty(hw, np.uint16)
 
-    def label(self) -> None:
+    def label(self, compiled: bool = True) -> None:
         """Label the picture."""
+        labelling.compiled_pays = lambda: compiled and load_kernels() is not None
         (scores,) = score_maps(self._recorded, [self._pixels], self._rule.bank, self._rule.protocol)
         labels = label_map(scores, self._hw, self._rule).numpy()
         self.labels = labels.astype(np.uint8 if self._rule.bank.classes <= BYTE_CLASSES else np.uint16)

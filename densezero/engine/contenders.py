@@ -49,7 +49,7 @@ class Contest:
     """
 
     def __init__(self, scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None = None) -> None:
-        down, across = (tuple(_axis(layer, axis, scores.hw, hw) for layer in scores.layers) for axis in (0, 1))
+        down, across = (tuple(axis_of(layer, axis, scores.hw, hw) for layer in scores.layers) for axis in (0, 1))
         grids = [layer.grid for layer in scores.layers]
         self._patches, self._near = alone(lambda: _compare(grids, allowed, down, across))
         self._axes = squares_along(down), squares_along(across)
@@ -156,7 +156,8 @@ def _sizes(most: int) -> list[int]:
     return sizes
 
 
-def _axis(layer: Layer, axis: int, map_hw: tuple[int, int], hw: tuple[int, int]) -> Axis:
+def axis_of(layer: Layer, axis: int, map_hw: tuple[int, int], hw: tuple[int, int]) -> Axis:
+    """Rows (0) or columns (1) of a layer of a map that is resized to an image."""
     begin, length = layer.window[axis], layer.window.hw[axis]  # top and height, or left and width
     patches = layer.grid.shape[1 + axis]
     if patches == length == map_hw[axis]:  # the map is the grid itself, and the image hangs on it in one step

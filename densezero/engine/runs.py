@@ -81,16 +81,17 @@ class Runs(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def runs_along(axes: tuple[Axis, ...]) -> Runs:
+def runs_along(axes: tuple[Axis, ...], most_px: int = SIDE) -> Runs:
     """Cut an axis of the image into runs; they are kept, since images are of few sizes.
 
     Args:
         axes: of every window, on the same map and image.
+        most_px: pixels of a run at most; a square is a multiple of it.
     """
     image_px = axes[0].image_px
     windows = [_PixelEnds.of(axis) for axis in axes]
     places = torch.stack([place for window in windows for place in window.places()], 1)  # (pixels, 2 windows)
-    cut = torch.arange(image_px) % SIDE == 0
+    cut = torch.arange(image_px) % most_px == 0
     cut[1:] |= (places[1:] != places[:-1]).any(1)
     spans = list(itertools.starmap(Span, itertools.pairwise([*cut.nonzero().flatten().tolist(), image_px])))
     begins = [index for index, span in enumerate(spans) if span.start % SIDE == 0]

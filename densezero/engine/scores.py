@@ -34,6 +34,11 @@ class ScoreMap(ABC):
     def layers(self) -> list[Layer]:
         """The patch grids that the map is blended from; the score of a pixel rises with each of theirs alone."""
 
+    @property
+    @abstractmethod
+    def mixture(self) -> Mixture:
+        """What it is blended from, all windows together."""
+
     @abstractmethod
     def part(self, rows: Span, columns: Span) -> Tensor:
         """Scores (K, r, c) of some rows and columns, float32."""
@@ -58,6 +63,20 @@ class ScoreMap(ABC):
         Returns:
             (M, k, side, side).
         """
+
+
+class Mixture(NamedTuple):
+    """What a map is blended from: at each pixel the sum over its windows of f(score) x weight.
+
+    Args:
+        patches: (N, gh, gw, K) scores of every window's grid.
+        exponential: whether f is the exponential, and not the score itself.
+        weights: (N, h, w) for each pixel of a window; None where all are 1.
+    """
+
+    patches: Tensor
+    exponential: bool
+    weights: Tensor | None
 
 
 class Layer(NamedTuple):
@@ -85,6 +104,11 @@ class GridScores(ScoreMap):
         """The one grid, which is the map."""
         return [Layer(self._grid, Window(0, 0, *self.hw))]
 
+    @property
+    def mixture(self) -> Mixture:
+        """The grid alone."""
+        return Mixture(self._grid.permute(1, 2, 0)[None], exponential=False, weights=None)
+
     def part(self, rows: Span, columns: Span) -> Tensor:
         """Scores (K, r, c)."""
         return self._grid[:, slice(*rows), slice(*columns)]
@@ -100,16 +124,24 @@ class BlendedScores(ScoreMap):
     def __init__(self, grids: Tensor, windows: list[Window], hw: tuple[int, int], softmax: bool) -> None:
         self._grids = grids  # (N, K, gh, gw)
         self._windows = windows
-        self._softmax = softmax
         self.channels = grids.shape[1]
         self.hw = hw
         self._count = _count_windows(windows, hw).to(grids)
-        self._shares = self._find_shares() if softmax else []
+        self._shares = self._find_shares() if softmax else None
 
     @property
     def layers(self) -> list[Layer]:
         """One for each window: the softmax keeps the order of the classes in each."""
         return [Layer(grid, window) for grid, window in zip(self._grids, self._windows, strict=True)]
+
+    @property
+    def mixture(self) -> Mixture:
+        """All windows' grids: each exponential times its share, or each score over the number of windows there."""
+        weights = self._shares
+        if weights is None:
+            weights = torch.stack([self._count[slice(w.top, w.bottom), slice(w.left, w.right)] for w in self._windows])
+            weights = weights.reciprocal_()
+        return Mixture(self._grids.permute(0, 2, 3, 1), self._shares is not None, weights)
 
     def part(self, rows: Span, columns: Span) -> Tensor:
         """Scores (K, r, c): the mean over the windows that reach each pixel."""
@@ -128,7 +160,7 @@ class BlendedScores(ScoreMap):
                 total = scores.new_zeros(len(scores), rows.end - rows.start, columns.end - columns.start)
             total[:, top - rows.start : bottom - rows.start, left - columns.start : right - columns.start] += scores
         assert total is not None, "windows cover the map"
-        return total if self._softmax else total / self._count[slice(*rows), slice(*columns)]
+        return total if self._shares is not None else total / self._count[slice(*rows), slice(*columns)]
 
     def in_squares(self, some: SomeSquares, channels: Tensor) -> Tensor:
         """Scores (M, k, side, side)."""
@@ -140,25 +172,26 @@ class BlendedScores(ScoreMap):
             if len(here):
                 upsampled = _upsampled(layer, index, some.part(here), channels[here])
                 total.index_add_(0, here, self._weighed(index, upsampled, some.part(here), inside[here]))
-        return some.resized(total if self._softmax else total / self._count[pixels][:, None])
+        return some.resized(total if self._shares is not None else total / self._count[pixels][:, None])
 
     def _weighed(self, index: int, scores: Tensor, some: SomeSquares, inside: Tensor) -> Tensor:
         """What a window's scores (M, k, m, m) add to those of the map."""
-        if self._softmax:
+        if self._shares is not None:
             scores = scores.exp_().mul_(self._shares[index][some.places_in(index)][:, None])
         return scores if bool(inside.all()) else scores.masked_fill_(~inside[:, None], 0)
 
-    def _find_shares(self) -> list[Tensor]:
-        found: dict[int, Tensor] = {}
+    def _find_shares(self) -> Tensor:
+        """What each window's exponentials are multiplied by: (N, height, width)."""
+        shares = self._count.new_empty(len(self._windows), *self._windows[0].hw)
 
         def find(index: int) -> None:
-            found[index] = self._share_of(self.layers[index])
+            shares[index] = self._share_of(self.layers[index])
 
         share_out(find, range(len(self._windows)), threads=None if self._grids.device.type == "cpu" else 1)
-        return [found[index] for index in range(len(self._windows))]
+        return shares
 
     def _share_of(self, layer: Layer) -> Tensor:
-        """What a window's exponentials (height, width) are multiplied by: 1 / their sum, shared with other windows."""
+        """Of one window (height, width): 1 / the sum of its exponentials, shared with other windows."""
         top, left, bottom, right = layer.window
         sums = softmax_denominators(layer.grid, layer.window.hw)
         return sums.mul_(self._count[top:bottom, left:right]).reciprocal_()
@@ -167,7 +200,7 @@ class BlendedScores(ScoreMap):
         grid, (height, width) = self._grids[index], self._windows[index].hw
         down, across = axis_blend(rows, grid.shape[1], height), axis_blend(columns, grid.shape[2], width)
         scores = blend(grid[:, slice(*down.span), slice(*across.span)], down, across)
-        if self._softmax:
+        if self._shares is not None:
             scores = scores.exp().mul_(self._shares[index][slice(*rows), slice(*columns)])
         return scores
 
@@ -191,6 +224,23 @@ def _count_windows(windows: list[Window], hw: tuple[int, int]) -> Tensor:
     for top, left, bottom, right in windows:
         count[top:bottom, left:right] += 1
     return count
+
+
+def highest(scores: Tensor, dim: int = 0) -> Tensor:
+    """The first channel that is highest: as ``argmax``, in passes over whole maps, which takes a tenth of its time.
+
+    Args:
+        scores: (K, h, w), or of any shape.
+        dim: the one of the channels.
+
+    Returns:
+        (h, w) int64; the last channel where a score is no number.
+    """
+    channels = scores.shape[dim]
+    places = torch.arange(channels, 0, -1, dtype=scores.dtype, device=scores.device)  # the first channel has the most
+    is_best = torch.eq(scores, scores.amax(dim, keepdim=True), out=torch.empty_like(scores))  # 1 or 0, as numbers
+    best = is_best.mul_(places.view(-1, *[1] * (scores.ndim - 1 - dim))).amax(dim)
+    return channels - best.clamp_(min=1).long()
 
 
 def strips(rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:

@@ -139,14 +139,15 @@ def _crossed(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @lru_cache(maxsize=64)
-def squares_along(axes: tuple[Axis, ...]) -> Squares:
+def squares_along(axes: tuple[Axis, ...], side: int = SIDE) -> Squares:
     """Plan the squares along an axis; plans are kept, since images are of few sizes.
 
     Args:
         axes: of every window, on the same map and image.
+        side: of a square, in pixels.
     """
     image_px, map_px = axes[0].image_px, axes[0].map_px
-    pixels = (torch.arange(0, image_px, SIDE)[:, None] + torch.arange(SIDE)).clamp(max=image_px - 1)
+    pixels = (torch.arange(0, image_px, side)[:, None] + torch.arange(side)).clamp(max=image_px - 1)
     plan = axis_blend(Span(0, image_px), map_px, image_px)
     resize = None if plan.changes_nothing else _sources(plan, pixels)
     squares = torch.arange(len(pixels))

@@ -5,46 +5,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from densezero.engine import Protocol, contenders, window_boxes
+from densezero.engine import contenders, labelling
 from densezero.engine.contenders import Contest
 from densezero.engine.corners import Axis
-from densezero.engine.labelling import LabelRule, label_map
-from densezero.engine.scores import BlendedScores, GridScores
+from densezero.engine.scores import GridScores
 from densezero.engine.squares import SIDE
 from densezero.engine.upsample import Span, axis_blend
-from densezero.vocabulary.text_bank import TextBank
-
-SIMPLE = Protocol("simple", window_px=None, window_scores="cosine")
-SIZES = [(97, 130), (5, 7), (64, 1), (1, 90), (300, 41)]
+from tests.engine.maps import SIZES, agreeing, labels_of, labels_of_all_channels, smooth, whole_image, windowed
 
 
 @pytest.fixture(params=[0, contenders.FEW], ids=["tile by tile", "few at once"], autouse=True)
 def few(request, monkeypatch):
-    """Every tile is compared once more, or only those where many channels are near."""
+    """Every tile is compared once more, or only those where many channels are near; without compiled loops."""
+    monkeypatch.setattr(labelling, "compiled_pays", lambda: False)
     monkeypatch.setattr(contenders, "FEW", request.param)
-
-
-def smooth(words, gh, gw, seed=0, spread=0.2):
-    """Cosines that change slowly from patch to patch, as those of photographs do."""
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.randn(1, words, max(gh // 6, 1), max(gw // 6, 1), generator=generator)
-    fine = 0.05 * torch.randn(words, gh, gw, generator=generator)
-    return spread * (F.interpolate(coarse, size=(gh, gw), mode="bilinear", align_corners=False)[0] + fine)
-
-
-def whole_image(words, seed=0):
-    return GridScores(smooth(words, 9, 12, seed))
-
-
-def windowed(words, seed=0, softmax=True, stride=21):
-    windows = window_boxes(75, 96, 56, stride)
-    grids = torch.stack([smooth(words, 8, 8, seed + index) for index in range(len(windows))])
-    return BlendedScores(grids, windows, (75, 96), softmax)
-
-
-def labels_of(scores, hw):
-    bank = TextBank(torch.zeros(scores.channels, 2), torch.arange(scores.channels), scores.channels)
-    return label_map(scores, hw, LabelRule(SIMPLE, bank, None, None))
 
 
 def contenders_of(scores, hw, allowed=None):
@@ -55,10 +29,6 @@ def contenders_of(scores, hw, allowed=None):
         for row, column, some in zip(squares.rows.tolist(), squares.columns.tolist(), channels.tolist(), strict=True):
             found[row, column] = sorted(set(some))
     return found
-
-
-def labels_of_all_channels(scores, hw):
-    return scores.resized(Span(0, hw[0]), Span(0, hw[1]), hw).argmax(0)
 
 
 @pytest.mark.parametrize("hw", SIZES)
@@ -77,15 +47,6 @@ def test_labels_of_a_whole_image_equal_torch_but_for_ties_in_the_last_digit():
     clear = best.values[0] - best.values[1] > 1e-6
     assert clear.float().mean() > 0.999
     assert torch.equal(labels_of(scores, (300, 400))[clear], best.indices[0][clear])
-
-
-def agreeing(words):
-    """Windows that see nearly the same scores where they overlap."""
-    windows = window_boxes(70, 140, 70, 42)
-    field = F.interpolate(smooth(words, 5, 10)[None], size=(70, 140), mode="bilinear", align_corners=False)
-    crops = [field[:, :, box.top : box.bottom, box.left : box.right] for box in windows]
-    grids = torch.cat([F.interpolate(crop, size=(5, 5), mode="area") for crop in crops])
-    return BlendedScores(grids, windows, (70, 140), softmax=True)
 
 
 @pytest.mark.parametrize("make", [whole_image, agreeing])

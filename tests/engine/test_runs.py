@@ -37,6 +37,15 @@ def test_runs_cover_every_pixel_once_and_begin_in_every_square(axes):
 
 
 @pytest.mark.parametrize("axes", AXES)
+def test_shorter_runs_are_the_same_cut_once_more(axes):
+    long, short = runs_along(axes), runs_along(axes, 8)
+    assert all(span.end - span.start <= 8 for span in short.spans)
+    starts = {span.start for span in long.spans} | set(range(0, axes[0].image_px, 8))
+    assert [span.start for span in short.spans] == sorted(starts)
+    assert [short.spans[begin].start for begin in short.begins[:-1]] == list(range(0, axes[0].image_px, SIDE))
+
+
+@pytest.mark.parametrize("axes", AXES)
 @pytest.mark.parametrize("seed", range(3))
 def test_the_map_under_a_run_lies_between_its_ends_in_every_window(axes, seed):
     for index, axis in enumerate(axes):

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from densezero.engine import window_boxes
-from densezero.engine.contenders import Contest
+from densezero.engine.contenders import Contest, axis_of
 from densezero.engine.corners import Axis
 from densezero.engine.scores import BlendedScores, GridScores
-from densezero.engine.squares import SIDE, squares_along
+from densezero.engine.squares import SIDE, SomeSquares, squares_along
 from densezero.engine.upsample import Span
 
 
@@ -41,6 +41,18 @@ def test_squares_equal_the_resized_map_to_the_last_bit(name, hw):
             spans = Span(top, min(top + SIDE, hw[0])), Span(left, min(left + SIDE, hw[1]))
             expected = scores.resized(*spans, hw)[some]
             assert torch.equal(square[:, : expected.shape[1], : expected.shape[2]], expected)
+
+
+@pytest.mark.parametrize("hw", [(97, 130), (5, 7), (64, 1), (30, 41), (75, 130)])
+@pytest.mark.parametrize("name", MAPS)
+def test_single_pixels_equal_the_resized_map_to_the_last_bit(name, hw):
+    scores = MAPS[name]()
+    down, across = ([axis_of(layer, axis, scores.hw, hw) for layer in scores.layers] for axis in (0, 1))
+    axes = squares_along(tuple(down), 1), squares_along(tuple(across), 1)
+    rows, columns = (places.flatten() for places in torch.meshgrid(*map(torch.arange, hw), indexing="ij"))
+    channels = torch.arange(9).expand(len(rows), 9)
+    found = scores.in_squares(SomeSquares(axes, rows, columns), channels)
+    assert torch.equal(found[:, :, 0, 0].T.view(9, *hw), scores.resized(Span(0, hw[0]), Span(0, hw[1]), hw))
 
 
 def test_squares_worked_out_by_hand():

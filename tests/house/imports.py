@@ -21,6 +21,7 @@ SITES = {
     "sklearn": ("features/",),
     "open_clip": ("encoders/openclip.py",),
     "timm": ("encoders/timm.py",),
+    "numba": ("engine/compiled.py", "engine/kernels.py"),
     "pycocotools": ("output/coco.py", "datasets/coco.py"),
     "matplotlib": ("features/figure/", "evaluation/"),
     "mmseg": ("integrations/mmseg.py",),
