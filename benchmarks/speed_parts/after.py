@@ -1,6 +1,6 @@
 """Every stage of an image by itself, and what follows the encoder in percent of the encoder's time.
 
-Labels come by compiled loops, as from the second image of a process on, where numba is installed; and without them.
+Labels come by compiled loops, as in any long run, where numba is installed; and without them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from speed_parts.request import Request, Table, segmenter_with
 from timing import Ways, interleave, medians
 
 from densezero.encoders.base import DenseEncoder
-from densezero.engine import Protocol, find_protocol, labelling
-from densezero.engine.compiled import load_kernels
+from densezero.engine import Protocol, find_protocol
+from densezero.engine.compiled import PAYS_FROM, demand
 from densezero.engine.labelling import LabelRule, label_map
 from densezero.engine.scoring import score_maps
 from densezero.engine.segmenter import BYTE_CLASSES
@@ -135,7 +135,7 @@ class After:
 
     def label(self, compiled: bool = True) -> None:
         """Label the picture."""
-        labelling.compiled_pays = lambda: compiled and load_kernels() is not None
+        demand.pixels = PAYS_FROM if compiled else 0
         (scores,) = score_maps(self._recorded, [self._pixels], self._rule.bank, self._rule.protocol)
         labels = label_map(scores, self._hw, self._rule).numpy()
         self.labels = labels.astype(np.uint8 if self._rule.bank.classes <= BYTE_CLASSES else np.uint16)

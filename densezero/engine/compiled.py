@@ -6,7 +6,6 @@ channels that may be highest there are compared as they are without the loops.
 
 from __future__ import annotations
 
-import itertools
 from functools import lru_cache
 from importlib.util import find_spec
 from types import ModuleType
@@ -20,7 +19,7 @@ from torch import Tensor
 from densezero.engine.contenders import axis_of
 from densezero.engine.corners import Axis
 from densezero.engine.runs import runs_along
-from densezero.engine.scores import ScoreMap, highest
+from densezero.engine.scores import GridScores, ScoreMap, highest
 from densezero.engine.squares import SomeSquares, squares_along
 from densezero.engine.upsample import Blend, Span, axis_blend
 from densezero.engine.workers import alone, share_out
@@ -35,27 +34,45 @@ CLOSE_ONE_IN = (
 )
 LEAST_ROOM = 64
 CLOSE_SCORES = 500_000  # of pixels that are too close to call, at once
-
-_images = itertools.count()
+PAYS_FROM = 2_000_000  # pixels: to label them without the loops takes about as long as to load these
 
 
 @lru_cache
 def load_kernels() -> ModuleType | None:
-    """Import the loops; None where numba is missing, cannot work here or is told not to compile."""
+    """Import the loops and try them; None where numba is missing, cannot work here or is told not to compile."""
     if find_spec("numba") is None:
         return None
     try:
         from numba import config
 
         from densezero.engine import kernels
-    except (ImportError, RuntimeError):  # a numpy that this numba does not know; no folder to keep what is compiled
-        return None
-    return None if getattr(config, "DISABLE_JIT", False) else kernels
+
+        falling, rising = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+        tried = _channels_by(kernels, GridScores(torch.stack([falling, rising])[:, None]), (1, 4), None)
+    except Exception:  # a numpy that this numba does not know, no room for what is compiled, a torn file of it, ...
+        return None  # and a run goes on without
+    works = tried is not None and tried.tolist() == [[0, 0, 1, 1]]
+    return kernels if works and not getattr(config, "DISABLE_JIT", False) else None
 
 
-def compiled_pays() -> bool:
-    """Whether to use the loops: not for the first image of a process, for which loading takes longer than it saves."""
-    return next(_images) > 0 and load_kernels() is not None
+class Demand:
+    """Whether the loops are worth loading in this process.
+
+    Attributes:
+        pixels: that were labelled so far.
+    """
+
+    def __init__(self) -> None:
+        self.pixels = 0
+
+    def pays(self, hw: tuple[int, int]) -> bool:
+        """Count an image, and say whether to label it by the loops: not before enough was labelled without them."""
+        had = self.pixels
+        self.pixels += hw[0] * hw[1]
+        return had >= PAYS_FROM and load_kernels() is not None
+
+
+demand = Demand()
 
 
 def compiled_channels(scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None = None) -> Tensor | None:
@@ -70,8 +87,10 @@ def compiled_channels(scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | N
         (H, W) int32; None where numba is missing, or too many pixels are too close to call.
     """
     kernels = load_kernels()
-    if kernels is None:
-        return None
+    return None if kernels is None else _channels_by(kernels, scores, hw, allowed)
+
+
+def _channels_by(kernels: ModuleType, scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None) -> Tensor | None:
     down, across = (tuple(axis_of(layer, axis, scores.hw, hw) for layer in scores.layers) for axis in (0, 1))
     patches, exponential, weights = scores.mixture
     if allowed is not None:
@@ -82,7 +101,7 @@ def compiled_channels(scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | N
         exponential=exponential,
         margin=np.float32(MARGIN),
     )
-    steps = _steps_along(down), _steps_along(across)
+    steps = _steps_along(kernels, down), _steps_along(kernels, across)
     channels = np.empty(hw, np.int32)
     starts = steps[0].pieces[steps[0].squares]  # of the rows of squares
     close: list[Tensor] = []
@@ -104,10 +123,8 @@ def compiled_channels(scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | N
 
 
 @lru_cache(maxsize=64)
-def _steps_along(axes: tuple[Axis, ...]) -> Steps:
+def _steps_along(kernels: ModuleType, axes: tuple[Axis, ...]) -> Steps:
     """Plan an axis; plans are kept, since images are of few sizes."""
-    kernels = load_kernels()
-    assert kernels is not None, "the loops are there to be planned for"
     axis, runs = axes[0], runs_along(axes, kernels.SIDE)
     pieces = np.array([span.start for span in runs.spans] + [axis.image_px])
     low, high, share = _plan(axis.map_px, axis.image_px)

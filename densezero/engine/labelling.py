@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from densezero.engine.compiled import compiled_channels, compiled_pays
+from densezero.engine.compiled import compiled_channels, demand
 from densezero.engine.contenders import Contest, Group
 from densezero.engine.protocol import Background, Protocol
 from densezero.engine.scores import ScoreMap, highest, strips
@@ -85,7 +85,7 @@ def _best_labels(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule, dropped
     """Label every pixel by its highest score; neither a scale nor a softmax over all words changes which that is."""
     class_of = rule.bank.class_of if rule.protocol.scale is not None else rule.bank.found  # (K,)
     allowed = None if dropped is None else ~dropped[class_of]
-    channels = compiled_channels(scores, hw, allowed) if compiled_pays() else None
+    channels = compiled_channels(scores, hw, allowed) if demand.pays(hw) else None
     if channels is not None:
         return alone(lambda: class_of.index_select(0, channels.flatten()).view(hw))
     first, groups = Contest(scores, hw, allowed).outcome()

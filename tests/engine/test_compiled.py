@@ -1,14 +1,15 @@
 """Labels by compiled loops: those of all channels to the last one; and labels without the loops where they can't be."""
 
 import itertools
+import subprocess
 import sys
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from densezero.engine import compiled, labelling, window_boxes
-from densezero.engine.compiled import compiled_channels, compiled_pays
+from densezero.engine import compiled, kernels, labelling, window_boxes
+from densezero.engine.compiled import PAYS_FROM, Demand, compiled_channels, demand
 from densezero.engine.corners import Axis
 from densezero.engine.scores import GridScores
 from densezero.engine.upsample import Span, axis_blend
@@ -52,7 +53,7 @@ def test_channels_are_those_of_all_to_the_last_one(name, words, seed, hw):
 
 def test_a_label_is_the_class_of_its_channel(monkeypatch):
     scores = windowed(30)
-    monkeypatch.setattr(labelling, "compiled_pays", lambda: True)
+    monkeypatch.setattr(demand, "pays", lambda hw: True)
     monkeypatch.setattr(labelling, "Contest", None)  # is not asked
     assert torch.equal(labels_of(scores, (131, 190)), labels_of_all_channels(scores, (131, 190)))
 
@@ -94,7 +95,7 @@ def test_pixels_that_are_too_close_are_compared_as_without_the_loops(monkeypatch
 def test_a_class_given_twice_is_left_to_the_way_without_loops(monkeypatch):
     grid = smooth(3, 9, 12).repeat(2, 1, 1)
     assert compiled_channels(GridScores(grid), (200, 300)) is None
-    monkeypatch.setattr(labelling, "compiled_pays", lambda: True)
+    monkeypatch.setattr(demand, "pays", lambda hw: True)
     assert torch.equal(labels_of(GridScores(grid), (200, 300)), labels_of_all_channels(GridScores(grid), (200, 300)))
 
 
@@ -138,7 +139,7 @@ def test_a_mixture_is_the_map(stride):
 def test_steps_worked_out_by_hand():
     # A map of 20 pixels at twice its size; its window reaches from pixel 10 on and has 2 patches, at 12 and 17 of the
     # map (2 and 7 of the window's pixels). Pixel p of the image lies at p / 2 - 0.25 of the map.
-    steps = compiled._steps_along((Axis(2, 10, 10, 20, 40),))
+    steps = compiled._steps_along(kernels, (Axis(2, 10, 10, 20, 40),))
     assert steps.pieces[steps.squares].tolist() == [0, 16, 32, 40]
     assert steps.held[:, 0].tolist() == [[0, 0], [0, 2], [0, 2]]
     assert steps.begins.tolist() == [10]
@@ -154,7 +155,7 @@ AXES = [(Axis(8, 0, 56, 75, 97), Axis(8, 19, 56, 75, 97)), (Axis(8, 19, 56, 75, 
 
 @pytest.mark.parametrize("axes", AXES)
 def test_a_square_holds_every_patch_that_its_pixels_are_blended_from(axes):
-    steps = compiled._steps_along(axes)
+    steps = compiled._steps_along(kernels, axes)
     for index, axis in enumerate(axes):
         upsampling = axis_blend(Span(0, axis.length), axis.patches, axis.length)
         low, high = upsampling.low + upsampling.span.start, upsampling.high + upsampling.span.start
@@ -167,23 +168,52 @@ def test_a_square_holds_every_patch_that_its_pixels_are_blended_from(axes):
             assert count <= (max(needed) - min(needed) + 1 if needed else 0)
 
 
-def test_the_first_image_does_without(monkeypatch):
-    monkeypatch.setattr(compiled, "_images", itertools.count())
-    assert [compiled_pays() for _ in range(3)] == [False, True, True]
+def test_the_loops_are_loaded_once_they_pay(monkeypatch):
+    loaded = []
+    monkeypatch.setattr(compiled, "load_kernels", lambda: loaded.append(1) or compiled)
+    fresh = Demand()
+    half = (PAYS_FROM // 2000, 1000)
+    assert [fresh.pays(half), fresh.pays(half), bool(loaded), fresh.pays(half)] == [False, False, False, True]
+
+
+TROUBLE = {
+    "numba is missing": lambda patch: patch.setattr(compiled, "find_spec", lambda name: None),
+    "told not to compile": lambda patch: patch.setattr("numba.config.DISABLE_JIT", 1),
+    "no place to keep what is compiled": lambda patch: refuse(patch, RuntimeError("no locator available")),
+    "no room on the disk": lambda patch: refuse(patch, OSError(28, "No space left on device")),
+    "loops that are wrong": lambda patch: patch.setattr(kernels, "label_squares", label_all_by_the_first),
+}
+
+
+def label_all_by_the_first(first, last, field, down, across, channels, close):
+    channels[:] = 0
+    return 0
+
+
+def refuse(patch, error):
+    def fail(*_):
+        raise error
+
+    patch.setattr(kernels, "label_squares", fail)
 
 
 @pytest.mark.usefixtures("numba_anew")
-@pytest.mark.parametrize("trouble", ["missing", "told not to compile", "no place to keep what is compiled"])
-def test_without_numba_labels_come_all_the_same(trouble, monkeypatch):
-    monkeypatch.setattr(compiled, "_images", itertools.count(1))
-    if trouble == "missing":
-        monkeypatch.setattr(compiled, "find_spec", lambda name: None)
-    elif trouble == "told not to compile":
-        monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
-    else:
-        monkeypatch.delitem(sys.modules, "densezero.engine.kernels", raising=False)
-        monkeypatch.delattr("densezero.engine.kernels", raising=False)
-        monkeypatch.setattr("numba.njit", lambda **options: (_ for _ in ()).throw(RuntimeError("no locator available")))
-    assert not compiled_pays()
+@pytest.mark.parametrize("trouble", TROUBLE)
+def test_where_the_loops_cannot_work_labels_come_all_the_same(trouble, monkeypatch):
+    monkeypatch.setattr(demand, "pixels", PAYS_FROM)
+    TROUBLE[trouble](monkeypatch)
+    assert not demand.pays((40, 50))
     assert compiled_channels(whole_image(5), (40, 50)) is None
     assert torch.equal(labels_of(whole_image(5), (40, 50)), labels_of_all_channels(whole_image(5), (40, 50)))
+
+
+def test_a_numba_that_refuses_this_numpy_is_left_alone(tmp_path):
+    (tmp_path / "numba").mkdir()
+    (tmp_path / "numba" / "__init__.py").write_text("raise ImportError('Numba needs NumPy 2.4 or less')")
+    probe = "from densezero.engine.compiled import load_kernels; assert load_kernels() is None"
+    subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {probe}"], check=True)
+
+
+@pytest.mark.usefixtures("numba_anew")
+def test_the_loops_work_here():
+    assert compiled.load_kernels() is kernels

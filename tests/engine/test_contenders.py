@@ -5,7 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from densezero.engine import contenders, labelling
+from densezero.engine import contenders
+from densezero.engine.compiled import demand
 from densezero.engine.contenders import Contest
 from densezero.engine.corners import Axis
 from densezero.engine.scores import GridScores
@@ -17,7 +18,7 @@ from tests.engine.maps import SIZES, agreeing, labels_of, labels_of_all_channels
 @pytest.fixture(params=[0, contenders.FEW], ids=["tile by tile", "few at once"], autouse=True)
 def few(request, monkeypatch):
     """Every tile is compared once more, or only those where many channels are near; without compiled loops."""
-    monkeypatch.setattr(labelling, "compiled_pays", lambda: False)
+    monkeypatch.setattr(demand, "pays", lambda hw: False)
     monkeypatch.setattr(contenders, "FEW", request.param)
 
 
