@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 BAND = 4  # rows of squares at once
 MARGIN = 2e-6  # of scores that reach 1, or of their exponentials: twice what two float32 ways differ by at the most
+LARGEST = 1.01  # score that is a cosine, of which the loops have the exponential
 CLOSE_ONE_IN = (
     16  # pixels: where more are too close to call, as with a class given twice, all is done without the loops
 )
@@ -84,7 +85,7 @@ def compiled_channels(scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | N
         allowed: (K,) False for channels that are left out; all are allowed where this is None.
 
     Returns:
-        (H, W) int32; None where numba is missing, or too many pixels are too close to call.
+        (H, W) int32; None where numba is missing, too many pixels are too close to call, or scores are no cosines.
     """
     kernels = load_kernels()
     return None if kernels is None else _channels_by(kernels, scores, hw, allowed)
@@ -93,6 +94,8 @@ def compiled_channels(scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | N
 def _channels_by(kernels: ModuleType, scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None) -> Tensor | None:
     down, across = (tuple(axis_of(layer, axis, scores.hw, hw) for layer in scores.layers) for axis in (0, 1))
     patches, exponential, weights = scores.mixture
+    if exponential and not alone(lambda: bool(torch.stack(patches.aminmax()).abs().amax() <= LARGEST)):
+        return None  # for what is no number too
     if allowed is not None:
         patches = patches.masked_fill(~allowed, float("-inf"))
     field = kernels.Field(

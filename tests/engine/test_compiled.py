@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from densezero.engine import compiled, kernels, labelling, window_boxes
 from densezero.engine.compiled import PAYS_FROM, Demand, compiled_channels, demand
 from densezero.engine.corners import Axis
-from densezero.engine.scores import GridScores
+from densezero.engine.scores import BlendedScores, GridScores
 from densezero.engine.upsample import Span, axis_blend
 from tests.engine.maps import SIZES, agreeing, labels_of, labels_of_all_channels, smooth, whole_image, windowed
 
@@ -97,6 +98,22 @@ def test_a_class_given_twice_is_left_to_the_way_without_loops(monkeypatch):
     assert compiled_channels(GridScores(grid), (200, 300)) is None
     monkeypatch.setattr(demand, "pays", lambda hw: True)
     assert torch.equal(labels_of(GridScores(grid), (200, 300)), labels_of_all_channels(GridScores(grid), (200, 300)))
+
+
+@pytest.mark.parametrize("worst", [1.02, -1.02, torch.nan])
+def test_exponentials_of_what_is_no_cosine_are_left_to_the_way_without_loops(worst):
+    windows = window_boxes(75, 96, 56, 21)
+    grids = torch.stack([smooth(5, 8, 8, seed) for seed in range(len(windows))])
+    grids[1, 2, 3, 4] = worst
+    assert compiled_channels(BlendedScores(grids, windows, (75, 96), softmax=True), (75, 96)) is None
+    grids[1, 2, 3, 4] = 1
+    assert compiled_channels(BlendedScores(grids, windows, (75, 96), softmax=True), (75, 96)) is not None
+
+
+def test_the_exponential_of_a_cosine():
+    cosines = np.linspace(-compiled.LARGEST, compiled.LARGEST, 1001, dtype=np.float32)
+    found = np.array([kernels._exponential(cosine) for cosine in cosines])
+    np.testing.assert_allclose(found, np.exp(cosines.astype(np.float64)), rtol=4e-7)
 
 
 def test_channels_that_are_not_allowed_win_nowhere():
