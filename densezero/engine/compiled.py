@@ -48,12 +48,14 @@ def load_kernels() -> ModuleType | None:
 
         from densezero.engine import kernels
 
+        if getattr(config, "DISABLE_JIT", False):
+            return None
         falling, rising = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
         tried = _channels_by(kernels, GridScores(torch.stack([falling, rising])[:, None]), (1, 4), None)
     except Exception:  # a numpy that this numba does not know, no room for what is compiled, a torn file of it, ...
         return None  # and a run goes on without
     works = tried is not None and tried.tolist() == [[0, 0, 1, 1]]
-    return kernels if works and not getattr(config, "DISABLE_JIT", False) else None
+    return kernels if works else None
 
 
 class Demand:

@@ -5,8 +5,8 @@ the patches that a square of the image hangs on, then at the corners of each pie
 scores are bilinear. The pixels of a piece are computed for the channels that are left, and labelled where one of them
 is clearly above the others. The few that are too close to call are noted.
 
-Imports numba, which is an extra; ``compiled`` loads this file where that is installed. Functions are few and long,
-since each call between them costs as much as a hundred pixels.
+Imports numba, which is an extra; ``compiled`` loads this file where that is installed. A call between its functions
+costs as much as some twenty pixels, so none is made for single pixels.
 """
 
 from __future__ import annotations
