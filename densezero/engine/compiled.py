@@ -36,6 +36,7 @@ CLOSE_ONE_IN = (
 LEAST_ROOM = 64
 CLOSE_SCORES = 500_000  # of pixels that are too close to call, at once
 PAYS_FROM = 2_000_000  # pixels: to label them without the loops takes about as long as to load these
+SMALL_PX = 2**16  # of an image: below, what the loops save is hardly worth the 130 MB that they take
 
 
 @lru_cache
@@ -62,7 +63,7 @@ class Demand:
     """Whether the loops are worth loading in this process.
 
     Attributes:
-        pixels: that were labelled so far.
+        pixels: of images that are not small, labelled so far.
     """
 
     def __init__(self) -> None:
@@ -70,6 +71,8 @@ class Demand:
 
     def pays(self, hw: tuple[int, int]) -> bool:
         """Count an image, and say whether to label it by the loops: not before enough was labelled without them."""
+        if hw[0] * hw[1] < SMALL_PX:
+            return False
         had = self.pixels
         self.pixels += hw[0] * hw[1]
         return had >= PAYS_FROM and load_kernels() is not None

@@ -193,6 +193,13 @@ def test_the_loops_are_loaded_once_they_pay(monkeypatch):
     assert [fresh.pays(half), fresh.pays(half), bool(loaded), fresh.pays(half)] == [False, False, False, True]
 
 
+def test_small_images_need_no_loops(monkeypatch):
+    monkeypatch.setattr(compiled, "load_kernels", lambda: pytest.fail("loaded for small images"))
+    fresh = Demand()
+    assert not any(fresh.pays((48, 64)) for _ in range(10_000))
+    assert fresh.pixels == 0
+
+
 TROUBLE = {
     "numba is missing": lambda patch: patch.setattr(compiled, "find_spec", lambda name: None),
     "told not to compile": lambda patch: patch.setattr("numba.config.DISABLE_JIT", 1),
@@ -219,9 +226,9 @@ def refuse(patch, error):
 def test_where_the_loops_cannot_work_labels_come_all_the_same(trouble, monkeypatch):
     monkeypatch.setattr(demand, "pixels", PAYS_FROM)
     TROUBLE[trouble](monkeypatch)
-    assert not demand.pays((40, 50))
+    assert not demand.pays((400, 500))
     assert compiled_channels(whole_image(5), (40, 50)) is None
-    assert torch.equal(labels_of(whole_image(5), (40, 50)), labels_of_all_channels(whole_image(5), (40, 50)))
+    assert torch.equal(labels_of(whole_image(5), (400, 500)), labels_of_all_channels(whole_image(5), (400, 500)))
 
 
 def test_a_numba_that_refuses_this_numpy_is_left_alone(tmp_path):
