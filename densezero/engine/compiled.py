@@ -1,4 +1,4 @@
-"""Labels by compiled loops, for those who have numba: the same to the last one, in a third of the time.
+"""Labels by compiled loops, for those who have numba: the same to the last one, in a fraction of the time.
 
 The loops round otherwise than torch. So they label what is clear, and note the pixels that are too close to call; the
 channels that may be highest there are compared as they are without the loops.
@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from densezero.engine.contenders import axis_of
 from densezero.engine.corners import Axis
 from densezero.engine.runs import runs_along
 from densezero.engine.scores import GridScores, ScoreMap, highest
@@ -28,11 +27,9 @@ if TYPE_CHECKING:
     from densezero.engine.kernels import Steps
 
 BAND = 4  # rows of squares at once
-MARGIN = 2e-6  # of scores that reach 1, or of their exponentials: twice what two float32 ways differ by at the most
+MARGIN = 2e-6  # of scores that reach 1, or of their exponentials; the two ways differed over gaps of 1e-7 at most
 LARGEST = 1.01  # score that is a cosine, of which the loops have the exponential
-CLOSE_ONE_IN = (
-    16  # pixels: where more are too close to call, as with a class given twice, all is done without the loops
-)
+CLOSE_ONE_IN = 16  # pixels: where more are too close, as with a class given twice, all is done without the loops
 LEAST_ROOM = 64
 CLOSE_SCORES = 500_000  # of pixels that are too close to call, at once
 PAYS_FROM = 2_000_000  # pixels: to label them without the loops takes about as long as to load these
@@ -75,7 +72,7 @@ class Demand:
             return False
         had = self.pixels
         self.pixels += hw[0] * hw[1]
-        return had >= PAYS_FROM and load_kernels() is not None
+        return had >= PAYS_FROM
 
 
 demand = Demand()
@@ -97,7 +94,7 @@ def compiled_channels(scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | N
 
 
 def _channels_by(kernels: ModuleType, scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None) -> Tensor | None:
-    down, across = (tuple(axis_of(layer, axis, scores.hw, hw) for layer in scores.layers) for axis in (0, 1))
+    down, across = scores.axes(hw)
     patches, exponential, weights = scores.mixture
     if exponential and not alone(lambda: bool(torch.stack(patches.aminmax()).abs().amax() <= LARGEST)):
         return None  # for what is no number too

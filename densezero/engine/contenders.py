@@ -28,7 +28,7 @@ from densezero.engine.squares import SomeSquares, Squares, squares_along
 from densezero.engine.workers import alone, share_out
 
 if TYPE_CHECKING:
-    from densezero.engine.scores import Layer, ScoreMap
+    from densezero.engine.scores import ScoreMap
 
 TILE = 8  # squares on a side, an even number
 LEAST_BLOCK_PX = 8
@@ -49,7 +49,7 @@ class Contest:
     """
 
     def __init__(self, scores: ScoreMap, hw: tuple[int, int], allowed: Tensor | None = None) -> None:
-        down, across = (tuple(axis_of(layer, axis, scores.hw, hw) for layer in scores.layers) for axis in (0, 1))
+        down, across = scores.axes(hw)
         grids = [layer.grid for layer in scores.layers]
         self._patches, self._near = alone(lambda: _compare(grids, allowed, down, across))
         self._axes = squares_along(down), squares_along(across)
@@ -154,15 +154,6 @@ def _sizes(most: int) -> list[int]:
     while sizes[-1] < most:
         sizes.append(sizes[-1] + (sizes[-1] + 1) // 2)
     return sizes
-
-
-def axis_of(layer: Layer, axis: int, map_hw: tuple[int, int], hw: tuple[int, int]) -> Axis:
-    """Rows (0) or columns (1) of a layer of a map that is resized to an image."""
-    begin, length = layer.window[axis], layer.window.hw[axis]  # top and height, or left and width
-    patches = layer.grid.shape[1 + axis]
-    if patches == length == map_hw[axis]:  # the map is the grid itself, and the image hangs on it in one step
-        return Axis(patches, 0, hw[axis], hw[axis], hw[axis])
-    return Axis(patches, begin, length, map_hw[axis], hw[axis])
 
 
 def _reach_of(axes: tuple[Axis, ...]) -> list[Reach]:

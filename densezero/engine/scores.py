@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from densezero.engine.corners import Axis
 from densezero.engine.denominators import softmax_denominators
 from densezero.engine.squares import SomeSquares
 from densezero.engine.upsample import Span, axis_blend, blend
@@ -42,6 +43,11 @@ class ScoreMap(ABC):
     @abstractmethod
     def part(self, rows: Span, columns: Span) -> Tensor:
         """Scores (K, r, c) of some rows and columns, float32."""
+
+    def axes(self, hw: tuple[int, int]) -> tuple[tuple[Axis, ...], tuple[Axis, ...]]:
+        """The rows, and the columns, of every layer on this map, resized to an image of hw."""
+        down, across = (tuple(_axis(layer, axis, self.hw, hw) for layer in self.layers) for axis in (0, 1))
+        return down, across
 
     def rows(self, start: int, end: int) -> Tensor:
         """Scores (K, end - start, w) of some rows."""
@@ -203,6 +209,14 @@ class BlendedScores(ScoreMap):
         if self._shares is not None:
             scores = scores.exp().mul_(self._shares[index][slice(*rows), slice(*columns)])
         return scores
+
+
+def _axis(layer: Layer, axis: int, map_hw: tuple[int, int], hw: tuple[int, int]) -> Axis:
+    begin, length = layer.window[axis], layer.window.hw[axis]  # top and height, or left and width
+    patches = layer.grid.shape[1 + axis]
+    if patches == length == map_hw[axis]:  # the map is the grid itself, and the image hangs on it in one step
+        return Axis(patches, 0, hw[axis], hw[axis], hw[axis])
+    return Axis(patches, begin, length, map_hw[axis], hw[axis])
 
 
 def _upsampled(layer: Layer, index: int, some: SomeSquares, channels: Tensor) -> Tensor:

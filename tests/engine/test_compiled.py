@@ -185,19 +185,24 @@ def test_a_square_holds_every_patch_that_its_pixels_are_blended_from(axes):
             assert count <= (max(needed) - min(needed) + 1 if needed else 0)
 
 
-def test_the_loops_are_loaded_once_they_pay(monkeypatch):
-    loaded = []
-    monkeypatch.setattr(compiled, "load_kernels", lambda: loaded.append(1) or compiled)
-    fresh = Demand()
-    half = (PAYS_FROM // 2000, 1000)
-    assert [fresh.pays(half), fresh.pays(half), bool(loaded), fresh.pays(half)] == [False, False, False, True]
+def test_the_loops_pay_once_enough_was_labelled_without_them():
+    fresh, half = Demand(), (PAYS_FROM // 2000, 1000)
+    assert [fresh.pays(half) for _ in range(4)] == [False, False, True, True]
 
 
-def test_small_images_need_no_loops(monkeypatch):
-    monkeypatch.setattr(compiled, "load_kernels", lambda: pytest.fail("loaded for small images"))
+def test_small_images_need_no_loops():
     fresh = Demand()
     assert not any(fresh.pays((48, 64)) for _ in range(10_000))
     assert fresh.pixels == 0
+
+
+def test_the_loops_are_not_loaded_before_they_pay(monkeypatch):
+    monkeypatch.setattr(demand, "pixels", 0)
+    monkeypatch.setattr(compiled, "load_kernels", lambda: pytest.fail("loaded"))
+    labels_of(windowed(9), (300, 400))
+    monkeypatch.setattr(demand, "pixels", PAYS_FROM)
+    with pytest.raises(pytest.fail.Exception, match="loaded"):
+        labels_of(windowed(9), (300, 400))
 
 
 TROUBLE = {
@@ -226,7 +231,6 @@ def refuse(patch, error):
 def test_where_the_loops_cannot_work_labels_come_all_the_same(trouble, monkeypatch):
     monkeypatch.setattr(demand, "pixels", PAYS_FROM)
     TROUBLE[trouble](monkeypatch)
-    assert not demand.pays((400, 500))
     assert compiled_channels(whole_image(5), (40, 50)) is None
     assert torch.equal(labels_of(whole_image(5), (400, 500)), labels_of_all_channels(whole_image(5), (400, 500)))
 

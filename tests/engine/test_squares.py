@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from densezero.engine import window_boxes
-from densezero.engine.contenders import Contest, axis_of
+from densezero.engine.contenders import Contest
 from densezero.engine.corners import Axis
 from densezero.engine.scores import BlendedScores, GridScores
 from densezero.engine.squares import SIDE, SomeSquares, squares_along
@@ -47,8 +47,8 @@ def test_squares_equal_the_resized_map_to_the_last_bit(name, hw):
 @pytest.mark.parametrize("name", MAPS)
 def test_single_pixels_equal_the_resized_map_to_the_last_bit(name, hw):
     scores = MAPS[name]()
-    down, across = ([axis_of(layer, axis, scores.hw, hw) for layer in scores.layers] for axis in (0, 1))
-    axes = squares_along(tuple(down), 1), squares_along(tuple(across), 1)
+    down, across = scores.axes(hw)
+    axes = squares_along(down, 1), squares_along(across, 1)
     rows, columns = (places.flatten() for places in torch.meshgrid(*map(torch.arange, hw), indexing="ij"))
     channels = torch.arange(9).expand(len(rows), 9)
     found = scores.in_squares(SomeSquares(axes, rows, columns), channels)
