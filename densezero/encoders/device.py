@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from densezero.errors import ModelError
 
@@ -78,6 +84,42 @@ def images_at_once(device: torch.device) -> int:
     if device.type == "cpu":
         return 1
     return min(max(pixels_at_once(device) // (WINDOWS_AN_IMAGE * WINDOW_PX), 1), MOST_IMAGES)
+
+
+@contextmanager
+def plain_torch() -> Iterator[None]:
+    """Compute with torch's own defaults, whatever the caller has set: float32, CPU, no autocast, no gradients.
+
+    Without this, a caller's ``torch.autocast``, ``set_default_dtype`` or ``set_default_device`` would change our
+    numbers, or mix types and devices. Use it on every public function that computes: ``@plain_torch()``.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        for kind in ("cpu", "cuda", "mps"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        if torch.get_default_dtype() != torch.float32:  # of the whole process, so changed only where it must be
+            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+            torch.set_default_dtype(torch.float32)
+        yield
+
+
+def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
+    """Copy an array to a device. A copy to CUDA starts from pinned memory and does not block."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def to_numpy(tensor: Tensor) -> NDArray[Any]:
+    """Copy a tensor from its device into an array. A copy from CUDA goes into pinned memory."""
+    if tensor.device.type != "cuda":
+        return np.asarray(tensor.cpu().numpy())
+    pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    pinned.copy_(tensor, non_blocking=True)
+    torch.cuda.current_stream(tensor.device).synchronize()
+    return np.asarray(pinned.numpy())
 
 
 def _computes_bfloat16(device: torch.device) -> bool:

@@ -1,9 +1,18 @@
 """Where to compute and in which numeric type, on machines of several kinds."""
 
+import numpy as np
 import pytest
 import torch
 
-from densezero.encoders.device import images_at_once, pick_device, pick_dtype, pixels_at_once
+from densezero.encoders.device import (
+    images_at_once,
+    pick_device,
+    pick_dtype,
+    pixels_at_once,
+    plain_torch,
+    to_device,
+    to_numpy,
+)
 from densezero.errors import ModelError
 
 
@@ -115,3 +124,37 @@ def test_a_torch_without_the_probes_computes_in_float32(monkeypatch):
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.delattr(torch.cpu, name, raising=False)
     assert pick_dtype("auto", torch.device("cpu")) == torch.float32
+
+
+@pytest.fixture
+def own_torch_settings():
+    """A caller's torch settings that would change our numbers, taken back afterwards."""
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            yield
+    finally:
+        torch.set_default_device(None)
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_callers_torch_settings_do_not_reach_us_and_stay_as_they_were(own_torch_settings):
+    with plain_torch():
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+        assert (product.dtype, product.device.type) == (torch.float32, "cpu")
+        assert product.is_inference()
+    outside = torch.ones(2)
+    assert (outside.dtype, outside.device.type) == (torch.float64, "meta")
+    assert torch.is_autocast_enabled("cpu") and not torch.is_inference_mode_enabled()
+
+
+def test_a_callers_torch_settings_come_back_after_an_error(own_torch_settings):
+    with pytest.raises(ZeroDivisionError), plain_torch():
+        1 / 0  # noqa: B018
+    assert torch.get_default_dtype() == torch.float64 and torch.is_autocast_enabled("cpu")
+
+
+def test_an_array_goes_to_a_device_and_back_unchanged():
+    array = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    assert np.array_equal(to_numpy(to_device(array, torch.device("cpu"))), array)
