@@ -10,6 +10,10 @@ class DenseZeroError(Exception):
     """Root of every error that densezero raises on purpose."""
 
 
+class DenseZeroWarning(UserWarning):
+    """Something that a user should know, while the work goes on."""
+
+
 class InputError(DenseZeroError):
     """An image, folder or file that was given cannot be used as it is."""
 

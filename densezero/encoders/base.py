@@ -34,6 +34,7 @@ class DenseEncoder(ABC):
     device: torch.device
     dtype: torch.dtype
     readouts: tuple[str, ...]
+    batch_pixels: int = 4 * 448 * 448
 
     @property
     @abstractmethod

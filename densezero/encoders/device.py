@@ -86,6 +86,17 @@ def images_at_once(device: torch.device) -> int:
     return min(max(pixels_at_once(device) // (WINDOWS_AN_IMAGE * WINDOW_PX), 1), MOST_IMAGES)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error means that memory ran out."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
+
+
+def free_memory(device: torch.device) -> None:
+    """Give cached memory back."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
 @contextmanager
 def plain_torch() -> Iterator[None]:
     """Compute with torch's own defaults, whatever the caller has set: float32, CPU, no autocast, no gradients.

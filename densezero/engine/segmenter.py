@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
+from densezero.encoders.device import images_at_once, plain_torch, to_device, to_numpy
 from densezero.engine.background import with_background
-from densezero.engine.labelling import LabelRule, class_strips, label_map
-from densezero.engine.presets import DEFAULT_PROTOCOL, find_protocol
+from densezero.engine.labelling import BYTE_CLASSES, LabelRule, class_scores, label_map
+from densezero.engine.presets import DEFAULT_PROTOCOL, protocol_for
 from densezero.engine.protocol import Protocol
-from densezero.engine.scores import ScoreMap
-from densezero.engine.scoring import score_maps
-from densezero.errors import InputError, ProtocolError
-from densezero.images import ResizePlan, plan_resize, to_pixels
-from densezero.vocabulary import ClassList, Templates, class_list_from, load_templates
-from densezero.vocabulary.text_bank import build_text_bank
+from densezero.engine.score_map import ScoreMap
+from densezero.engine.scoring import require_finite, score_images
+from densezero.errors import ProtocolError
+from densezero.images import ResizePlan, plan_resize, resize_rgb
+from densezero.images.any_image import as_rgb
+from densezero.output.segmentation import Segmentation
+from densezero.vocabulary import ClassEntry, ClassList, Templates, class_list_from, load_templates
+from densezero.vocabulary.text_bank import TextBank, bank_from_vectors, build_text_bank, vectors_sha256
 
-Labels = NDArray[np.uint8] | NDArray[np.uint16]
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
-BYTE_CLASSES = 254  # labels fit into a byte up to here; 255 is kept for "no label"
+OWN_EMBEDDINGS = "own text embeddings"  # stands in a report where the name of the templates would
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a result was made with; enough to make it again."""
+    """What a result was made with. It is enough to make the result again."""
 
     protocol: Protocol
     class_list: str
@@ -41,26 +48,26 @@ class Provenance:
     dtype: str
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
+        """Give plain values for a manifest."""
         return {**vars(self), "protocol": self.protocol.to_json()}
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image as the model takes it.
+    """An image, resized for the model.
 
     Args:
         image_hw: (H, W) of the image.
-        pixels: (1, 3, h, w) float32 in [0, 1].
+        resized: (h, w, 3) uint8, the model input.
     """
 
     image_hw: tuple[int, int]
-    pixels: NDArray[np.float32]
+    resized: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Scored:
-    """An image whose patches have met the words.
+    """An image whose patches have been scored.
 
     Args:
         image_hw: (H, W) of the image.
@@ -71,50 +78,22 @@ class Scored:
     scores: ScoreMap
 
 
-@dataclass(frozen=True)
-class Segmentation:
-    """A segmented image.
-
-    Args:
-        labels: (H, W) class indices, uint8 up to 254 classes, else uint16; 255 and 65535 never occur.
-        classes: the classes in label order.
-        provenance: what it was made with.
-    """
-
-    labels: Labels
-    classes: ClassList
-    provenance: Provenance
-    _scores: ScoreMap
-    _rule: LabelRule
-
-    @torch.inference_mode()
-    def scores(self) -> NDArray[np.float32]:
-        """Class scores at the image's size, computed when asked for.
-
-        Returns:
-            (C, H, W) float32: cosines, averaged probabilities, or probabilities, as the protocol has them; minus
-            infinity for a background class that has no words.
-        """
-        h, w = self.labels.shape
-        scores = np.empty((len(self.classes), h, w), np.float32)
-        for strip in class_strips(self._scores, (h, w), self._rule):
-            scores[:, strip.start : strip.end] = strip.scores.cpu().numpy()
-        return scores
-
-
 class Segmenter:
     """Segments images with class names, without training.
 
     Args:
         encoder: from ``load_encoder``.
-        classes: names; a list inside the list is one class with its synonyms. Or a ``ClassList``, or inline text.
-        protocol: a preset's name, with the constants that its paper takes for a benchmark's class list, or a
-            ``Protocol``.
+        classes: the name of a packaged class list, such as ``"ade20k"``; or text, such as ``"sky, boat=yacht|ship"``; or
+            any iterable of names, in which a list is one class with its synonyms; or a ``ClassList``.
+        protocol: the name of a preset, which takes its paper's constants for a packaged class list; or a ``Protocol``.
         templates: prompt templates; None takes the protocol's.
         progress: called with the words embedded so far and all words, while the text bank is made.
+        text_embeddings: your own text vectors in place of prompts, one row for each class, or for each word of the
+            classes in their order: (C, D) or (P, D), of any length.
+        keep_scores: keep what ``Segmentation.scores`` needs; results then hold memory of the encoder's device.
 
     Raises:
-        VocabularyError: for classes or templates that cannot be used.
+        VocabularyError: for classes, templates or text embeddings that cannot be used.
         ProtocolError: for an unknown protocol, or a threshold with an encoder whose temperature is not known.
         ModelError: if the encoder has no text tower.
 
@@ -129,95 +108,144 @@ class Segmenter:
     def __init__(
         self,
         encoder: DenseEncoder,
-        classes: ClassList | str | Sequence[str | Sequence[str]],
+        classes: ClassList | str | Iterable[str | Sequence[str] | ClassEntry],
         protocol: str | Protocol = DEFAULT_PROTOCOL,
         templates: Templates | None = None,
         progress: Callable[[int, int], None] | None = None,
+        text_embeddings: NDArray[np.floating] | Tensor | None = None,
+        keep_scores: bool = False,
     ) -> None:
-        self.encoder = encoder
-        asked = class_list_from(classes)
-        self.protocol = find_protocol(protocol, asked.name) if isinstance(protocol, str) else protocol
+        self.encoder, self.keep_scores = encoder, keep_scores
+        given = class_list_from(classes)
+        self.protocol = protocol_for(given, protocol) if isinstance(protocol, str) else protocol
         self.templates = templates or load_templates(self.protocol.templates)
+        self._own_embeddings = text_embeddings is not None
         if self.protocol.background.threshold and self.protocol.scale is None and encoder.temperature is None:
             raise ProtocolError(
-                f"A background threshold needs the encoder's temperature, and {encoder.name} states none. "
-                "Use background words, or a protocol with a scale."
+                f"A background threshold needs the encoder's temperature, which is not known for {encoder.name}. Use "
+                "background words, or a protocol with a scale."
             )
-        worded = with_background(asked, self.protocol.background)
+        worded = with_background(given, self.protocol.background)
         self.classes = worded.classes
-        bank = build_text_bank(encoder, worded.prompted, self.templates, progress)
+        if text_embeddings is None:
+            bank = build_text_bank(encoder, worded.prompted, self.templates, progress)
+        else:
+            bank = bank_from_vectors(encoder, worded.prompted, text_embeddings)
         self.rule = LabelRule(self.protocol, bank, self.classes.background_index, encoder.temperature)
 
-    def segment(self, rgb: NDArray[np.uint8]) -> Segmentation:
+    def segment(self, image: str | Path | Image | NDArray[np.uint8] | Tensor) -> Segmentation:
         """Segment one image.
 
         Args:
-            rgb: (H, W, 3) uint8, upright; ``densezero.read_rgb`` gives it from a file.
+            image: the path of a file, a Pillow image, a uint8 array (H, W, 3), or a tensor (3, H, W), uint8 or
+                floating-point in [0, 1].
 
         Returns:
             Labels (H, W) with the classes and what they were made with.
 
         Raises:
-            InputError: if the array is no such image.
+            InputError: if the image cannot be used, or its features are not finite.
         """
-        (scored,) = self.score([self.prepare(rgb)])
-        return self.label(scored)
+        rgb = as_rgb(image)  # (H, W, 3)
+        (scored,) = self.score([self.prepare(rgb)])  # maps over (h, w)
+        labels = self.label(scored)  # (H, W)
+        return self._result(labels, scored, image if isinstance(image, str | Path) else rgb)
 
-    def prepare(self, rgb: NDArray[np.uint8]) -> Prepared:
-        """Resize an image for the model, which is left alone: may run in another thread than the model.
+    def segment_many(
+        self,
+        images: Iterable[str | Path | Image | NDArray[np.uint8] | Tensor],
+        progress: Callable[[int], None] | None = None,
+    ) -> Iterator[Segmentation]:
+        """Segment images one after the other, several at once on a GPU.
 
         Args:
-            rgb: (H, W, 3) uint8, upright.
+            images: any iterable of what ``segment`` takes.
+            progress: called with the number of images done, after each.
+
+        Yields:
+            The result of each image, in order.
 
         Raises:
-            InputError: if the array is no such image.
+            InputError: when an image that cannot be used is reached. Results before it have been given.
+
+        Example:
+            >>> import densezero
+            >>> from pathlib import Path
+            >>> segmenter = densezero.Segmenter(densezero.load_encoder("nano"), "sky, grass, sea")
+            >>> [result.labels.shape for result in segmenter.segment_many(sorted(Path("photos").glob("*.jpg")))]
+            []
         """
-        plan = self._plan(rgb)  # (H, W) and (h, w)
-        return Prepared(plan.image_hw, to_pixels(rgb, plan))  # (1, 3, h, w)
+        waiting, done = iter(images), 0
+        while batch := list(islice(waiting, images_at_once(self.encoder.batch_pixels, self.encoder.device))):
+            arrays = [as_rgb(image) for image in batch]  # (H, W, 3) each
+            scored = self.score([self.prepare(rgb) for rgb in arrays])
+            for image, rgb, scores in zip(batch, arrays, scored, strict=True):
+                yield self._result(self.label(scores), scores, image if isinstance(image, str | Path) else rgb)
+                done += 1
+                if progress is not None:
+                    progress(done)
+
+    def prepare(self, rgb: NDArray[np.uint8]) -> Prepared:
+        """Resize an image (H, W, 3) for the model. This does not use the model, so it may run in another thread."""
+        plan = self._plan((int(rgb.shape[0]), int(rgb.shape[1])))  # (H, W) and (h, w)
+        return Prepared(plan.image_hw, resize_rgb(rgb, plan.input_hw))
 
     def prepared_bytes(self, hw: tuple[int, int]) -> int:
-        """Bytes of what ``prepare`` makes of an image of (H, W)."""
-        height, width = self._plan_of(hw).input_hw
-        return 12 * height * width  # three float32 numbers a pixel
+        """Give the memory that ``prepare`` needs for an image of (H, W), bytes."""
+        height, width = self._plan(hw).input_hw
+        return 3 * height * width
 
-    @torch.inference_mode()
+    @plain_torch()
     def score(self, images: Sequence[Prepared]) -> list[Scored]:
-        """Score images that ``prepare`` of this segmenter has resized; the model takes windows of several at once."""
-        pixels = [torch.from_numpy(image.pixels).to(self.encoder.device) for image in images]  # (1, 3, h, w) each
-        scores = score_maps(self.encoder, pixels, self.rule.bank, self.protocol)
+        """Score prepared images. Windows of several images go through the encoder together."""
+        pixels = [self._pixels(image.resized) for image in images]  # (1, 3, h, w) each
+        scores = score_images(self.encoder, pixels, self.rule.bank, self.protocol)
         return [Scored(image.image_hw, score) for image, score in zip(images, scores, strict=True)]
 
-    @torch.inference_mode()
-    def label(self, scored: Scored) -> Segmentation:
-        """Label every pixel of an image that has been scored."""
-        labels = label_map(scored.scores, scored.image_hw, self.rule)  # (H, W)
-        return Segmentation(self._narrow(labels.numpy()), self.classes, self.provenance, scored.scores, self.rule)
+    @plain_torch()
+    def label(self, scored: Scored) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """Label every pixel of a scored image: (H, W), uint8 up to 254 classes, else uint16.
+
+        Raises:
+            InputError: if the features of the image are not finite.
+        """
+        labels = to_numpy(label_map(scored.scores, scored.image_hw, self.rule))  # (H, W)
+        require_finite(scored.scores, self.encoder)
+        return labels if len(self.classes) <= BYTE_CLASSES else labels.astype(np.uint16)
+
+    @property
+    def text_embeddings(self) -> NDArray[np.float32]:
+        """(P, D) unit text vectors, one for each word of the classes in their order; a new array."""
+        return np.array(to_numpy(self.rule.bank.vectors))
 
     @property
     def provenance(self) -> Provenance:
         """What every result of this segmenter is made with."""
+        own = self._own_embeddings
         return Provenance(
             self.protocol,
             self.classes.name,
             self.classes.sha256,
-            self.templates.name,
-            self.templates.sha256,
+            OWN_EMBEDDINGS if own else self.templates.name,
+            vectors_sha256(self.rule.bank.vectors) if own else self.templates.sha256,
             self.encoder.name,
             self.encoder.weights_hash,
             str(self.encoder.dtype).removeprefix("torch."),
         )
 
-    def _narrow(self, labels: NDArray[np.int64]) -> Labels:
-        return labels.astype(np.uint8) if len(self.classes) <= BYTE_CLASSES else labels.astype(np.uint16)
+    def _result(
+        self, labels: NDArray[np.uint8] | NDArray[np.uint16], scored: Scored, image: str | Path | NDArray[np.uint8]
+    ) -> Segmentation:
+        source = Path(image) if isinstance(image, str) else image
+        kept = (scored.scores, self.rule) if self.keep_scores else None
+        return Segmentation(labels, self.classes, self.provenance, source, kept)
 
-    def _plan(self, rgb: NDArray[np.uint8]) -> ResizePlan:
-        if not isinstance(rgb, np.ndarray) or rgb.ndim != 3:
-            raise InputError(
-                f"Expected an image as a uint8 array (H, W, 3); got {type(rgb).__name__} of shape "
-                f"{getattr(rgb, 'shape', None)}. Read files with densezero.read_rgb."
-            )
-        return self._plan_of((int(rgb.shape[0]), int(rgb.shape[1])))
+    def _pixels(self, resized: NDArray[np.uint8]) -> Tensor:
+        """Move bytes (h, w, 3) to the device: (1, 3, h, w) float32 in [0, 1], with the same numbers on every device."""
+        levels = to_device(resized, self.encoder.device).permute(2, 0, 1)[None].to(torch.float32, copy=True)
+        # torch multiplies by 1/255 on a GPU where the divisor is a Python number, which rounds differently.
+        return levels.contiguous().div_(torch.tensor(255, dtype=torch.float32).to(levels.device))
 
-    def _plan_of(self, hw: tuple[int, int]) -> ResizePlan:
+    def _plan(self, hw: tuple[int, int]) -> ResizePlan:
         settings = self.protocol
         return plan_resize(hw, settings.short_side_px, settings.long_side_cap_px, settings.rounding)

@@ -67,8 +67,13 @@ def encode_overlay(rgb: NDArray[np.uint8], labels: NDArray[np.integer], classes:
         OutputError: as ``draw_overlay``.
     """
     buffer = io.BytesIO()
-    Image.fromarray(draw_overlay(rgb, labels, classes)).save(buffer, "JPEG", quality=92, subsampling="4:4:4")
+    overlay_image(rgb, labels, classes).save(buffer, "JPEG", quality=92, subsampling="4:4:4")
     return buffer.getvalue()
+
+
+def overlay_image(rgb: NDArray[np.uint8], labels: NDArray[np.integer], classes: ClassList) -> Image.Image:
+    """Draw an overlay as a Pillow image; arguments and errors as ``draw_overlay``."""
+    return Image.fromarray(draw_overlay(rgb, labels, classes))
 
 
 def drawn_hw(height: int, width: int) -> tuple[int, int]:

@@ -144,3 +144,30 @@ def write_result(paths: dict[str, Path], result: ImageResult) -> list[Path]:
     for name, path in paths.items():
         write_bytes(path, FORMATS[name].encode(result))
     return list(paths.values())
+
+
+def write_single(path: Path, result: ImageResult, overwrite: bool, source: Path | None = None) -> Path:
+    """Write one file of one image; its ending chooses the format.
+
+    Args:
+        path: the file to write.
+        result: the picture, its labels and what else the format needs.
+        overwrite: replace a file that exists.
+        source: the file of the picture, which is never replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: for an ending without a format, a file that exists, or one that cannot be written.
+    """
+    chosen = next((name for name in FORMATS.values() if name.suffix == path.suffix.lower()), None)
+    if chosen is None:
+        endings = ", ".join(f"{known.suffix} ({name})" for name, known in FORMATS.items())
+        raise OutputError(f"Expected a file name that ends in one of {endings}; got {path}.")
+    if source is not None and path.exists() and path.samefile(source):
+        raise OutputError(f"{path} is the picture itself, which is never replaced. Choose another name.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists. Choose another name, or replace it with overwrite=True.")
+    write_bytes(path, chosen.encode(result))
+    return path

@@ -23,8 +23,8 @@ class TextBank:
     """Unit text vectors, and the class that each belongs to.
 
     Args:
-        vectors: (P, D) float32, one row for each word, of length 1.
-        class_of: (P,) int64 class index of each row, rising; a class without a row is never found by its words.
+        vectors: (P, D) float32 of length 1, one row for each word.
+        class_of: (P,) int64 class index of each row, rising; a class may have no row.
         classes: number of classes C.
     """
 
@@ -33,22 +33,58 @@ class TextBank:
     classes: int
 
     def to(self, device: torch.device) -> TextBank:
-        """The same bank on another device; itself where it is there already."""
+        """Copy the bank to another device; return the bank itself where it is there already."""
         if self.vectors.device == self.class_of.device == device:
             return self
         return TextBank(self.vectors.to(device), self.class_of.to(device), self.classes)
 
     def cosines(self, features: Tensor) -> Tensor:
-        """Cosine of every feature with every word.
+        """Compute the cosine of every feature with every word.
 
         Args:
             features: (..., D) float32 of any length, on the bank's device.
 
         Returns:
-            (..., P) float32 in [-1, 1]; 0 for a feature of length nought.
+            (..., P) float32 in [-1, 1]; 0 for a feature of length 0.
         """
         units = F.normalize(features, dim=-1)
         return self._product(units) if self._product is not None else units @ self.vectors.T
+
+    def best_of_class(self, scores: Tensor) -> Tensor:
+        """Take the maximum over the words of each class, for the F classes that have words.
+
+        Args:
+            scores: (..., P) of every word.
+
+        Returns:
+            (..., F) in label order.
+        """
+        if len(self.worded_classes) == len(self.class_of):
+            return scores
+        best = scores[..., self._first_word]
+        for columns, words in self._synonyms:
+            best[..., columns] = torch.maximum(best[..., columns], scores[..., words])
+        return best
+
+    def scatter(self, scores: Tensor) -> Tensor:
+        """Put the scores of the classes with words in their places; classes without words get minus infinity.
+
+        Args:
+            scores: (..., F) as ``best_of_class`` gives them.
+
+        Returns:
+            (..., C).
+        """
+        if len(self.worded_classes) == self.classes:
+            return scores
+        placed = scores.new_full((*scores.shape[:-1], self.classes), -torch.inf)
+        placed[..., self.worded_classes] = scores
+        return placed
+
+    @cached_property
+    def worded_classes(self) -> Tensor:
+        """(F,) int64 index of each class that has a word, rising."""
+        return self.class_of.unique()
 
     @cached_property
     def _product(self) -> Product | None:
@@ -56,70 +92,17 @@ class TextBank:
             return None
         return Product(self.vectors, self.vectors.new_zeros(len(self.vectors)), torch.float32)
 
-    def best_of_class(self, rows: Tensor, dim: int) -> Tensor:
-        """Take the maximum over each class's words.
-
-        Args:
-            rows: any shape with P at ``dim``.
-            dim: the dimension of the words.
-
-        Returns:
-            The same shape with C at ``dim``; minus infinity where a class has no word.
-        """
-        return self.spread(self.best_of_found(rows, dim), dim)
-
-    def best_of_found(self, rows: Tensor, dim: int) -> Tensor:
-        """Take the maximum over each class's words, for the classes that have words and for no other.
-
-        Blending rows needs finite scores, so the classes without words are spread in after it.
-
-        Args:
-            rows: any shape with P at ``dim``.
-            dim: the dimension of the words.
-
-        Returns:
-            The same shape with one entry at ``dim`` for each class that has a word, in label order.
-        """
-        if len(self.found) == len(self.class_of):
-            return rows
-        best = rows.index_select(dim, self._first_row)
-        by_class, by_row = best.movedim(dim, 0), rows.movedim(dim, 0)
-        for places, words in self._synonyms:
-            by_class[places] = torch.maximum(by_class[places], by_row[words])
-        return best
-
-    def spread(self, scores: Tensor, dim: int) -> Tensor:
-        """Put the scores of the classes that have words in their places, and minus infinity into the others.
-
-        Args:
-            scores: as ``best_of_found`` gives them.
-            dim: the dimension of the classes.
-
-        Returns:
-            The same shape with C at ``dim``.
-        """
-        if len(self.found) == self.classes:
-            return scores
-        shape = list(scores.shape)
-        shape[dim] = self.classes
-        return scores.new_full(shape, float("-inf")).index_copy_(dim, self.found, scores)
-
     @cached_property
-    def found(self) -> Tensor:
-        """Label of each class that has a word, rising, int64."""
-        return self.class_of.bincount(minlength=self.classes).nonzero().flatten()
-
-    @cached_property
-    def _first_row(self) -> Tensor:
-        """Row of the first word of each class that has one."""
-        return torch.searchsorted(self.class_of, self.found)
+    def _first_word(self) -> Tensor:
+        """(F,) row of the first word of each class that has one."""
+        return torch.searchsorted(self.class_of, self.worded_classes)
 
     @cached_property
     def _synonyms(self) -> list[tuple[Tensor, Tensor]]:
-        """Which classes (by their place in ``found``) have a second word and where it is, a third, and so on."""
+        """For the second word of the classes, the third and so on: places of the classes that have it, and its row."""
         rows = torch.arange(len(self.class_of), device=self.class_of.device)
-        place = torch.searchsorted(self.found, self.class_of)
-        rank = rows - self._first_row[place]
+        place = torch.searchsorted(self.worded_classes, self.class_of)  # (P,) of each word's class, among F
+        rank = rows - self._first_word[place]
         return [(place[rank == k], rows[rank == k]) for k in range(1, int(rank.max()) + 1)]
 
 

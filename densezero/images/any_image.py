@@ -1,0 +1,71 @@
+"""An image in any form that people have at hand, as an array (H, W, 3) of bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from densezero.errors import InputError
+from densezero.images.colours import read_orientation, to_rgb, turn_upright
+from densezero.images.read import read_rgb
+
+FORMS = (
+    "the path of a file, a Pillow image, a uint8 array (H, W, 3), or a tensor (3, H, W), uint8 or floating-point in "
+    "[0, 1]"
+)
+
+
+def as_rgb(image: Any) -> NDArray[np.uint8]:
+    """Convert an image to RGB bytes.
+
+    Args:
+        image: the path of a file, a Pillow image, a uint8 array (H, W, 3), or a torch tensor (3, H, W) on any device,
+            uint8 or floating-point in [0, 1]. Floating-point levels are rounded to the nearest of 256.
+
+    Returns:
+        (H, W, 3) uint8, upright.
+
+    Raises:
+        InputError: if it is none of these, or the file cannot be read as an image.
+    """
+    if isinstance(image, str | Path):
+        return read_rgb(image)
+    if isinstance(image, Image.Image):
+        return _from_pil(image)
+    if hasattr(image, "detach"):
+        return _from_tensor(image)
+    if not isinstance(image, np.ndarray):
+        raise InputError(f"Expected an image as {FORMS}; got {type(image).__name__}.")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise InputError(f"Expected an image as {FORMS}; got an array of {image.dtype} with shape {image.shape}.")
+    return image
+
+
+def _from_pil(image: Image.Image) -> NDArray[np.uint8]:
+    """Convert a Pillow image by the same rules as a file."""
+    image.load()
+    info = dict(image.info)
+    try:
+        return turn_upright(to_rgb(image), read_orientation(image))
+    finally:
+        image.info = info  # the conversion of 16-bit transparency changes it
+
+
+def _from_tensor(tensor: Any) -> NDArray[np.uint8]:
+    """Convert a torch tensor. It is recognised by its methods, so that images need no torch."""
+    floating = tensor.is_floating_point()
+    levels = (tensor.detach().float() if floating else tensor.detach()).cpu().numpy()
+    if levels.ndim != 3 or levels.shape[0] != 3 or levels.size == 0 or not (floating or levels.dtype == np.uint8):
+        raise InputError(f"Expected an image as {FORMS}; got a tensor of {tensor.dtype}, shape {tuple(tensor.shape)}.")
+    if floating:
+        if not (levels.min() >= 0 and levels.max() <= 1):  # NaN is neither
+            raise InputError(
+                f"Expected levels in [0, 1]; got values from {levels.min():g} to {levels.max():g}. Divide levels of 0 "
+                "to 255 by 255, and take any normalisation back."
+            )
+        levels = np.rint(levels * 255).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(1, 2, 0))
