@@ -57,7 +57,7 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
         )
     if image.has_transparency_data:
         return _lay_over_white(image)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # converting to the same mode copies
 
 
 def turn_upright(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

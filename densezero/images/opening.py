@@ -1,8 +1,6 @@
 """Opens image files: what cannot be an image is refused by its header, and every failure becomes a sentence."""
 
 import stat
-import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from densezero.errors import InputError
 from densezero.images.formats import FORMAT_NAMES, SIGNATURE_BYTES, recognise_format
+from densezero.images.pillow_settings import strict_and_quiet
 
 MAX_PIXELS: Final = 200_000_000
 """The largest width times height that is decoded, in pixels (800 MB as Pillow keeps them)."""
@@ -31,7 +30,6 @@ _HEADER_READERS: Final[dict[str, Callable[[BinaryIO], ImageFile.ImageFile]]] = {
     "BMP": BmpImageFile,
     "GIF": GifImageFile,
 }
-_pillow_lock = threading.Lock()
 
 
 @contextmanager
@@ -70,7 +68,7 @@ def opened_file(path: str | Path) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     try:
-        with _open_file(path) as stream, _hold_pillow():
+        with _open_file(path) as stream, strict_and_quiet():
             yield stream
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
@@ -121,16 +119,3 @@ def _open_file(path: Path) -> BinaryIO:
         raise InputError(
             f"expected a readable image file, but it cannot be opened ({reason}); check its permissions and its path"
         ) from error
-
-
-@contextmanager
-def _hold_pillow() -> Iterator[None]:
-    """Keep Pillow quiet and strict, one thread at a time since both are global, and leave all as it was."""
-    with _pillow_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        lenient = ImageFile.LOAD_TRUNCATED_IMAGES
-        ImageFile.LOAD_TRUNCATED_IMAGES = False  # a caller's True would fill what is missing with grey
-        try:
-            yield
-        finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = lenient

@@ -14,7 +14,7 @@ def read_rgb(path: str | Path) -> NDArray[np.uint8]:
 
     Reads JPEG, PNG, WebP, TIFF, BMP and GIF by their content, whatever the file is called; of several frames
     or pages the first. Grey of 9 to 16 bits is scaled to 8, transparency is laid over white, CMYK is
-    converted without a colour profile. May be called from several threads, which then take turns.
+    converted without a colour profile. Several threads may read at the same time.
 
     Args:
         path: the image file.

@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 Content = TypeVar("Content")
 
 READERS: Final = 4
-"""Threads that read, at most: a GPU is faster than one. Files are decoded one at a time; what follows is not."""
+"""The most threads that read files: a GPU takes images faster than one thread decodes them."""
 
 IN_FLIGHT_BYTES: Final = 300_000_000
 """Held at most between the steps: some images are read, as many worked on, and as many written. Three of 25 megapixels

@@ -1,4 +1,4 @@
-"""Words to look for: class lists, their synonyms and colours, and prompt templates; no model and no torch here."""
+"""Class lists with synonyms and colours, and prompt templates. Importing this package does not load torch."""
 
 from densezero.vocabulary.catalog import CATALOG, load_packaged
 from densezero.vocabulary.classes import MAX_CLASSES, ClassList

@@ -1,4 +1,4 @@
-"""The packaged class lists: a literal table of names, and their data files."""
+"""The packaged class lists: a table of their names, and the function that loads them."""
 
 from __future__ import annotations
 
@@ -30,18 +30,21 @@ CATALOG: dict[str, str] = {
     "proxyclip-coco-object": "COCO objects with the words of ProxyCLIP, background as a list of words",
     "clearclip-voc21": "Pascal VOC 2012 with the words of ClearCLIP, background as one word",
 }
-"""Name of each packaged list, and what it holds; the data file is ``data/<name>.json``."""
+"""Name of each packaged list and its description. The data file is ``data/<name>.json``."""
 
 
 @cache
 def load_packaged(name: str) -> ClassList:
-    """Load a packaged class list by its literal name.
+    """Load a packaged class list.
 
     Args:
         name: a key of ``CATALOG``.
 
+    Returns:
+        The list, with ``is_packaged`` set.
+
     Raises:
-        VocabularyError: no list has that name; the message gives the nearest.
+        VocabularyError: no packaged list has that name. The message names the most similar one.
 
     Example:
         >>> load_packaged("cityscapes").names[0]
@@ -50,4 +53,6 @@ def load_packaged(name: str) -> ClassList:
     if name not in CATALOG:
         raise VocabularyError(f"There is no packaged vocabulary {name!r}. {did_you_mean(name, list(CATALOG))}")
     file = resources.files("densezero.vocabulary") / "data" / f"{name}.json"
-    return ClassList.from_json(file.read_text(encoding="utf-8"))
+    classes = ClassList.from_json(file.read_text(encoding="utf-8"))
+    object.__setattr__(classes, "is_packaged", True)  # frozen, and not a parameter: nobody else can set it
+    return classes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -19,21 +19,26 @@ MAX_CLASSES = 65_534
 """Labels are uint16 at most, and 65535 is reserved for pixels without a class."""
 
 BACKGROUND = "background"
-"""The class of this name stands for everything that no other class describes."""
+"""Name of the class for all pixels that no other class describes."""
 
 
 @dataclass(frozen=True)
 class ClassList:
-    """An ordered list of classes: the place of a class is its label.
+    """An ordered list of classes. The position of a class is its label.
 
     Args:
-        name: what the list is called.
-        entries: 1 to 65,534 classes, none of them named twice.
-        shared_words: words that may stand in two classes, because the published list has them so; the class that
-            comes first wins their pixels.
+        name: name of the list.
+        entries: 1 to 65,534 classes with different names.
+        shared_words: words that two classes may both have, because the published list repeats them. Their pixels get
+            the label of the first of these classes.
+
+    Attributes:
+        is_packaged: whether ``load_packaged`` loaded this list. A user's list may have the same name, and
+            ``dataclasses.replace`` makes a list that is not packaged.
 
     Raises:
-        VocabularyError: the list is empty or too long, a name stands twice, or a word stands in two classes.
+        VocabularyError: the list is empty or too long, two classes have the same name, or two classes share a word
+            that is not in ``shared_words``.
 
     Example:
         >>> boats = ClassList("boats", (ClassEntry("sky"), ClassEntry("boat", ("boat", "sailing ship"))))
@@ -44,10 +49,11 @@ class ClassList:
     name: str
     entries: tuple[ClassEntry, ...]
     shared_words: tuple[str, ...] = ()
+    is_packaged: bool = field(default=False, init=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.entries:
-            raise VocabularyError(f"Expected at least one class in {self.name!r}, got none. Name what is to be found.")
+            raise VocabularyError(f"Expected at least one class in {self.name!r}, got none. Name the classes to find.")
         refuse_too_many(len(self.entries))
         refuse_clashes(self.entries, lambda index: f"position {index + 1}", self.shared_words)
 
@@ -61,12 +67,12 @@ class ClassList:
 
     @property
     def words(self) -> tuple[tuple[str, ...], ...]:
-        """What is prompted for each class, in label order."""
+        """The words that are prompted for each class, in label order."""
         return tuple(entry.words for entry in self.entries)
 
     @cached_property
     def colours(self) -> NDArray[np.uint8]:
-        """(C, 3) uint8 RGB, read-only; classes without a colour take one that no other class has."""
+        """(C, 3) uint8 RGB, read-only. A class without a colour gets one that no other class has."""
         own = [entry.colour for entry in self.entries]
         spare = iter(spread_colours(own.count(None), {colour for colour in own if colour is not None}))
         table = np.array([next(spare) if colour is None else colour for colour in own], dtype=np.uint8)
@@ -80,27 +86,27 @@ class ClassList:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of names and words in their order, in hexadecimal; colours and the list's name do not count."""
+        """SHA-256 of the names and words in their order, hexadecimal. Colours and the list's name do not count."""
         content = json.dumps([[entry.name, entry.words] for entry in self.entries], separators=(",", ":"))
         return hashlib.sha256(content.encode("ascii")).hexdigest()
 
     def to_json(self) -> str:
-        """Write the list as JSON, one class a line; ``from_json`` reads it back equal."""
+        """Write the list as JSON with one class on each line. ``from_json`` reads an equal list back."""
         lines = [_entry_json(entry) for entry in self.entries]
         shared = f' "shared_words": {_dump(self.shared_words)},\n' if self.shared_words else ""
         return f'{{\n "name": {_dump(self.name)},\n{shared} "classes": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
 
     @classmethod
     def from_json(cls, text: str) -> ClassList:
-        """Read what ``to_json`` wrote; further fields beside ``name`` and ``classes`` are left alone.
+        """Read a list that ``to_json`` wrote. Unknown fields next to ``name`` and ``classes`` are ignored.
 
         Raises:
-            VocabularyError: it is no JSON, or no class list.
+            VocabularyError: the text is not JSON, or not a class list.
         """
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise VocabularyError(f"Expected the JSON of a class list, got text that is none: {error}.") from None
+            raise VocabularyError(f"Expected a class list as JSON, got text that is not JSON: {error}.") from None
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
             raise VocabularyError('Expected a JSON object with "name" and "classes", as ClassList.to_json writes it.')
         classes = data.get("classes")
@@ -111,21 +117,21 @@ class ClassList:
 
 
 def refuse_too_many(count: int) -> None:
-    """Raise VocabularyError if labels cannot number that many classes."""
+    """Raise VocabularyError if there are more classes than labels."""
     if count > MAX_CLASSES:
         message = f"Expected at most {MAX_CLASSES:,} classes (labels have 16 bits, 65535 is reserved), got {count:,}."
-        raise VocabularyError(f"{message} Split the list and segment with each part.")
+        raise VocabularyError(f"{message} Split the list, and segment with each part.")
 
 
 def refuse_clashes(
     entries: Sequence[ClassEntry], place: Callable[[int], str], shared_words: Sequence[str] = ()
 ) -> None:
-    """Raise VocabularyError if a name stands twice, or a word in two classes.
+    """Raise VocabularyError if two classes have the same name, or share a word.
 
     Args:
         entries: the classes, in label order.
-        place: says where a class stands, from its label ("position 3", "line 7").
-        shared_words: words that may stand in two classes.
+        place: gives the place of a class in its source, from its label ("position 3", "line 7").
+        shared_words: words that two classes may both have.
     """
     names: dict[str, int] = {}
     owners: dict[str, int] = {}
@@ -134,7 +140,7 @@ def refuse_clashes(
         first = names.setdefault(fold_word(entry.name), index)
         if first != index:
             where = f"at {place(first)} and at {place(index)}"
-            raise VocabularyError(f"Class {entry.name!r} stands twice: {where}. Remove or rename one of them.")
+            raise VocabularyError(f"Class {entry.name!r} appears twice: {where}. Remove or rename one of them.")
         for word in entry.words:
             owner = owners.setdefault(fold_word(word), index)
             if owner != index and fold_word(word) not in shared:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,14 @@ class ClassEntry:
     """One class of a list.
 
     Args:
-        name: what tables, legends and files call it.
-        words: what is prompted for it; ``(name,)`` where none are given. The name is prompted only if it stands here.
-        colour: RGB in 0..255, or None for one of the fixed palette.
+        name: its name in tables, legends and files.
+        words: the words that are prompted for it, by default ``(name,)``. The name is prompted only if it is one of
+            them.
+        colour: RGB in 0..255; None takes a colour from the palette.
 
     Raises:
-        VocabularyError: a name or word is empty, padded with spaces, unprintable or given twice; a colour is none.
+        VocabularyError: a name or word is empty, has spaces around it, is not printable or is given twice, or the
+            colour is not an RGB triple.
     """
 
     name: str
@@ -39,11 +41,11 @@ class ClassEntry:
 
     @classmethod
     def from_words(cls, words: Sequence[str], colour: tuple[int, int, int] | None = None) -> ClassEntry:
-        """Make a class from its name and its synonyms, all of them prompted; a repeated word counts once."""
+        """Make a class from its name and its synonyms. All of them are prompted, repeated words once."""
         for word in words:
             _check_word(word, "a word")
         if not words:
-            raise VocabularyError("Expected a class name, perhaps with synonyms, got an empty list. Take it out.")
+            raise VocabularyError("Expected a class name and optional synonyms, got an empty list. Remove it.")
         kept: dict[str, str] = {}
         for word in words:
             kept.setdefault(fold_word(word), word)
@@ -51,13 +53,15 @@ class ClassEntry:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> ClassEntry:
-        """Make a class from ``name``, ``words`` (all that is prompted) or ``synonyms`` (beside the name), ``colour``.
+        """Make a class from the fields ``name``, ``words`` or ``synonyms``, and ``colour``.
+
+        ``words`` are all the words that are prompted; ``synonyms`` are prompted together with the name.
 
         Raises:
-            VocabularyError: the name is missing, a field is unknown, or one has the wrong type.
+            VocabularyError: the name is missing, a field is unknown, or a field has the wrong type.
         """
-        for field in fields:
-            if field not in (*ENTRY_FIELDS, "index"):  # the place in the list is the index
+        for field in fields:  # classes.json of a run has "index" too, which is the position in the list
+            if field not in (*ENTRY_FIELDS, "index"):
                 raise VocabularyError(f"A class has no field {field!r}. {did_you_mean(field, ENTRY_FIELDS)}")
         if "name" not in fields or ("words" in fields and "synonyms" in fields):
             raise VocabularyError(f'Expected "name" and either "words" or "synonyms" of a class, got {dict(fields)!r}.')
@@ -68,12 +72,33 @@ class ClassEntry:
 
 
 def fold_word(word: str) -> str:
-    """Reduce a word to what decides whether two are the same: letters without case, single spaces."""
+    """Normalise a word for comparison: lower case and single spaces."""
     return " ".join(word.split()).casefold()
 
 
+def list_in_order(values: object, what: str) -> list[Any]:
+    """List the items of an iterable whose order has a meaning.
+
+    Args:
+        values: any iterable except text, a set and a mapping.
+        what: name of the values for the message.
+
+    Raises:
+        VocabularyError: the values are none of these.
+    """
+    if isinstance(values, (set, frozenset)):
+        raise VocabularyError(f"Expected {what} in a fixed order, got a set, whose order is arbitrary. Pass a list.")
+    if isinstance(values, Mapping):
+        raise VocabularyError(
+            f"Expected {what}, got a mapping. Pass its keys, or a list of [name, synonym, ...] for every class."
+        )
+    if not isinstance(values, Iterable) or isinstance(values, (str, bytes)) or getattr(values, "shape", None) == ():
+        raise VocabularyError(f"Expected {what}, got {values!r}.")
+    return list(values)
+
+
 def texts_from(value: object, what: str) -> tuple[str, ...]:
-    """Check that a value read from JSON is a list of text, or absent, and give it as a tuple."""
+    """Return a list of text from JSON as a tuple; an absent value gives an empty one."""
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
@@ -83,12 +108,12 @@ def texts_from(value: object, what: str) -> tuple[str, ...]:
 
 def _check_word(word: object, what: str) -> None:
     if not isinstance(word, str):
-        raise VocabularyError(f"Expected {what} to be text, got {word!r}. Put it in quotation marks.")
+        raise VocabularyError(f"Expected {what} to be text, got {word!r}. Write it in quotation marks.")
     if not word.strip():
-        raise VocabularyError(f"Expected {what}, got empty text. Write the word or take the place out.")
+        raise VocabularyError(f"Expected {what}, got empty text. Write the word, or remove the empty place.")
     if word != word.strip() or UNPRINTABLE.search(word):
         raise VocabularyError(
-            f"Expected {what} on one line without spaces around it, got {word!r}. Take those characters out."
+            f"Expected {what} on one line without spaces around it, got {word!r}. Remove those characters."
         )
 
 
@@ -99,7 +124,7 @@ def _check_words(name: str, words: object) -> None:
     for word in words:
         _check_word(word, f"a word of {name!r}")
         if fold_word(word) in seen:
-            raise VocabularyError(f"Class {name!r} has the word {word!r} twice. Take one of them out.")
+            raise VocabularyError(f"Class {name!r} has the word {word!r} twice. Remove one of them.")
         seen.add(fold_word(word))
 
 

@@ -1,4 +1,4 @@
-"""Colours for classes that bring none: forty chosen ones, then an endless even spread."""
+"""Colours for classes that have none of their own: forty chosen ones, then evenly spread ones without end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-# Each one is, among colours that are neither pale, dark nor grey, the farthest in CIELAB from all before it.
+# Each colour has the largest CIELAB distance to all colours before it, among those that are not pale, dark or grey.
 FIRST_COLOURS: tuple[tuple[int, int, int], ...] = (
     (60, 130, 200), (130, 210, 40), (210, 20, 20), (250, 60, 190), (240, 170, 20),
     (20, 240, 190), (80, 50, 190), (40, 100, 20), (140, 30, 70), (250, 150, 130),
@@ -20,21 +20,21 @@ FIRST_COLOURS: tuple[tuple[int, int, int], ...] = (
 )  # fmt: skip
 
 DARKEST, BRIGHTEST = 28, 228
-"""Bounds of each channel after the first forty: far enough from black and white to be told from both."""
+"""Bounds of each channel after the first forty colours: clearly different from black and from white."""
 
 PLASTIC_RATIO = 1.22074408460575947536
-"""The root of x^4 = x + 1; its powers spread points evenly over a cube (Roberts 2018, the R3 sequence)."""
+"""The root of x^4 = x + 1. Its powers give points that fill a cube evenly (Roberts 2018, the R3 sequence)."""
 
 
 def spread_colours(count: int, taken: Iterable[tuple[int, int, int]] = ()) -> NDArray[np.uint8]:
-    """Give colours that differ from each other and from those already in use, the same ones every time.
+    """Choose colours that differ from each other and from those in use. Every call chooses the same ones.
 
     Args:
-        count: how many colours, 0 or more.
-        taken: RGB colours in 0..255 that must not be given again.
+        count: number of colours, 0 or more.
+        taken: RGB colours in 0..255 that are already in use.
 
     Returns:
-        (count, 3) uint8 RGB; none is black or white.
+        (count, 3) uint8 RGB, without black and white.
     """
     used = set(taken)
     candidates = [*FIRST_COLOURS, *_cube_points(count + len(used) + len(FIRST_COLOURS))]
@@ -43,7 +43,7 @@ def spread_colours(count: int, taken: Iterable[tuple[int, int, int]] = ()) -> ND
 
 
 def _cube_points(count: int) -> list[tuple[int, int, int]]:
-    """Spread ``count`` colours evenly over the cube between the darkest and the brightest."""
+    """Choose ``count`` colours that fill the cube between the darkest and the brightest levels evenly."""
     steps = np.arange(1, count + 1)[:, None] / PLASTIC_RATIO ** np.arange(1, 4)
     levels = DARKEST + np.floor(np.mod(steps, 1.0) * (BRIGHTEST - DARKEST + 1)).astype(int)
     return [(red, green, blue) for red, green, blue in levels.tolist()]

@@ -1,35 +1,36 @@
-"""Class lists that people write: inline text, Python lists, and files."""
+"""Class lists that people write: inline text, Python iterables, and files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from densezero.errors import VocabularyError, did_you_mean
 from densezero.vocabulary.catalog import CATALOG, load_packaged
 from densezero.vocabulary.classes import ClassList, refuse_clashes, refuse_too_many
-from densezero.vocabulary.entries import ClassEntry
+from densezero.vocabulary.entries import ClassEntry, list_in_order
 from densezero.vocabulary.parse_json import entries_from, parse_json
 from densezero.vocabulary.textfile import read_text, split_lines
 
 INLINE_SEPARATOR = re.compile(r"\|")
 FILE_SEPARATOR = re.compile(r"[|,;]")
-"""The papers part synonyms by ", ", "," or "; "; a class has a line of its own there, so all of them are free."""
+"""Papers separate synonyms by ", ", "," or "; ". A class has its own line in a file, so all of them are allowed."""
 
 INLINE_FORM = 'Write it as "sky, grass, boat=sailing ship|yacht".'
-LINE_FORM = 'Write one class a line, as "boat=sailing ship|yacht" or "boat, sailing ship, yacht".'
+LINE_FORM = 'Write one class on each line, as "boat=sailing ship|yacht" or "boat, sailing ship, yacht".'
 
 
 def parse_inline(text: str) -> ClassList:
     """Read classes from one text such as ``"sky, grass, boat=sailing ship|yacht"``.
 
     Args:
-        text: classes parted by commas or line breaks; ``name=synonym|synonym`` prompts the synonyms beside the name.
-            Spaces around a word and a comma at the end of a line are ignored.
+        text: classes separated by commas or line breaks. ``name=synonym|synonym`` adds synonyms to a name. Spaces
+            around a word and a comma at the end of a line are ignored.
 
     Raises:
-        VocabularyError: a class is empty or malformed, or the list is refused by ``ClassList``.
+        VocabularyError: a class is empty or malformed, the whole text is the name of a packaged list, or
+            ``ClassList`` refuses the classes.
 
     Example:
         >>> parse_inline("sky, boat=sailing ship|yacht").words
@@ -50,39 +51,41 @@ def parse_inline(text: str) -> ClassList:
     return ClassList("inline", tuple(entries))
 
 
-def class_list_from(classes: str | ClassList | Sequence[str | Sequence[str] | ClassEntry]) -> ClassList:
-    """Make a class list of what a caller has at hand.
+def class_list_from(classes: str | ClassList | Iterable[str | Iterable[str] | ClassEntry]) -> ClassList:
+    """Make a class list from what a caller has.
 
     Args:
-        classes: a ready list (given back as it is), inline text, or a sequence in which each item is a name, a
-            sequence of a name and its synonyms, or a ``ClassEntry``.
+        classes: a ``ClassList``, which is returned unchanged; the name of a packaged list; inline text, as for
+            ``parse_inline``; or an iterable of classes. Each item of an iterable is a name, a ``ClassEntry``, or an
+            iterable of a name and its synonyms. A set is refused, because its order is arbitrary.
 
     Raises:
-        VocabularyError: an item is none of these, or the list is refused by ``ClassList``.
+        VocabularyError: the classes or an item are none of these, or ``ClassList`` refuses them.
 
     Example:
         >>> class_list_from(["sky", ["boat", "sailing ship"]]).words
         (('sky',), ('boat', 'sailing ship'))
+        >>> len(class_list_from("ade20k"))
+        150
     """
     if isinstance(classes, ClassList):
         return classes
     if isinstance(classes, str):
-        return parse_inline(classes)
-    if not isinstance(classes, Sequence):
-        raise VocabularyError(f"Expected a list of class names, inline text or a ClassList, got {classes!r}.")
-    refuse_too_many(len(classes))
-    return ClassList("list", entries_from(classes))
+        return load_packaged(classes) if classes in CATALOG else parse_inline(classes)
+    items = list_in_order(classes, "a ClassList, class names, the name of a packaged list, or inline text")
+    refuse_too_many(len(items))
+    return ClassList("list", entries_from(items))
 
 
 def load_class_list(source: str | Path) -> ClassList:
-    """Load a packaged class list by name, or a file of the user's.
+    """Load a packaged class list by name, or a user's file.
 
     Args:
-        source: a key of ``CATALOG``, or a path. A ``.json`` file may have any shape of ``parse_json``; every other
-            file is text, one class a line.
+        source: a key of ``CATALOG``, or a path. A ``.json`` file may have any shape that ``parse_json`` reads. Every
+            other file is text with one class on each line.
 
     Raises:
-        VocabularyError: there is no such list or file, or its content is refused; the message names file and line.
+        VocabularyError: there is no such list or file, or its content is not valid. The message names file and line.
     """
     if isinstance(source, str) and source in CATALOG:
         return load_packaged(source)
@@ -90,23 +93,25 @@ def load_class_list(source: str | Path) -> ClassList:
     try:
         text = read_text(path)
     except FileNotFoundError:
-        message = f"Expected a packaged vocabulary or a file of class names, got {str(source)!r}: no such file."
+        message = (
+            f"Expected the name of a packaged vocabulary or a file of class names, got {str(source)!r}: no such file."
+        )
         raise VocabularyError(f"{message} {did_you_mean(str(source), list(CATALOG))}") from None
     if not text.strip():
         raise VocabularyError(f"{path}: expected class names, got an empty file. {LINE_FORM}")
     parse = parse_json if path.suffix.lower() == ".json" else parse_lines
-    return _naming_file(path, lambda: parse(text, path.stem))
+    return _with_file_name(path, lambda: parse(text, path.stem))
 
 
 def parse_lines(text: str, name: str) -> ClassList:
-    """Read a text with one class a line; blank lines and ``#`` comments are skipped.
+    """Read a text with one class on each line. Blank lines and ``#`` comments are skipped.
 
     Args:
-        text: lines of ``name=synonym|synonym``, or of words parted by ``,`` or ``;`` or ``|``, the first the name.
-        name: what the list is called.
+        text: lines of ``name=synonym|synonym``, or of a name and synonyms separated by ``,`` or ``;`` or ``|``.
+        name: name of the list.
 
     Raises:
-        VocabularyError: a class is malformed, or the list is refused; the message names the line.
+        VocabularyError: a class is malformed, or the list is not valid. The message names the line.
     """
     lines = split_lines(text, trailing_comments=True)
     if not lines:
@@ -122,7 +127,7 @@ def _parse_class(text: str, separator: re.Pattern[str], place: str, form: str) -
     name, equals, rest = text.partition("=")
     words = [name, *separator.split(rest)] if equals else separator.split(text)
     words = [" ".join(word.split()) for word in words]
-    if len(words) > 1 and not words[-1] and not equals:  # some published files end a line with their separator
+    if len(words) > 1 and not words[-1] and not equals:  # some published files end their lines with the separator
         words.pop()
     if "=" in rest or not all(words):
         raise VocabularyError(f"{place}: expected a class, got {text.strip()!r}. {form}")
@@ -132,7 +137,7 @@ def _parse_class(text: str, separator: re.Pattern[str], place: str, form: str) -
         raise VocabularyError(f"{place}: {error}") from None
 
 
-def _naming_file(path: Path, parse: Callable[[], ClassList]) -> ClassList:
+def _with_file_name(path: Path, parse: Callable[[], ClassList]) -> ClassList:
     try:
         return parse()
     except VocabularyError as error:

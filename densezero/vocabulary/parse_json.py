@@ -1,4 +1,4 @@
-"""The shapes of JSON in which people keep class lists."""
+"""Class lists in JSON, in the shapes that people use."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 
 from densezero.errors import VocabularyError
 from densezero.vocabulary.classes import ClassList
-from densezero.vocabulary.entries import ClassEntry
+from densezero.vocabulary.entries import ClassEntry, list_in_order
 
 
 def parse_json(text: str, name: str) -> ClassList:
     """Read a class list from JSON.
 
     Args:
-        text: a list of names, of ``[name, synonym, ...]`` or of objects (``name``, ``words`` or ``synonyms``,
-            ``colour``); an object from name to synonyms; an object with ``categories`` as in COCO, taken in the order
-            of their ids; or what ``ClassList.to_json`` writes.
-        name: what the list is called where the text does not say.
+        text: one of these: a list of names, of ``[name, synonym, ...]`` or of objects with ``name``, ``words`` or
+            ``synonyms``, and ``colour``; an object from names to synonyms; an object with ``categories`` as in COCO,
+            which are ordered by their ids; or what ``ClassList.to_json`` writes.
+        name: name of the list, unless the text contains one.
 
     Raises:
-        VocabularyError: it is no JSON, or none of these shapes; the message names the line or the position.
+        VocabularyError: the text is not JSON, or has none of these shapes. The message names the line or the position.
     """
     try:
         data = json.loads(text, object_pairs_hook=_object_without_repeats)
     except json.JSONDecodeError as error:
         raise VocabularyError(f"line {error.lineno}: expected JSON, got an error there: {error.msg}.") from None
     except RecursionError:
-        raise VocabularyError("expected a list of class names in JSON, got one nested without end.") from None
+        raise VocabularyError("expected a list of class names in JSON, got too many nested levels.") from None
     if isinstance(data, dict) and _holds_objects(data.get("classes")):
         return ClassList.from_json(json.dumps({"name": name, **data}))
     if isinstance(data, dict) and _holds_objects(data.get("categories")):
@@ -43,10 +43,10 @@ def parse_json(text: str, name: str) -> ClassList:
 
 
 def entries_from(items: Sequence[object]) -> tuple[ClassEntry, ...]:
-    """Turn names, ``[name, synonym, ...]``, objects and ready entries into entries.
+    """Make entries from names, from names with synonyms, from JSON objects, and from entries.
 
     Raises:
-        VocabularyError: an item is none of these; the message names its position, counted from 1.
+        VocabularyError: an item is none of these. The message names its position, counted from 1.
     """
     entries: list[ClassEntry] = []
     for position, item in enumerate(items, start=1):
@@ -62,15 +62,14 @@ def _entry_from(item: object) -> ClassEntry:
         return item
     if isinstance(item, dict):
         return ClassEntry.from_fields(item)
-    if isinstance(item, (list, tuple)):
-        return ClassEntry.from_words([word.strip() if isinstance(word, str) else word for word in item])
-    if isinstance(item, str):
-        return ClassEntry.from_words([item.strip()])
-    raise VocabularyError(f"Expected a class name or a list of a name and its synonyms, got {item!r}.")
+    words = (
+        [item] if isinstance(item, str) else list_in_order(item, "a class name, or a list of a name and its synonyms")
+    )
+    return ClassEntry.from_words([word.strip() if isinstance(word, str) else word for word in words])
 
 
 def _entries_of_categories(categories: list[dict[str, Any]]) -> tuple[ClassEntry, ...]:
-    """Read COCO's categories, which carry much that is not needed here."""
+    """Make entries from COCO's categories; fields other than name and colour are ignored."""
     for category in categories:
         if type(category.get("id")) is not int:
             raise VocabularyError(f"Expected an integer id in every category, got {category!r}.")
@@ -84,10 +83,10 @@ def _holds_objects(value: object) -> bool:
 
 
 def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse what the json module would drop in silence."""
+    """Refuse a repeated key. The json module would keep the last one without a word."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
         keys = [key for key, _ in pairs]
         repeated = next(key for key in keys if keys.count(key) > 1)
-        raise VocabularyError(f"the key {repeated!r} stands twice in one JSON object. Remove or rename one of them.")
+        raise VocabularyError(f"the key {repeated!r} appears twice in one JSON object. Remove or rename one of them.")
     return fields

@@ -1,4 +1,4 @@
-"""Prompt templates: sentences with one ``{}`` in which a class's words are set."""
+"""Prompt templates: sentences with one ``{}`` that a class's word replaces."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Templates:
     """A named set of prompt templates, in order.
 
     Args:
-        name: what the set is called.
-        texts: at least one; each has ``{}`` exactly once, and none stands twice.
+        name: name of the set.
+        texts: at least one template, all different, each with exactly one ``{}``.
 
     Raises:
-        VocabularyError: there is none, or one has no ``{}`` or several, or stands twice.
+        VocabularyError: there is no template, two are equal, or one has no ``{}`` or several.
 
     Example:
         >>> Templates("two", ("{}", "a photo of a {}.")).fill("cat")
@@ -36,37 +36,37 @@ class Templates:
     def __post_init__(self) -> None:
         if not self.texts:
             raise VocabularyError(
-                f'Expected templates in {self.name!r}, got none. Write one a line, "a photo of a {{}}."'
+                f'Expected templates in {self.name!r}, got none. Write one on each line, such as "a photo of a {{}}."'
             )
         for position, text in enumerate(self.texts, start=1):
             _check_template(text)
             first = self.texts.index(text) + 1
             if first != position:
                 raise VocabularyError(
-                    f"Template {text!r} stands twice, as number {first} and {position}. Take one of them out."
+                    f"Template {text!r} appears twice, as number {first} and {position}. Remove one of them."
                 )
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def fill(self, word: str) -> list[str]:
-        """Set a word in every template, in order."""
+        """Insert a word into every template, in order."""
         return [text.replace(PLACE, word) for text in self.texts]
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the texts in their order, in hexadecimal; the name does not count."""
+        """SHA-256 of the texts in their order, hexadecimal. The name does not change it."""
         return hashlib.sha256(json.dumps(self.texts).encode("ascii")).hexdigest()
 
 
 def load_templates(source: str | Path) -> Templates:
-    """Load packaged templates by name, or a user's file of one template a line.
+    """Load packaged templates by name, or a user's file with one template on each line.
 
     Args:
-        source: a key of ``TEMPLATES``, or a path to UTF-8 text, blank lines and ``#`` lines skipped.
+        source: a key of ``TEMPLATES``, or the path of a UTF-8 text. Blank lines and ``#`` lines are skipped.
 
     Raises:
-        VocabularyError: there is no such set or file, or its content is refused; the message names file and line.
+        VocabularyError: there is no such set or file, or its content is not valid. The message names file and line.
 
     Example:
         >>> load_templates("plain").fill("cat")
@@ -78,10 +78,12 @@ def load_templates(source: str | Path) -> Templates:
     try:
         lines = split_lines(read_text(path), trailing_comments=False)
     except FileNotFoundError:
-        message = f"Expected the name of templates or a file of them, got {str(source)!r}: no such file."
+        message = f"Expected the name of packaged templates or a file of templates, got {str(source)!r}: no such file."
         raise VocabularyError(f"{message} {did_you_mean(str(source), list(TEMPLATES))}") from None
     if not lines:
-        raise VocabularyError(f'{path}: expected templates, got an empty file. Write one a line, "a photo of a {{}}."')
+        raise VocabularyError(
+            f'{path}: expected templates, got an empty file. Write one on each line, such as "a photo of a {{}}."'
+        )
     first_line: dict[str, int] = {}
     for number, text in lines:
         try:
@@ -90,7 +92,7 @@ def load_templates(source: str | Path) -> Templates:
             raise VocabularyError(f"{path}, line {number}: {error}") from None
         if first_line.setdefault(text, number) != number:
             where = f"line {first_line[text]} and line {number}"
-            raise VocabularyError(f"{path}: template {text!r} stands twice: {where}. Take one of them out.")
+            raise VocabularyError(f"{path}: template {text!r} appears twice: {where}. Remove one of them.")
     return Templates(path.stem, tuple(line.text for line in lines))
 
 
@@ -99,7 +101,7 @@ def _check_template(text: object) -> None:
         raise VocabularyError(f"Expected a template as text, got {text!r}.")
     if text.count(PLACE) != 1:
         raise VocabularyError(
-            f"Expected a template with {PLACE} once, where the word goes, got {text!r} with {text.count(PLACE)}. "
+            f"Expected a template with one {PLACE} for the word, got {text!r} with {text.count(PLACE)}. "
             'Write it as "a photo of a {}."'
         )
 
@@ -118,7 +120,7 @@ TCL9 = Templates(
         "a photo of {}s.",
     ),
 )
-"""The nine of TCL that the TIPSv2 notebook uses."""
+"""The nine templates of TCL, which the TIPSv2 notebook uses."""
 
 IMAGENET80 = Templates(
     "imagenet80",
@@ -205,7 +207,7 @@ IMAGENET80 = Templates(
         "a tattoo of the {}.",
     ),
 )
-"""The eighty of CLIP for ImageNet (its repository, notebook "Prompt Engineering for ImageNet")."""
+"""The eighty templates of CLIP for ImageNet (CLIP's repository, notebook "Prompt Engineering for ImageNet")."""
 
 IMAGENET7 = Templates(
     "imagenet7",
@@ -219,7 +221,7 @@ IMAGENET7 = Templates(
         "a photo of the small {}.",
     ),
 )
-"""The seven of the eighty that CLIP's authors selected one after another, in that order (same notebook)."""
+"""Seven of the eighty, selected by CLIP's authors one after another, in that order (same notebook)."""
 
 PLAIN = Templates("plain", ("{}",))
 """The word alone."""

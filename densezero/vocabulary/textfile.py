@@ -1,4 +1,4 @@
-"""Reading the small text files that people write: class lists and templates."""
+"""Reads text files that people write: class lists and prompt templates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COMMENT = re.compile(r"(^|\s)#.*$")
 
 
 class NumberedLine(NamedTuple):
-    """A line that says something, and its number in the file, counted from 1."""
+    """A line with content, and its number in the file, counted from 1."""
 
     number: int
     text: str
@@ -22,8 +22,8 @@ def read_text(path: Path) -> str:
     """Read a UTF-8 file, with or without a byte order mark.
 
     Raises:
-        VocabularyError: it cannot be read, or is no UTF-8; the message names the file, and the line of the wrong byte.
-        FileNotFoundError: there is no such file.
+        VocabularyError: the file cannot be read, or is not UTF-8. The message names the file and the line.
+        FileNotFoundError: the file does not exist.
     """
     try:
         content = path.read_bytes()
@@ -44,15 +44,15 @@ def read_text(path: Path) -> str:
 
 
 def split_lines(text: str, *, trailing_comments: bool) -> list[NumberedLine]:
-    """Give the lines that say something, trimmed, without blank lines and ``#`` comments.
+    """Split a text into lines without surrounding spaces; skip blank lines and ``#`` comments.
 
     Args:
-        text: the whole file; lines end as on any system.
-        trailing_comments: also cut a comment that follows a space within a line.
+        text: the content of a file, with line ends of any system.
+        trailing_comments: also remove a comment at the end of a line, after a space.
     """
     lines: list[NumberedLine] = []
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
-        said = COMMENT.sub("", line).strip() if trailing_comments else line.strip()
-        if said and not said.startswith("#"):
-            lines.append(NumberedLine(number, said))
+        content = COMMENT.sub("", line).strip() if trailing_comments else line.strip()
+        if content and not content.startswith("#"):
+            lines.append(NumberedLine(number, content))
     return lines

@@ -1,13 +1,9 @@
 import importlib.util
-import io
 import os
 import random
 import struct
-import time
 import tracemalloc
-import warnings
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -89,13 +85,6 @@ def test_half_a_file_says_that_it_is_cut_short(refuse, kind):
     message = refuse(WHOLE[kind][: len(WHOLE[kind]) * 3 // 4], name="half.jpg")
     assert "cut short" in message
     assert "copy it again" in message
-
-
-def test_a_half_file_is_refused_even_where_someone_told_pillow_to_be_lenient(refuse, monkeypatch):
-    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
-    start_of_pixels = WHOLE["jpeg"].index(b"\xff\xda")
-    assert "cut short" in refuse(WHOLE["jpeg"][: (start_of_pixels + len(WHOLE["jpeg"])) // 2])
-    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
 
 def test_a_flipped_bit_in_png_pixels_is_noticed(refuse):
@@ -194,50 +183,6 @@ def test_a_picture_without_pixels_is_refused(refuse):
 def test_zero_pixels_of_a_decoder_that_takes_them_are_refused(refuse, monkeypatch):
     monkeypatch.setattr(ImageFile.ImageFile, "width", 0)
     assert "at least one pixel" in refuse(WHOLE["bmp"])
-
-
-def test_no_warning_leaves_and_the_filters_stay_as_they_were(read):
-    odd = tiff((1, 1), 8, 1, b"\x07", more=[(270, 2, 900, 60_000)])  # a text that lies beyond the end of the file
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        before = list(warnings.filters)
-        assert read(odd).tolist() == [[[7] * 3]]
-        assert list(warnings.filters) == before
-
-
-def test_the_odd_tiff_does_make_pillow_warn():
-    odd = tiff((1, 1), 8, 1, b"\x07", more=[(270, 2, 900, 60_000)])
-    with pytest.warns(UserWarning):
-        Image.open(io.BytesIO(odd)).load()
-
-
-def test_pillow_keeps_its_settings(read, refuse):
-    settings = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
-    read(WHOLE["png"])
-    refuse(WHOLE["png"][:60])
-    assert settings == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
-
-
-def test_threads_that_read_side_by_side_take_turns(tmp_path, monkeypatch):
-    path = tmp_path / "a.bmp"
-    path.write_bytes(WHOLE["bmp"])
-    inside, most = [], []
-    load = ImageFile.ImageFile.load
-
-    def load_slowly(image):
-        inside.append(image)
-        most.append(len(inside))
-        time.sleep(0.005)
-        inside.remove(image)
-        return load(image)
-
-    monkeypatch.setattr(ImageFile.ImageFile, "load", load_slowly)
-    before = list(warnings.filters)
-    with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(read_rgb, [path] * 12))
-    assert all(np.array_equal(rgb, draw_scene()) for rgb in results)
-    assert max(most) == 1  # warning filters are global: two at once would leave them changed
-    assert list(warnings.filters) == before
 
 
 def test_photographs_are_read_as_pillow_shows_them():

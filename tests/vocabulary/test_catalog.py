@@ -1,4 +1,6 @@
 import json
+import pickle
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from PIL import Image
 
 from densezero.errors import VocabularyError
-from densezero.vocabulary.catalog import CATALOG, load_packaged
+from densezero.vocabulary import CATALOG, ClassList, class_list_from, load_class_list, load_packaged, parse_inline
 
 SHARED = Path(__file__).parents[3] / "shared"
 
@@ -64,6 +66,33 @@ def test_a_packaged_list_has_its_length_its_name_its_source_and_a_colour_for_eac
 def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(VocabularyError, match="Did you mean 'cityscapes'"):
         load_packaged("citiscapes")
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_a_packaged_list_knows_that_it_is_packaged(name):
+    assert load_packaged(name).is_packaged
+    assert load_class_list(name).is_packaged
+
+
+def test_a_list_of_the_same_name_and_classes_is_not_packaged(tmp_path):
+    packaged = load_packaged("voc21")
+    (tmp_path / "voc21.json").write_text(packaged.to_json())
+    (tmp_path / "voc21.txt").write_text("\n".join(packaged.names))
+    own = [load_class_list(tmp_path / "voc21.json"), ClassList.from_json(packaged.to_json())]
+    assert own == [packaged, packaged]
+    assert [classes.sha256 for classes in own] == [packaged.sha256] * 2
+    others = [load_class_list(tmp_path / "voc21.txt"), class_list_from(packaged.names), parse_inline("sky")]
+    assert not any(classes.is_packaged for classes in (*own, *others))
+    assert "packaged" not in packaged.to_json()
+
+
+def test_a_packaged_list_that_is_changed_is_not_packaged_any_more():
+    packaged = load_packaged("voc21")
+    assert not replace(packaged, entries=packaged.entries[1:]).is_packaged
+    assert packaged.is_packaged
+    with pytest.raises(TypeError):
+        ClassList("voc21", packaged.entries, is_packaged=True)
+    assert pickle.loads(pickle.dumps(packaged)).is_packaged  # the same list in another process
 
 
 def test_ade20k_has_the_names_of_the_published_notebook():

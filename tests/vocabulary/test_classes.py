@@ -85,7 +85,7 @@ def test_an_empty_list_is_refused():
 
 
 def test_a_name_that_stands_twice_is_refused_with_both_positions():
-    with pytest.raises(VocabularyError, match=r"'Sky' stands twice: at position 1 and at position 3"):
+    with pytest.raises(VocabularyError, match=r"'Sky' appears twice: at position 1 and at position 3"):
         make_list("sky", "grass", "Sky")
 
 

@@ -4,10 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from densezero.errors import VocabularyError
-from densezero.vocabulary import class_list_from, load_class_list, load_packaged, parse_inline
+from densezero.vocabulary import ClassEntry, class_list_from, load_class_list, load_packaged, parse_inline
 
 
 def write(folder: Path, name: str, text: str | bytes) -> Path:
@@ -48,7 +49,7 @@ def test_an_inline_background_is_a_class_of_that_name_prompted_with_it():
         ("sky; grass", "expected commas between classes, got 'sky; grass'"),
         ("", "at least one class"),
         (" \n ", "at least one class"),
-        ("sky, grass, sky", "'sky' stands twice: at position 1 and at position 3"),
+        ("sky, grass, sky", "'sky' appears twice: at position 1 and at position 3"),
         ("boat=ship, vessel=ship", "'ship' stands in two classes: 'boat' .* and 'vessel'"),
         ("sky, gra\x07ss", "position 2: Expected a word on one line"),
     ],
@@ -58,9 +59,17 @@ def test_malformed_inline_text_is_refused_where_it_goes_wrong(text, said):
         parse_inline(text)
 
 
-def test_the_name_of_a_packaged_list_is_no_class():
+@pytest.mark.parametrize("text", ["voc21", " voc21\n"])
+def test_inline_text_that_is_the_name_of_a_packaged_list_is_refused(text):
     with pytest.raises(VocabularyError, match="'voc21' is the name of a packaged vocabulary"):
-        class_list_from("voc21")
+        parse_inline(text)
+
+
+def test_the_exact_name_of_a_packaged_list_is_that_list():
+    assert class_list_from("voc21") is load_packaged("voc21")
+    assert class_list_from(["voc21"]).names == ("voc21",)
+    with pytest.raises(VocabularyError, match="'voc21' is the name of a packaged vocabulary"):
+        class_list_from("voc21 ")
 
 
 def test_seventy_thousand_inline_classes_are_refused():
@@ -71,6 +80,56 @@ def test_seventy_thousand_inline_classes_are_refused():
 def test_a_python_list_may_nest_synonyms():
     classes = class_list_from(["sky", " grass ", ["boat", "sailing ship"], ("cat",)])
     assert classes.words == (("sky",), ("grass",), ("boat", "sailing ship"), ("cat",))
+
+
+class Column:
+    """Iterates over its values as a column of a table does: not a sequence, and its index says nothing of labels."""
+
+    def __init__(self, *values):
+        self.values = values
+
+    def __iter__(self):
+        return iter(self.values)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("sky", "grass", "boat"),
+        (name for name in ("sky", "grass", "boat")),
+        {"sky": 2, "grass": 0, "boat": 1}.keys(),
+        {7: "sky", 3: "grass", 5: "boat"}.values(),
+        np.array(["sky", "grass", "boat"]),
+        np.array(["sky", "grass", "boat"], dtype=object),
+        map(str.strip, [" sky", "grass ", "boat"]),
+        Column("sky", "grass", "boat"),
+    ],
+    ids=["tuple", "generator", "keys", "values", "numpy text", "numpy objects", "map", "column"],
+)
+def test_any_iterable_of_names_is_a_class_list_in_its_order(given):
+    classes = class_list_from(given)
+    assert classes == class_list_from(["sky", "grass", "boat"])
+    assert all(type(word) is str for words in classes.words for word in words), "text of numpy would not be ours"
+
+
+def test_a_column_of_pandas_is_a_class_list():
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    assert class_list_from(pandas.Series(["sky", "boat"], index=[9, 4])).names == ("sky", "boat")
+
+
+BOAT = ("boat", "ship")
+
+
+@pytest.mark.parametrize(
+    "boat", [list(BOAT), BOAT, (word for word in BOAT), np.array(BOAT), Column(*BOAT), ClassEntry("boat", BOAT)]
+)
+def test_an_item_is_a_name_with_synonyms_in_any_iterable_or_an_entry(boat):
+    assert class_list_from(item for item in ("sky", boat)).words == (("sky",), ("boat", "ship"))
+
+
+def test_seventy_thousand_classes_of_an_iterable_are_refused():
+    with pytest.raises(VocabularyError, match=r"at most 65,534 .* got 70,000"):
+        class_list_from(f"class {index}" for index in range(70_000))
 
 
 def test_a_name_in_a_python_list_may_hold_a_comma():
@@ -91,9 +150,19 @@ def test_a_ready_list_and_inline_text_pass_through():
         (["sky", ""], "position 2: .*empty text"),
         (["sky", 3], "position 2: .*got 3"),
         (["sky", ["boat", None]], "position 2: .*got None"),
-        (7, "got 7"),
-        ({"sky"}, "Expected a list of class names"),
-        (["a", "b", "a"], "'a' stands twice: at position 1 and at position 3"),
+        (7, "class names, the name of a packaged list, or inline text, got 7"),
+        (None, "got None"),
+        (b"sky, grass", "got b'sky, grass'"),
+        (Path("classes.txt"), "classes.txt"),
+        (np.array("sky"), "got array"),
+        ({"sky", "grass"}, "got a set, whose order is arbitrary. Pass a list"),
+        (frozenset({"sky"}), "got a set, whose order is arbitrary"),
+        ({"boat": ["ship"]}, r"got a mapping. Pass its keys, or a list of \[name, synonym, ...\]"),
+        (["sky", {"boat", "ship"}], "position 2: Expected .* in a fixed order, got a set"),
+        (["sky", b"grass"], "position 2: .*got b'grass'"),
+        (["sky", float("nan")], "position 2: .*got nan"),
+        ((name for name in ("a", "b", 3)), "position 3: .*got 3"),
+        (["a", "b", "a"], "'a' appears twice: at position 1 and at position 3"),
     ],
 )
 def test_a_python_list_of_other_things_is_refused_where_it_goes_wrong(given, said):
@@ -137,7 +206,7 @@ def test_a_file_in_utf16_is_refused(tmp_path):
     [
         ("sky\n\nboat=\n", r"c\.txt, line 3: expected a class, got 'boat='"),
         ("sky\n;boat\n", r"c\.txt, line 2: expected a class"),
-        ("# all\nsky\n\nsky\n", r"c\.txt: Class 'sky' stands twice: at line 2 and at line 4"),
+        ("# all\nsky\n\nsky\n", r"c\.txt: Class 'sky' appears twice: at line 2 and at line 4"),
         ("boat, ship\nvessel, ship\n", r"c\.txt: The word 'ship' .*'boat' \(line 1\) and 'vessel' \(line 2\)"),
         ("", r"c\.txt: expected class names, got an empty file"),
         ("# nothing\n\n", r"c\.txt: expected class names, got only blank lines"),
@@ -190,7 +259,7 @@ def test_a_list_written_by_to_json_loads_from_its_file(tmp_path):
     [
         ('["sky",\n "grass"', r"c\.json, line 2: expected JSON"),
         ("sky\ngrass", r"c\.json, line 1: expected JSON"),
-        ('{"sky": [], "sky": []}', r"c\.json: the key 'sky' stands twice"),
+        ('{"sky": [], "sky": []}', r"c\.json: the key 'sky' appears twice"),
         ('"sky"', r"c\.json: expected a JSON list"),
         ("[]", r"c\.json: Expected at least one class"),
         ('["sky", {"nome": "x"}]', r"c\.json: position 2: A class has no field 'nome'. Did you mean 'name'"),
@@ -199,7 +268,7 @@ def test_a_list_written_by_to_json_loads_from_its_file(tmp_path):
         ('[{"name": "sky", "colour": [0, 0]}]', r"c\.json: position 1: Expected the colour of 'sky'"),
         ('{"categories": [{"id": "a", "name": "sky"}]}', r"c\.json: Expected an integer id"),
         ("[" * 100_000, r"c\.json: expected a list of class names in JSON"),
-        ('["sky", "sky"]', r"c\.json: Class 'sky' stands twice: at position 1 and at position 2"),
+        ('["sky", "sky"]', r"c\.json: Class 'sky' appears twice: at position 1 and at position 2"),
     ],
 )
 def test_malformed_json_is_refused_with_file_and_place(tmp_path, text, said):
