@@ -43,7 +43,7 @@ SECTIONS: dict[str, Callable[[Request], Iterator[Table]]] = {
     "folder": measure_folder,
     "memory": measure_memory,
 }
-VERSIONS = ("transformers", "timm", "openvino", "numba")  # where they are installed
+VERSIONS = ("transformers", "timm", "openvino")  # where they are installed
 
 
 def main() -> None:
@@ -56,6 +56,8 @@ def main() -> None:
         work = options.work or Path(name)
         work.mkdir(parents=True, exist_ok=True)
         os.environ["DENSEZERO_CACHE"] = str(work / "cache")
+        if options.threads:
+            torch.set_num_threads(options.threads)
         request = Request(work, tuple(options.size), options.dtype, options.repeats, options.folder, options.links)
         about = {"machine": describe_run(), "repeats": options.repeats}
         print(json.dumps(about))
@@ -74,6 +76,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--only", type=_sections, default=list(SECTIONS), metavar=",".join(SECTIONS))
     parser.add_argument("--size", nargs="+", default=["B"], choices=("B", "L"))
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
+    parser.add_argument("--threads", type=int, metavar="N", help="torch's threads; its own choice by default")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", type=int, default=20, metavar="N", help="photographs of the folder")
     parser.add_argument("--links", type=int, default=1000, metavar="N", help="images of the longest run; 0 for none")

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from densezero.encoders.catalog import load_encoder
     from densezero.engine.presets import find_protocol
     from densezero.engine.protocol import Background, Protocol
-    from densezero.engine.segmenter import Segmentation, Segmenter
+    from densezero.engine.segmenter import Segmenter
     from densezero.errors import DenseZeroError
     from densezero.images.find import find_images
     from densezero.images.read import read_rgb
+    from densezero.output.segmentation import Segmentation
     from densezero.vocabulary.classes import ClassList
     from densezero.vocabulary.parse import load_class_list
     from densezero.vocabulary.templates import load_templates
@@ -42,7 +43,7 @@ __getattr__ = lazy_names(
         "ClassList": "densezero.vocabulary.classes",
         "DenseZeroError": "densezero.errors",
         "Protocol": "densezero.engine.protocol",
-        "Segmentation": "densezero.engine.segmenter",
+        "Segmentation": "densezero.output.segmentation",
         "Segmenter": "densezero.engine.segmenter",
         "find_images": "densezero.images.find",
         "find_protocol": "densezero.engine.presets",

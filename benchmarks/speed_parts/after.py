@@ -1,11 +1,9 @@
-"""Every stage of an image by itself, and what follows the encoder in percent of the encoder's time.
-
-Labels come by compiled loops, as in any long run, where numba is installed; and without them.
-"""
+"""Every stage of an image by itself, and what follows the encoder in percent of the encoder's time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,19 +17,26 @@ from speed_parts.request import Request, Table, segmenter_with
 from timing import Ways, interleave, medians
 
 from densezero.encoders.base import DenseEncoder
-from densezero.engine import Protocol, find_protocol
-from densezero.engine.compiled import PAYS_FROM, demand
-from densezero.engine.labelling import LabelRule, label_map
-from densezero.engine.scoring import score_maps
-from densezero.engine.segmenter import BYTE_CLASSES
+from densezero.encoders.device import plain_torch, to_numpy
+from densezero.engine import Background, Protocol, find_protocol
+from densezero.engine.labelling import BYTE_CLASSES, LabelRule, label_map
+from densezero.engine.scoring import score_images
 from densezero.images import plan_resize, read_rgb, to_pixels
 from densezero.output.writer import ImageResult, plan_outputs, write_result
 from densezero.vocabulary import ClassList
 
-WITHOUT = "without numba"
 PICTURES = {"ADE20K-like": (512, 683), "VOC-like": (375, 500), "Cityscapes-like": (1024, 2048)}
-PROTOCOLS, CLASSES = ("tips-simple", "tips-slide"), (21, 150, 847)
+CLASSES = (21, 150, 847)
+THRESHOLD = 0.1
 FORMATS, NAME = ("labels", "overlay"), "picture.jpg"
+
+
+def protocols() -> Iterator[Protocol]:
+    """Give every preset that is measured, without and with a background threshold."""
+    for name in ("tips-slide", "tips-simple", "ovss"):
+        preset = find_protocol(name)
+        yield preset
+        yield replace(preset, name=f"{name} with threshold", background=Background(threshold=THRESHOLD))
 
 
 class RecordedEncoder(DenseEncoder):
@@ -40,7 +45,7 @@ class RecordedEncoder(DenseEncoder):
     def __init__(self, encoder: DenseEncoder) -> None:
         self.name, self.patch_px, self.native_px = "recorded", encoder.patch_px, encoder.native_px
         self.width, self.temperature, self.readouts = encoder.width, encoder.temperature, encoder.readouts
-        self.device, self.dtype = encoder.device, encoder.dtype
+        self.device, self.dtype, self.batch_pixels = encoder.device, encoder.dtype, encoder.batch_pixels
         self.batches: list[torch.Tensor] = []
         self._encoder, self._features, self._next = encoder, list[torch.Tensor](), 0
         self.replays = False
@@ -84,11 +89,11 @@ def measure_after(request: Request) -> Iterator[Table]:
             for index, (kind, hw) in enumerate(PICTURES.items()):
                 file = request.work / f"{kind}.jpg"
                 Image.fromarray(photograph(index, hw)).save(file, quality=90)
-                rows = [row for name in PROTOCOLS for row in _rows(request, encoder, size, file, find_protocol(name))]
+                rows = [row for protocol in protocols() for row in _rows(request, encoder, size, file, protocol)]
                 yield Table(f"stages of an image, ms: {kind}, {hw[1]} x {hw[0]}, random {size}/14, {dtype}", rows)
 
 
-@torch.inference_mode()
+@plain_torch()
 def _rows(request: Request, encoder: DenseEncoder, size: str, file: Path, protocol: Protocol) -> list[dict[str, Any]]:
     rgb = read_rgb(file)  # (H, W, 3)
     plan = plan_resize((rgb.shape[0], rgb.shape[1]), protocol.short_side_px, protocol.long_side_cap_px)
@@ -96,15 +101,14 @@ def _rows(request: Request, encoder: DenseEncoder, size: str, file: Path, protoc
     recorded = RecordedEncoder(encoder)
     ways: Ways = {"decode": partial(read_rgb, file), "resize": partial(to_pixels, rgb, plan)}
     for classes in CLASSES:
-        segmenter = segmenter_with(recorded, request.vectors(size, classes), protocol.name)
+        segmenter = segmenter_with(recorded, request.vectors(size, classes), protocol)
         rule = segmenter.rule
         if not recorded.replays:
-            score_maps(recorded, [pixels], rule.bank, protocol)
+            score_images(recorded, [pixels], rule.bank, protocol)
             recorded.replays = True
         after = After(recorded, pixels, rule, plan.image_hw)
         ways[f"similarity {classes}"] = partial(rule.bank.cosines, recorded.features)
         ways[f"after {classes}"] = after.label
-        ways[f"after {classes} {WITHOUT}"] = partial(after.label, compiled=False)
         ways[f"write {classes}"] = partial(_write, request.work / "stages", rgb, after, segmenter.classes)
     ways["encode"] = partial(recorded.encode_again, protocol.readout)
     seconds = interleave(ways, request.repeats)
@@ -116,11 +120,10 @@ def _rows(request: Request, encoder: DenseEncoder, size: str, file: Path, protoc
             "classes": classes,
             **{name: round(ms[name], 1) for name in ("decode", "resize", "encode")},
             "similarity": round(ms[f"similarity {classes}"], 1),
-            "upsample": round(ms[f"after {classes}"] - ms[f"similarity {classes}"], 1),
+            "label": round(ms[f"after {classes}"] - ms[f"similarity {classes}"], 1),
             "write": round(ms[f"write {classes}"], 1),
             "after the encoder, % of it": round(100 * ms[f"after {classes}"] / ms["encode"], 2),
-            WITHOUT: round(100 * ms[f"after {classes} {WITHOUT}"] / ms["encode"], 2),
-            "seconds": [seconds[way] for way in ("encode", f"after {classes}", f"after {classes} {WITHOUT}")],
+            "seconds": [seconds[way] for way in ("encode", f"after {classes}")],
         }
         for classes in CLASSES
     ]
@@ -133,12 +136,11 @@ class After:
         self._recorded, self._pixels, self._rule, self._hw = recorded, pixels, rule, hw
         self.labels: NDArray[np.integer] = np.empty(hw, np.uint16)
 
-    def label(self, compiled: bool = True) -> None:
+    def label(self) -> None:
         """Label the picture."""
-        demand.pixels = PAYS_FROM if compiled else 0
-        (scores,) = score_maps(self._recorded, [self._pixels], self._rule.bank, self._rule.protocol)
-        labels = label_map(scores, self._hw, self._rule).numpy()
-        self.labels = labels.astype(np.uint8 if self._rule.bank.classes <= BYTE_CLASSES else np.uint16)
+        (scores,) = score_images(self._recorded, [self._pixels], self._rule.bank, self._rule.protocol)
+        labels = to_numpy(label_map(scores, self._hw, self._rule))
+        self.labels = labels if self._rule.bank.classes <= BYTE_CLASSES else labels.astype(np.uint16)
 
 
 def _write(folder: Path, rgb: NDArray[np.uint8], after: After, classes: ClassList) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +17,8 @@ from torch import Tensor
 import densezero
 from densezero.encoders.base import DenseEncoder
 from densezero.encoders.device import pick_dtype
+from densezero.engine import Protocol
 from densezero.images import plan_resize, to_pixels
-from densezero.vocabulary import class_list_from, load_templates
 
 WORD_PHOTOGRAPHS = (3, 4, 5)  # no part measures these
 WORD_SIDE_PX, MOST_CLASSES, NOISE = 448, 847, 0.2
@@ -106,13 +105,7 @@ def vectors_near_features(encoder: DenseEncoder, classes: int) -> Tensor:
     return F.normalize(chosen + NOISE * noise, dim=-1)
 
 
-def segmenter_with(encoder: DenseEncoder, vectors: Tensor, protocol: str) -> densezero.Segmenter:
-    """A Segmenter with these text vectors, one for each class; the text tower is never loaded."""
-    known = hashlib.sha256(vectors.numpy().tobytes()).hexdigest()[:8]  # text vectors are kept on disk by their words
-    numbers = {f"{known} {index}": index for index in range(len(vectors))}
-
-    def encode_text(prompts: list[str]) -> Tensor:
-        return vectors[[numbers[prompt] for prompt in prompts]]
-
-    encoder.encode_text = encode_text  # type: ignore[method-assign,assignment]
-    return densezero.Segmenter(encoder, class_list_from(list(numbers)), protocol, load_templates("plain"))
+def segmenter_with(encoder: DenseEncoder, vectors: Tensor, protocol: str | Protocol) -> densezero.Segmenter:
+    """Make a Segmenter with these text vectors, one for each class; the text tower is never loaded."""
+    names = [f"class {index}" for index in range(len(vectors))]
+    return densezero.Segmenter(encoder, names, protocol, text_embeddings=vectors)

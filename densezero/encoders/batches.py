@@ -16,8 +16,8 @@ from densezero.errors import DenseZeroWarning
 def encode_crops(encoder: DenseEncoder, crops: Sequence[Tensor], readout: str) -> Iterator[tuple[list[int], Tensor]]:
     """Encode crops; those of one size go through the encoder together.
 
-    Where a GPU's memory is too small for a batch, ``encoder.batch_pixels`` is halved, a warning says so, and the crops of
-    that batch are encoded in smaller ones.
+    Where a GPU's memory is too small for a batch, ``encoder.batch_pixels`` is halved, a warning says so, and the crops
+    that remain are encoded in smaller batches.
 
     Args:
         encoder: gives the features.
@@ -32,7 +32,8 @@ def encode_crops(encoder: DenseEncoder, crops: Sequence[Tensor], readout: str) -
         chosen = waiting.pop(0)
         features = _encode(encoder, torch.cat([crops[index] for index in chosen]), readout)
         if features is None:
-            waiting = _batches(crops, chosen, encoder.batch_pixels) + waiting
+            remaining = [index for batch in [chosen, *waiting] for index in batch]
+            waiting = _batches(crops, remaining, encoder.batch_pixels)
         else:
             yield chosen, features
 

@@ -88,7 +88,9 @@ def images_at_once(device: torch.device) -> int:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an error means that memory ran out."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
+        words in str(error) for words in ("allocate memory", "out of memory")
+    )
 
 
 def free_memory(device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""The core: protocols, windows, scores strip by strip, labels, and the Segmenter."""
+"""The core: protocols, windows, scores, labels, and the Segmenter."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from densezero.engine.presets import DEFAULT_PROTOCOL, PROTOCOLS, find_protocol
     from densezero.engine.protocol import Background, Protocol
     from densezero.engine.scoring import cosine, dense_scores
-    from densezero.engine.segmenter import Provenance, Segmentation, Segmenter
+    from densezero.engine.segmenter import Segmenter
     from densezero.images.windows import Window, window_boxes
+    from densezero.output.segmentation import Provenance
 
 __all__ = [
     "DEFAULT_PROTOCOL",
@@ -19,7 +20,6 @@ __all__ = [
     "Background",
     "Protocol",
     "Provenance",
-    "Segmentation",
     "Segmenter",
     "Window",
     "cosine",
@@ -36,8 +36,7 @@ __getattr__ = lazy_names(
         "PROTOCOLS": "densezero.engine.presets",
         "Background": "densezero.engine.protocol",
         "Protocol": "densezero.engine.protocol",
-        "Provenance": "densezero.engine.segmenter",
-        "Segmentation": "densezero.engine.segmenter",
+        "Provenance": "densezero.output.segmentation",
         "Segmenter": "densezero.engine.segmenter",
         "Window": "densezero.images.windows",
         "cosine": "densezero.engine.scoring",

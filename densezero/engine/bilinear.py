@@ -1,4 +1,4 @@
-"""Bilinear resizing (align_corners False) of any part of a map: each target is a weighted sum of its four neighbours."""
+"""Bilinear resizing (align_corners False) of any part of a map: each pixel is a weighted sum of four neighbours."""
 
 from __future__ import annotations
 

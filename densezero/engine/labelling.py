@@ -1,15 +1,18 @@
-"""From scores to labels at the image's own size: synonyms, argmax, background threshold, smallest area. Tile by tile."""
+"""From scores to labels at the image's own size, tile by tile: argmax, background threshold, smallest area."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from densezero.encoders.cpu_threads import parallel_for
+from densezero.encoders.device import plain_torch, to_numpy
 from densezero.engine.protocol import Background, Protocol
 from densezero.engine.score_map import ScoreMap, Tile
-from densezero.engine.threads import parallel_for
 from densezero.vocabulary.text_bank import TextBank
 
 BYTE_CLASSES = 254  # labels fit into a byte up to here; 255 means "no label"
@@ -32,14 +35,9 @@ class LabelRule:
     temperature: float | None
 
     @property
-    def class_of(self) -> Tensor:
+    def channel_class(self) -> Tensor:
         """(K,) class index of each channel of a score map: words with a scale, else the classes that have words."""
         return self.bank.class_of if self.protocol.scale is not None else self.bank.worded_classes
-
-    @property
-    def threshold(self) -> float:
-        """Probability below which a pixel becomes background; 0 where nothing does."""
-        return self.protocol.background.threshold if self.background_index is not None else 0.0
 
 
 def label_map(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
@@ -53,9 +51,10 @@ def label_map(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
     Returns:
         (H, W) class indices on the device of the scores, uint8 up to 254 classes, else int32.
     """
-    class_of = rule.class_of.to(scores.grids.device)  # (K,)
+    class_of = rule.channel_class.to(scores.grids.device)  # (K,)
     dropped = _small_classes(scores, hw, rule) if rule.protocol.min_area_share else None  # (C,)
     allowed = None if dropped is None else ~dropped[class_of]  # (K,)
+    threshold = rule.protocol.background.threshold
     dtype = torch.uint8 if rule.bank.classes <= BYTE_CLASSES else torch.int32
     labels = torch.empty(hw, dtype=dtype, device=class_of.device)
 
@@ -63,30 +62,31 @@ def label_map(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
         values = scores.tile(tile)  # (R, C, K)
         best = _argmax(values if allowed is None else values.masked_fill(~allowed, -torch.inf))  # (R, C)
         classes = class_of[best]
-        if rule.threshold:
+        if threshold and rule.background_index is not None:
             confidence = _probabilities(values, rule).gather(-1, best[..., None])[..., 0]
-            classes.masked_fill_(confidence < rule.threshold, rule.background_index)
+            classes.masked_fill_(confidence < threshold, rule.background_index)
         labels[tile.rows.targets, tile.columns.targets] = classes
 
     parallel_for(label, scores.tiles(hw), _threads(scores))
     return labels
 
 
-def class_scores(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
+@plain_torch()
+def class_scores(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> NDArray[np.float32]:
     """Compute the scores of every class at the image's size, by the same tiles as the labels.
 
     Returns:
-        (C, H, W) float32 on the CPU: cosines, averaged probabilities, or with a scale the probability of the best word;
-        minus infinity for a class without words.
+        (C, H, W) float32: cosines, averaged probabilities, or with a scale the probability of the best word; minus
+        infinity for a class without words.
     """
     bank = rule.bank.to(scores.grids.device)
-    result = torch.empty(bank.classes, *hw, dtype=torch.float32, device="cpu")
+    result = np.empty((bank.classes, *hw), np.float32)
 
     def fill(tile: Tile) -> None:
         values = scores.tile(tile)  # (R, C, K)
         if rule.protocol.scale is not None:
             values = bank.best_of_class(_probabilities(values, rule))
-        result[:, tile.rows.targets, tile.columns.targets] = bank.scatter(values).permute(2, 0, 1).to("cpu")
+        result[:, tile.rows.targets, tile.columns.targets] = to_numpy(bank.scatter(values)).transpose(2, 0, 1)
 
     parallel_for(fill, scores.tiles(hw), _threads(scores))
     return result

@@ -1,4 +1,4 @@
-"""The presets by name, and the constants that their papers take for each benchmark: literal tables."""
+"""The presets by name, and the constants that their papers use for each benchmark, as literal tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from densezero.engine.protocol import Background, Protocol
 from densezero.errors import ProtocolError, did_you_mean
+from densezero.vocabulary.classes import ClassList
 
 
 def _ovss(name: str, short_side_px: int, window_px: int, stride_px: int, scale: float) -> Protocol:
@@ -37,7 +38,7 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 DEFAULT_PROTOCOL = "tips-slide"
 
-# SCLIP's constants for each benchmark, by the class list that belongs to it.
+# SCLIP's constants, by benchmark.
 _SCLIP: dict[str, dict[str, Any]] = {
     "voc21": {"scale": 65.0, "background": Background(threshold=0.1), "min_area_share": 0.1},
     "pascal-context60": {"scale": 50.0, "background": Background(threshold=0.1)},
@@ -67,7 +68,7 @@ _PROXYCLIP: dict[str, dict[str, Any]] = {
 _BY_BENCHMARK = {"ovss": _SCLIP, "ovss-naclip": _NACLIP, "ovss-clearclip": _CLEARCLIP, "ovss-proxyclip": _PROXYCLIP}
 
 
-# Class lists of the training-free papers belong to a benchmark under a name of their own.
+# The benchmark of each class list of the training-free papers.
 _BENCHMARK_OF = {
     "ovss-voc20": "voc20",
     "proxyclip-voc20": "voc20",
@@ -84,18 +85,29 @@ _BENCHMARK_OF = {
 
 
 def find_protocol(name: str, class_list: str | None = None) -> Protocol:
-    """Look a preset up, with the constants that its paper takes for a benchmark.
+    """Look a preset up, with the constants that its paper uses for a benchmark.
 
     Args:
         name: of the preset.
-        class_list: a packaged class list, for example ``voc21``, which names the benchmark; None, or a list of no
-            benchmark, takes the preset as it is.
+        class_list: a packaged class list, for example ``voc21``, stands for its benchmark. None, or a list of no
+            benchmark, gives the preset as it is.
 
     Raises:
-        ProtocolError: if there is no such preset, with the nearest.
+        ProtocolError: if there is no such preset. The message gives the nearest name.
     """
     if name not in PROTOCOLS:
         raise ProtocolError(f"Expected the name of a protocol; got {name!r}. {did_you_mean(name, list(PROTOCOLS))}")
     benchmark = _BENCHMARK_OF.get(class_list or "", class_list or "")
     constants = _BY_BENCHMARK.get(name, {}).get(benchmark, {})
     return replace(PROTOCOLS[name], **constants)
+
+
+def protocol_for(classes: ClassList, name: str) -> Protocol:
+    """Look a preset up for a class list.
+
+    Only a packaged list stands for its benchmark. A user's own file may have the same name and other classes.
+
+    Raises:
+        ProtocolError: as ``find_protocol``.
+    """
+    return find_protocol(name, classes.name if classes.is_packaged else None)

@@ -1,4 +1,4 @@
-"""Protocols: frozen values that say all that decides a label map, apart from the encoder and the words."""
+"""Protocols: frozen values that hold every choice between an image and its label map."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Background:
-    """What becomes of pixels that no class describes. By default nothing: every pixel gets a class.
+    """What happens to pixels that no class describes. By default every pixel gets a class of the list.
+
+    Words or a threshold add a class called background as class 0, unless the class list has one of its own.
 
     Args:
-        words: words that are prompted for a class called background.
-        threshold: probability, of softmax(cosine / temperature), under which a pixel becomes background; 0 turns
-            it off.
-
-    Either of them adds a class called background as index 0, unless the class list has one of its own.
+        words: words that are prompted for the class called background.
+        threshold: a pixel becomes background if its best class has a lower probability: softmax(cosine / temperature),
+            or softmax(scale x cosine) in a protocol with a scale. 0 turns it off.
 
     Raises:
-        ProtocolError: if the threshold is no probability, or a word is empty.
+        ProtocolError: if the threshold is not a probability, or a word is empty.
     """
 
     words: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Background:
         if not 0 <= self.threshold < 1:
             raise ProtocolError(f"Expected a background threshold of 0 (off) or more, below 1; got {self.threshold}.")
         if not isinstance(self.words, tuple) or not all(isinstance(word, str) and word.strip() for word in self.words):
-            raise ProtocolError(f"Expected background words as a tuple of text that is not empty; got {self.words!r}.")
+            raise ProtocolError(f"Expected background words as a tuple of non-empty text; got {self.words!r}.")
 
     @property
     def is_on(self) -> bool:
@@ -43,25 +43,27 @@ class Background:
 
 @dataclass(frozen=True)
 class Protocol:
-    """Everything between an image and its label map that is a choice.
+    """Every choice between an image and its label map, apart from the encoder and the words.
+
+    A class with synonyms takes the best of them: of their cosines at each patch, or with a ``scale`` of their
+    probabilities at each pixel.
 
     Args:
-        name: of the preset, or your own.
+        name: name of the preset, or your own.
         short_side_px: short side of the model input, pixels.
-        long_side_cap_px: longest long side, pixels; where it binds, the short side becomes shorter.
+        long_side_cap_px: longest long side, pixels. A longer input is made smaller, short side included.
         rounding: how a fraction of a pixel is rounded, ``"down"`` or ``"nearest"``.
-        window_px: side of a window, pixels; None encodes the whole input at once, and without ``scale`` resizes the
-            patch grid straight to the image (with it, to the input first, as the training-free papers do).
+        window_px: side of a window, pixels. None encodes the whole input at once; then cosines without a ``scale`` are
+            resized from the patch grid straight to the image.
         stride_px: step from window to window, pixels.
         readout: read-out of the encoder's last block.
-        window_scores: what overlapping windows average, ``"cosine"`` or ``"softmax"`` (over classes, temperature 1).
-        scale: None takes the argmax of the averaged scores; a number takes softmax(scale x score) over all words first.
+        window_scores: what is averaged over overlapping windows: ``"cosine"``, or ``"softmax"`` over the classes with
+            temperature 1.
+        scale: None takes the argmax of the averaged scores. A number takes softmax(scale x cosine) over all words
+            first.
         templates: name of the prompt templates.
-        background: what becomes of the rest.
-        min_area_share: classes with a smaller share of the area that is not background are dropped, 0 to 1.
-
-    Synonyms: a class takes the best of its words, of their cosines at each patch without ``scale``, of their
-    probabilities at each pixel with it.
+        background: what happens to pixels that no class describes.
+        min_area_share: classes with at most this share of the foreground's area are dropped, 0 (off) to 1.
 
     Raises:
         ProtocolError: if a setting is out of range or contradicts another.
@@ -82,17 +84,18 @@ class Protocol:
 
     def __post_init__(self) -> None:
         _check_sides(self)
-        _check_one_of("rounding", self.rounding, ("down", "nearest"))
-        _check_one_of("window_scores", self.window_scores, ("cosine", "softmax"))
+        for name, known in (("rounding", ("down", "nearest")), ("window_scores", ("cosine", "softmax"))):
+            if getattr(self, name) not in known:
+                raise ProtocolError(f"Expected {name} to be one of {', '.join(known)}; got {getattr(self, name)!r}.")
         if self.scale is not None and not 0 < self.scale < float("inf"):
             raise ProtocolError(f"Expected a finite scale above 0, or None; got {self.scale}.")
         if self.scale is not None and self.window_scores != "cosine":
-            raise ProtocolError("A scale is applied to averaged cosines; set window_scores to 'cosine'.")
+            raise ProtocolError("A scale is applied to averaged cosines. Set window_scores to 'cosine'.")
         if not 0 <= self.min_area_share < 1:
             raise ProtocolError(f"Expected min_area_share of 0 or more, below 1; got {self.min_area_share}.")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a report; ``Protocol.from_json`` reads them back."""
+        """Give plain values for a report. ``Protocol.from_json`` reads them back."""
         return asdict(self)
 
     @classmethod
@@ -111,22 +114,12 @@ class Protocol:
 
 
 def _check_sides(protocol: Protocol) -> None:
-    sides = {
-        "short_side_px": protocol.short_side_px,
-        "long_side_cap_px": protocol.long_side_cap_px,
-        "stride_px": protocol.stride_px,
-        "window_px": 1 if protocol.window_px is None else protocol.window_px,
-    }
-    for name, side in sides.items():
-        if not isinstance(side, int) or side < 1:
+    for name in ("short_side_px", "long_side_cap_px", "stride_px", "window_px"):
+        side = getattr(protocol, name)
+        if (side is not None or name != "window_px") and (not isinstance(side, int) or side < 1):
             raise ProtocolError(f"Expected {name} as a whole number of pixels, at least 1; got {side!r}.")
     if protocol.window_px is not None and protocol.stride_px > protocol.window_px:
         raise ProtocolError(
-            f"Expected a stride of at most the window's side {protocol.window_px}; got {protocol.stride_px}, "
-            "which would leave pixels uncovered."
+            f"Expected a stride of at most the window's side {protocol.window_px}, so that every pixel is covered; got "
+            f"{protocol.stride_px}."
         )
-
-
-def _check_one_of(field_name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ProtocolError(f"Expected {field_name} to be one of {', '.join(known)}; got {value!r}.")

@@ -19,19 +19,14 @@ MIN_TILE_ROWS = 8
 
 
 class WindowPart(NamedTuple):
-    """What one window gives to a tile along one axis.
-
-    Args:
-        positions: places among the map positions that the tile needs.
-        taps: from the window's patch grid to these positions.
-    """
+    """Along one axis, the map positions of a tile that a window covers, and the taps from its patches to them."""
 
     positions: slice
     taps: Taps
 
 
 class AxisTile(NamedTuple):
-    """Rows (or columns) of one tile of the image, and where their scores come from.
+    """Rows (or columns) of a tile.
 
     Args:
         targets: rows of the image.
@@ -112,20 +107,14 @@ class ScoreMap:
 
 
 def tile_hw(image_width: int, channels: int, device: torch.device) -> tuple[int, int]:
-    """Choose the rows and columns of a tile, by the memory that its scores take.
-
-    Args:
-        image_width: W of the image, pixels.
-        channels: K.
-        device: where the scores are computed.
-    """
+    """Choose the rows and columns of a tile by the memory that its K channels take."""
     on_cpu = device.type == "cpu"
     columns = CPU_TILE_COLUMNS if on_cpu else image_width
     rows = (CPU_TILE_NUMBERS if on_cpu else GPU_TILE_NUMBERS) // (columns * channels)
     return max(rows, MIN_TILE_ROWS), columns
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=128)  # many images have the same size
 def plan_axis(
     patches: int,
     window_length: int,
@@ -135,22 +124,22 @@ def plan_axis(
     step: int,
     device: torch.device,
 ) -> tuple[AxisTile, ...]:
-    """Plan the tiles of an image along one axis. Plans are kept, because many images have the same size.
+    """Plan the tiles along one axis.
 
     Args:
         patches: patches along a window.
-        window_length: length of a window, in pixels of the map.
-        map_length: length of the map.
-        image_length: length of the image.
-        begins: where windows begin on the map.
-        step: length of a tile, in pixels of the image.
+        window_length: map pixels along a window.
+        map_length: map pixels.
+        image_length: image pixels.
+        begins: map pixels at which windows begin.
+        step: image pixels along a tile.
         device: where the taps go.
     """
     tiles = []
     for start in range(0, image_length, step):
         targets = torch.arange(start, min(start + step, image_length), device="cpu")
         taps = axis_taps(targets, map_length, image_length)
-        needed, place = taps.source.unique(return_inverse=True)  # an image smaller than its map skips some rows
+        needed, place = torch.unique(taps.source, return_inverse=True)  # an image smaller than its map skips some rows
         windows = {}
         for begin in begins:
             edges = torch.tensor([begin, begin + window_length], device="cpu")

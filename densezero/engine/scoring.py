@@ -60,9 +60,7 @@ def dense_scores(encoder: DenseEncoder, pixels: Tensor, text: TextBank | Tensor,
 
 
 def score_images(encoder: DenseEncoder, images: Sequence[Tensor], bank: TextBank, protocol: Protocol) -> list[ScoreMap]:
-    """Encode images and score their patches against the text bank.
-
-    Windows of one size go through the encoder together, even those of different images.
+    """Encode images, all their windows together, and score the patches against the text bank.
 
     Args:
         encoder: gives patch features.
@@ -79,17 +77,10 @@ def score_images(encoder: DenseEncoder, images: Sequence[Tensor], bank: TextBank
     for pixels in images:
         if pixels.ndim != 4 or pixels.shape[:2] != (1, 3):
             raise InputError(f"Expected the pixels of one image as (1, 3, h, w); got {tuple(pixels.shape)}.")
-    windows = [_windows_of(pixels, protocol) for pixels in images]
-    crops = [
-        pixels[:, :, box.top : box.bottom, box.left : box.right]
-        for pixels, boxes in zip(images, windows, strict=True)
-        for box in boxes
-    ]
-    grids = iter(_score_crops(encoder, crops, bank, protocol))
-    return [
-        _build_map([next(grids) for _ in boxes], boxes, pixels, protocol)
-        for pixels, boxes in zip(images, windows, strict=True)
-    ]
+    cut = [(pixels, _cut_windows(pixels, protocol)) for pixels in images]
+    crops = [pixels[:, :, w.top : w.bottom, w.left : w.right] for pixels, windows in cut for w in windows]
+    grids = iter(_score_crops(encoder, crops, bank, protocol))  # (gh, gw, K) each
+    return [_build_map([next(grids) for _ in windows], windows, pixels, protocol) for pixels, windows in cut]
 
 
 def require_finite(scores: ScoreMap, encoder: DenseEncoder) -> None:
@@ -98,11 +89,11 @@ def require_finite(scores: ScoreMap, encoder: DenseEncoder) -> None:
         dtype = str(encoder.dtype).removeprefix("torch.")
         raise InputError(
             f"Expected finite features of this image; {encoder.name} gave NaN or infinity when computing in {dtype}. "
-            "Use float32 (--dtype float32). If it happens there too, the weights are damaged."
+            "Use float32. If it gives them there too, its weights are damaged."
         )
 
 
-def _windows_of(pixels: Tensor, protocol: Protocol) -> list[Window]:
+def _cut_windows(pixels: Tensor, protocol: Protocol) -> list[Window]:
     h, w = pixels.shape[-2:]
     return window_boxes(h, w, protocol.window_px, protocol.stride_px) if protocol.window_px else [Window(0, 0, h, w)]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,56 +23,23 @@ from densezero.engine.score_map import ScoreMap
 from densezero.engine.scoring import require_finite, score_images
 from densezero.errors import ProtocolError
 from densezero.images import ResizePlan, plan_resize, resize_rgb
-from densezero.images.any_image import as_rgb
-from densezero.output.segmentation import Segmentation
+from densezero.images.any_image import AnyImage, as_rgb
+from densezero.output.segmentation import Labels, Provenance, Segmentation
 from densezero.vocabulary import ClassEntry, ClassList, Templates, class_list_from, load_templates
-from densezero.vocabulary.text_bank import TextBank, bank_from_vectors, build_text_bank, vectors_sha256
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from densezero.vocabulary.text_bank import bank_from_vectors, build_text_bank, vectors_sha256
 
 OWN_EMBEDDINGS = "own text embeddings"  # stands in a report where the name of the templates would
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """What a result was made with. It is enough to make the result again."""
-
-    protocol: Protocol
-    class_list: str
-    class_list_sha256: str
-    templates: str
-    templates_sha256: str
-    encoder: str
-    weights_sha256: str
-    dtype: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Give plain values for a manifest."""
-        return {**vars(self), "protocol": self.protocol.to_json()}
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """An image, resized for the model.
-
-    Args:
-        image_hw: (H, W) of the image.
-        resized: (h, w, 3) uint8, the model input.
-    """
+class Prepared(NamedTuple):
+    """The (H, W) of an image, and the model input made from it, (h, w, 3) uint8."""
 
     image_hw: tuple[int, int]
     resized: NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Scored:
-    """An image whose patches have been scored.
-
-    Args:
-        image_hw: (H, W) of the image.
-        scores: as the protocol defines them before the last resize.
-    """
+class Scored(NamedTuple):
+    """The (H, W) of an image, and the scores of its patches."""
 
     image_hw: tuple[int, int]
     scores: ScoreMap
@@ -83,8 +50,8 @@ class Segmenter:
 
     Args:
         encoder: from ``load_encoder``.
-        classes: the name of a packaged class list, such as ``"ade20k"``; or text, such as ``"sky, boat=yacht|ship"``; or
-            any iterable of names, in which a list is one class with its synonyms; or a ``ClassList``.
+        classes: the name of a packaged class list (``"ade20k"``), text (``"sky, boat=yacht|ship"``), an iterable of
+            names in which a list is one class with its synonyms, or a ``ClassList``.
         protocol: the name of a preset, which takes its paper's constants for a packaged class list; or a ``Protocol``.
         templates: prompt templates; None takes the protocol's.
         progress: called with the words embedded so far and all words, while the text bank is made.
@@ -125,15 +92,14 @@ class Segmenter:
                 f"A background threshold needs the encoder's temperature, which is not known for {encoder.name}. Use "
                 "background words, or a protocol with a scale."
             )
-        worded = with_background(given, self.protocol.background)
-        self.classes = worded.classes
+        self.classes, words = with_background(given, self.protocol.background)
         if text_embeddings is None:
-            bank = build_text_bank(encoder, worded.prompted, self.templates, progress)
+            bank = build_text_bank(encoder, words, self.templates, progress)
         else:
-            bank = bank_from_vectors(encoder, worded.prompted, text_embeddings)
+            bank = bank_from_vectors(encoder, words, text_embeddings)
         self.rule = LabelRule(self.protocol, bank, self.classes.background_index, encoder.temperature)
 
-    def segment(self, image: str | Path | Image | NDArray[np.uint8] | Tensor) -> Segmentation:
+    def segment(self, image: AnyImage) -> Segmentation:
         """Segment one image.
 
         Args:
@@ -147,16 +113,15 @@ class Segmenter:
             InputError: if the image cannot be used, or its features are not finite.
         """
         rgb = as_rgb(image)  # (H, W, 3)
-        (scored,) = self.score([self.prepare(rgb)])  # maps over (h, w)
+        prepared = self.prepare(rgb)  # (h, w, 3)
+        (scored,) = self.score([prepared])  # windows of patch scores (N, gh, gw, K)
         labels = self.label(scored)  # (H, W)
-        return self._result(labels, scored, image if isinstance(image, str | Path) else rgb)
+        return self._result(image, rgb, scored, labels)
 
     def segment_many(
-        self,
-        images: Iterable[str | Path | Image | NDArray[np.uint8] | Tensor],
-        progress: Callable[[int], None] | None = None,
+        self, images: Iterable[AnyImage], progress: Callable[[int], None] | None = None
     ) -> Iterator[Segmentation]:
-        """Segment images one after the other, several at once on a GPU.
+        """Segment images one after the other; on a GPU several go through the encoder together.
 
         Args:
             images: any iterable of what ``segment`` takes.
@@ -166,21 +131,14 @@ class Segmenter:
             The result of each image, in order.
 
         Raises:
-            InputError: when an image that cannot be used is reached. Results before it have been given.
-
-        Example:
-            >>> import densezero
-            >>> from pathlib import Path
-            >>> segmenter = densezero.Segmenter(densezero.load_encoder("nano"), "sky, grass, sea")
-            >>> [result.labels.shape for result in segmenter.segment_many(sorted(Path("photos").glob("*.jpg")))]
-            []
+            InputError: when an image that cannot be used is reached. The results before it have been given.
         """
         waiting, done = iter(images), 0
-        while batch := list(islice(waiting, images_at_once(self.encoder.batch_pixels, self.encoder.device))):
+        while batch := list(islice(waiting, images_at_once(self.encoder.device))):
             arrays = [as_rgb(image) for image in batch]  # (H, W, 3) each
             scored = self.score([self.prepare(rgb) for rgb in arrays])
             for image, rgb, scores in zip(batch, arrays, scored, strict=True):
-                yield self._result(self.label(scores), scores, image if isinstance(image, str | Path) else rgb)
+                yield self._result(image, rgb, scores, self.label(scores))
                 done += 1
                 if progress is not None:
                     progress(done)
@@ -203,7 +161,7 @@ class Segmenter:
         return [Scored(image.image_hw, score) for image, score in zip(images, scores, strict=True)]
 
     @plain_torch()
-    def label(self, scored: Scored) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    def label(self, scored: Scored) -> Labels:
         """Label every pixel of a scored image: (H, W), uint8 up to 254 classes, else uint16.
 
         Raises:
@@ -213,9 +171,13 @@ class Segmenter:
         require_finite(scored.scores, self.encoder)
         return labels if len(self.classes) <= BYTE_CLASSES else labels.astype(np.uint16)
 
+    def class_scores(self, scored: Scored) -> NDArray[np.float32]:
+        """Compute the scores of every class at the image's size: (C, H, W), as ``Segmentation.scores``."""
+        return class_scores(scored.scores, scored.image_hw, self.rule)
+
     @property
     def text_embeddings(self) -> NDArray[np.float32]:
-        """(P, D) unit text vectors, one for each word of the classes in their order; a new array."""
+        """(P, D) unit text vectors, one for each word of the classes in their order, as a new array."""
         return np.array(to_numpy(self.rule.bank.vectors))
 
     @property
@@ -233,18 +195,16 @@ class Segmenter:
             str(self.encoder.dtype).removeprefix("torch."),
         )
 
-    def _result(
-        self, labels: NDArray[np.uint8] | NDArray[np.uint16], scored: Scored, image: str | Path | NDArray[np.uint8]
-    ) -> Segmentation:
-        source = Path(image) if isinstance(image, str) else image
-        kept = (scored.scores, self.rule) if self.keep_scores else None
-        return Segmentation(labels, self.classes, self.provenance, source, kept)
+    def _result(self, image: AnyImage, rgb: NDArray[np.uint8], scored: Scored, labels: Labels) -> Segmentation:
+        picture = Path(image) if isinstance(image, str | Path) else rgb  # a file is read again when it is needed
+        compute = partial(class_scores, scored.scores, scored.image_hw, self.rule) if self.keep_scores else None
+        return Segmentation(labels, self.classes, self.provenance, picture, compute)
 
     def _pixels(self, resized: NDArray[np.uint8]) -> Tensor:
-        """Move bytes (h, w, 3) to the device: (1, 3, h, w) float32 in [0, 1], with the same numbers on every device."""
-        levels = to_device(resized, self.encoder.device).permute(2, 0, 1)[None].to(torch.float32, copy=True)
-        # torch multiplies by 1/255 on a GPU where the divisor is a Python number, which rounds differently.
-        return levels.contiguous().div_(torch.tensor(255, dtype=torch.float32).to(levels.device))
+        """Move bytes (h, w, 3) to the device and scale them to [0, 1]: (1, 3, h, w) float32."""
+        levels = to_device(resized, self.encoder.device).permute(2, 0, 1)[None].float().contiguous()
+        # A GPU would multiply by 1 / 255, which rounds differently, if the divisor were a Python number.
+        return levels.div_(torch.tensor(255, dtype=torch.float32).to(levels.device))
 
     def _plan(self, hw: tuple[int, int]) -> ResizePlan:
         settings = self.protocol

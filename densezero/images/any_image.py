@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,14 @@ from densezero.errors import InputError
 from densezero.images.colours import read_orientation, to_rgb, turn_upright
 from densezero.images.read import read_rgb
 
+AnyImage: TypeAlias = Any  # str | Path | Image.Image | NDArray[np.uint8] | torch.Tensor; images import no torch
 FORMS = (
     "the path of a file, a Pillow image, a uint8 array (H, W, 3), or a tensor (3, H, W), uint8 or floating-point in "
     "[0, 1]"
 )
 
 
-def as_rgb(image: Any) -> NDArray[np.uint8]:
+def as_rgb(image: AnyImage) -> NDArray[np.uint8]:
     """Convert an image to RGB bytes.
 
     Args:

@@ -33,7 +33,7 @@ import torch
 from torch import Tensor
 
 from densezero.encoders.catalog import DEFAULT_MODEL, load_encoder
-from densezero.engine.presets import DEFAULT_PROTOCOL, find_protocol
+from densezero.engine.presets import DEFAULT_PROTOCOL, protocol_for
 from densezero.engine.segmenter import Segmenter
 from densezero.errors import DenseZeroError, InputError, VocabularyError
 from densezero.vocabulary import class_list_from, load_class_list, load_packaged, load_templates
@@ -108,7 +108,7 @@ def build_segmenter(
         DenseZeroError: if one of them cannot be used, or the protocol adds a background to the classes.
     """
     class_list = load_class_list(classes) if isinstance(classes, str) else class_list_from(classes)
-    settings = find_protocol(protocol, class_list.name)
+    settings = protocol_for(class_list, protocol)
     if short_side_px is not None:
         settings = replace(settings, name=f"{settings.name} (changed)", short_side_px=short_side_px)
     words = load_templates(templates or settings.templates)
@@ -152,8 +152,8 @@ def segment_packed(segmenter: Segmenter, bgr: Tensor, metainfo: dict[str, Any]) 
 
 def _label_resized(segmenter: Segmenter, rgb: Any, image_hw: tuple[int, int]) -> Any:
     """Labels at (H, W) from an image that is already resized: the scores go to the original size, then the argmax."""
-    (scored,) = segmenter.score([replace(segmenter.prepare(rgb), image_hw=image_hw)])
-    return segmenter.label(scored).labels
+    (scored,) = segmenter.score([segmenter.prepare(rgb)._replace(image_hw=image_hw)])
+    return segmenter.label(scored)
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,7 @@ import densezero
 from densezero.datasets import Dataset, Pair, load_dataset, refuse_differing_sizes
 from densezero.encoders.catalog import load_encoder
 from densezero.encoders.device import images_at_once
-from densezero.engine.presets import find_protocol
+from densezero.engine.presets import protocol_for
 from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.report import Report, read_report, score_counts
@@ -229,7 +229,7 @@ class _Evaluation:
         seconds = dict(sample.seconds)
         with _timed(seconds, "segment"):
             scored = scored or self.segmenter.score([sample.prepared])[0]
-            labels = self.segmenter.label(scored).labels  # (H, W)
+            labels = self.segmenter.label(scored)  # (H, W)
         seconds["segment"] = round(seconds["segment"] + seconds_scored, 5)
         with _timed(seconds, "count"):
             classes, ignore = len(self.dataset.classes), self.dataset.ignore
@@ -247,7 +247,7 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 
 def _build_segmenter(settings: EvaluateSettings, dataset: Dataset, listener: Listener) -> Segmenter:
     classes = _classes(settings, dataset)
-    protocol = find_protocol(settings.protocol, classes.name)
+    protocol = protocol_for(classes, settings.protocol)
     templates = load_templates(settings.templates or protocol.templates)
     encoder = load_encoder(settings.model, own_device(settings.device), settings.dtype)
     if encoder.note:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from densezero.engine.workers import start_pool
 from densezero.errors import InputError
 from densezero.images.sizes import read_hw
+from densezero.jobs.thread_pool import start_pool
 
 Item = TypeVar("Item")
 Content = TypeVar("Content")

@@ -20,12 +20,12 @@ import numpy as np
 import torch
 
 import densezero
-from densezero.engine.workers import start_pool
 from densezero.errors import DenseZeroError, DeviceFullError
 from densezero.images import FoundImage
 from densezero.jobs.manifest import ImageEntry, Manifest
 from densezero.jobs.overlap import picture_bytes, read_ahead, readers, try_together
 from densezero.jobs.progress import Listener, Progress
+from densezero.jobs.thread_pool import start_pool
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from densezero.encoders.catalog import load_encoder
 from densezero.encoders.device import images_at_once
-from densezero.engine.presets import find_protocol
+from densezero.engine.labelling import BYTE_CLASSES
+from densezero.engine.presets import protocol_for
 from densezero.engine.protocol import Background, Protocol
-from densezero.engine.segmenter import BYTE_CLASSES, Prepared, Scored, Segmenter
+from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.images import FoundImage, find_images, read_rgb
 from densezero.jobs.manifest import Manifest
 from densezero.jobs.places import check_places
@@ -57,7 +58,7 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
 def build_segmenter(settings: SegmentSettings, listener: Listener) -> Segmenter:
     """Make the segmenter of a request: words first, since they are cheap to refuse, then the model."""
     classes = read_classes(settings)
-    protocol = read_protocol(settings)
+    protocol = read_protocol(settings, classes)
     templates = load_templates(settings.templates or protocol.templates)
     encoder = load_encoder(settings.model, settings.device, settings.dtype)
     if encoder.note:
@@ -75,9 +76,9 @@ def read_classes(settings: SegmentSettings) -> ClassList:
     return load_class_list(settings.vocabulary)
 
 
-def read_protocol(settings: SegmentSettings) -> Protocol:
-    """The protocol of a request: a preset, with what the request changes."""
-    protocol = find_protocol(settings.protocol, settings.vocabulary)
+def read_protocol(settings: SegmentSettings, classes: ClassList) -> Protocol:
+    """The protocol of a request: a preset for its classes, with what the request changes."""
+    protocol = protocol_for(classes, settings.protocol)
     changes: dict[str, Any] = {}
     if settings.short_side_px is not None:
         changes["short_side_px"] = settings.short_side_px
@@ -126,9 +127,9 @@ def segment_steps(segmenter: Segmenter, plan: OutputPlan) -> Steps[_Picture[Prep
         return [_Picture(picture.rgb, scores) for picture, scores in zip(pictures, scored, strict=True)]
 
     def work(_: FoundImage, picture: _Picture[Scored]) -> ImageResult:
-        result = segmenter.label(picture.model)  # labels (H, W)
-        scores = result.scores() if has_scores else None  # (C, H, W)
-        return ImageResult(picture.rgb, result.labels, result.classes, scores)
+        labels = segmenter.label(picture.model)  # (H, W)
+        scores = segmenter.class_scores(picture.model) if has_scores else None  # (C, H, W)
+        return ImageResult(picture.rgb, labels, segmenter.classes, scores)
 
     def write(image: FoundImage, result: ImageResult) -> Outcome:
         written = write_result(plan.paths(str(image.relative)), result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -24,10 +24,28 @@ Labels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 class HasJson(Protocol):
-    """Facts that can be written down: ``densezero.engine.Provenance``."""
+    """Settings that can be written down, such as ``densezero.Protocol``."""
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a result was made with. It is enough to make the result again."""
+
+    protocol: HasJson
+    class_list: str
+    class_list_sha256: str
+    templates: str
+    templates_sha256: str
+    encoder: str
+    weights_sha256: str
+    dtype: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values for a manifest."""
+        return {**vars(self), "protocol": self.protocol.to_json()}
 
 
 class Area(NamedTuple):
@@ -59,7 +77,7 @@ class Segmentation:
 
     labels: Labels
     classes: ClassList
-    provenance: HasJson
+    provenance: Provenance
     image: NDArray[np.uint8] | Path
     compute_scores: Callable[[], NDArray[np.float32]] | None = None
 
@@ -80,7 +98,9 @@ class Segmentation:
             VocabularyError: if no class has this name.
         """
         if name not in self.classes.names:
-            raise VocabularyError(f"Expected a class name; got {name!r}. {did_you_mean(name, list(self.classes.names))}")
+            raise VocabularyError(
+                f"Expected a class name; got {name!r}. {did_you_mean(name, list(self.classes.names))}"
+            )
         return np.asarray(self.labels == self.classes.names.index(name))
 
     def areas(self) -> list[Area]:
@@ -103,7 +123,9 @@ class Segmentation:
             InputError: if the Segmenter did not keep the scores.
         """
         if self.compute_scores is None:
-            raise InputError("Expected kept scores; this result has none. Make it with Segmenter(..., keep_scores=True).")
+            raise InputError(
+                "Expected kept scores; this result has none. Make it with Segmenter(..., keep_scores=True)."
+            )
         return self.compute_scores()
 
     def overlay(self) -> Image:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
+from densezero.encoders.device import plain_torch, to_numpy
 from densezero.encoders.products import Product
+from densezero.errors import VocabularyError
 from densezero.vocabulary.templates import Templates
 from densezero.vocabulary.text_cache import bank_file, read_vectors, write_vectors
 
@@ -84,7 +89,7 @@ class TextBank:
     @cached_property
     def worded_classes(self) -> Tensor:
         """(F,) int64 index of each class that has a word, rising."""
-        return self.class_of.unique()
+        return self.class_of.bincount(minlength=self.classes).nonzero().flatten()
 
     @cached_property
     def _product(self) -> Product | None:
@@ -106,6 +111,7 @@ class TextBank:
         return [(place[rank == k], rows[rank == k]) for k in range(1, int(rank.max()) + 1)]
 
 
+@plain_torch()
 def build_text_bank(
     encoder: DenseEncoder,
     words: Sequence[Sequence[str]],
@@ -136,6 +142,7 @@ def build_text_bank(
     return TextBank(vectors, class_of, len(words)).to(encoder.device)
 
 
+@plain_torch()
 def embed_words(
     encoder: DenseEncoder,
     words: Sequence[str],
@@ -156,3 +163,39 @@ def embed_words(
         if progress is not None:
             progress(start + len(chosen), len(words))
     return torch.cat(parts)
+
+
+@plain_torch()
+def bank_from_vectors(
+    encoder: DenseEncoder, words: Sequence[Sequence[str]], vectors: NDArray[np.floating] | Tensor
+) -> TextBank:
+    """Make a text bank of a user's own vectors.
+
+    Args:
+        encoder: its patch features are compared with the vectors.
+        words: the words of each class. A class that the background threshold alone finds has none, and gets no vector.
+        vectors: (P, D) one row for each word, or one row for each class that has words, in their order; of any length.
+
+    Returns:
+        The bank, on the encoder's device.
+
+    Raises:
+        VocabularyError: for another shape, or a row that is zero or not finite.
+    """
+    rows = torch.as_tensor(vectors, device="cpu").detach().to(torch.float32)
+    worded = [index for index, of_class in enumerate(words) if of_class]
+    of_words = [index for index, of_class in enumerate(words) for _ in of_class]
+    if rows.ndim != 2 or len(rows) not in (len(worded), len(of_words)) or rows.shape[1] != encoder.width:
+        raise VocabularyError(
+            f"Expected text embeddings ({len(worded)}, {encoder.width}), one row for each class, or ({len(of_words)}, "
+            f"{encoder.width}), one row for each word; got {tuple(rows.shape)}."
+        )
+    if not bool((rows.norm(dim=1) > 0).all()) or not bool(rows.isfinite().all()):
+        raise VocabularyError("Expected text embeddings of finite numbers, none of them zero; got a row that is not.")
+    class_of = torch.tensor(of_words if len(rows) == len(of_words) else worded, dtype=torch.int64, device="cpu")
+    return TextBank(F.normalize(rows, dim=-1), class_of, len(words)).to(encoder.device)
+
+
+def vectors_sha256(vectors: Tensor) -> str:
+    """Hash text vectors, for a report: hexadecimal SHA-256 of their float32 bytes."""
+    return hashlib.sha256(to_numpy(vectors).tobytes()).hexdigest()

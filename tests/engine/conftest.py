@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
+from densezero.encoders.device import plain_torch
 from densezero.encoders.tips import VisionConfig, VisionTower
 from tests.encoders.towers import TowerEncoder, fill_randomly
 
@@ -19,7 +20,7 @@ class ColourEncoder(DenseEncoder):
         self.temperature = temperature
         self.turn = torch.randn(3, self.width, generator=torch.Generator().manual_seed(5))
 
-    @torch.inference_mode()
+    @plain_torch()
     def encode_dense(self, pixels, readout="value"):
         means = F.avg_pool2d(stretch_to_patch(pixels, self.patch_px), self.patch_px)  # (B, 3, gh, gw)
         return (means - 0.5).permute(0, 2, 3, 1) @ self.turn

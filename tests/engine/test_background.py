@@ -15,21 +15,21 @@ def test_without_a_background_the_list_stays_as_it_is():
     boats = class_list_from(["sky", ["boat", "yacht"]])
     made = with_background(boats, Background())
     assert made.classes == boats
-    assert made.prompted == (("sky",), ("boat", "yacht"))
+    assert made.words == (("sky",), ("boat", "yacht"))
 
 
 def test_a_list_without_one_gets_a_background_of_words_as_class_0():
     made = with_background(class_list_from(["sky", ["boat", "yacht"]]), WALLS)
     assert made.classes.names == ("background", "sky", "boat")
     assert made.classes.background_index == 0
-    assert made.prompted == (("wall", "floor"), ("sky",), ("boat", "yacht"))
+    assert made.words == (("wall", "floor"), ("sky",), ("boat", "yacht"))
     assert made.classes.colours[0].tolist() == [0, 0, 0]
 
 
 def test_a_background_of_the_threshold_alone_is_prompted_with_nothing():
     made = with_background(class_list_from(["sky", "boat"]), Background(threshold=0.1))
     assert made.classes.names == ("background", "sky", "boat")
-    assert made.prompted == ((), ("sky",), ("boat",))
+    assert made.words == ((), ("sky",), ("boat",))
 
 
 def test_a_background_of_the_list_keeps_its_place_name_and_colour():
@@ -42,17 +42,17 @@ def test_a_background_of_the_list_keeps_its_place_name_and_colour():
 
 def test_a_background_of_the_list_is_prompted_with_its_own_words():
     for background in (Background(), Background(threshold=0.1)):
-        assert with_background(OWN, background).prompted == (("sky",), ("nothing", "void"), ("boat",))
+        assert with_background(OWN, background).words == (("sky",), ("nothing", "void"), ("boat",))
 
 
 def test_the_words_of_the_protocol_replace_those_of_the_list():
     made = with_background(OWN, WALLS)
-    assert made.prompted == made.classes.words == (("sky",), ("wall", "floor"), ("boat",))
+    assert made.words == made.classes.words == (("sky",), ("wall", "floor"), ("boat",))
 
 
 def test_the_published_background_lists_are_prompted_as_published():
     voc = load_packaged("ovss-voc21")
-    assert with_background(voc, Background(threshold=0.1)).prompted == voc.words
+    assert with_background(voc, Background(threshold=0.1)).words == voc.words
     assert len(voc.words[0]) > 1
 
 

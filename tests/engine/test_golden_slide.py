@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from densezero.engine import Protocol, dense_scores
 from densezero.engine.labelling import LabelRule, label_map
-from densezero.engine.scoring import score_maps
+from densezero.engine.scoring import score_images
 from densezero.metrics import count_pairs, iou_scores
 from densezero.vocabulary.text_bank import TextBank
 from tests.encoders.towers import TowerEncoder, golden_vision
@@ -41,7 +41,7 @@ def test_whole_image_cosines_equal_the_reference(case, index):
 def labels_of(io, encoder, protocol, index):
     text = F.normalize(torch.from_numpy(io["text"]), dim=-1)
     bank = TextBank(text, torch.arange(len(text)), len(text))
-    (scores,) = score_maps(encoder, [torch.from_numpy(io[f"image_{index}"])[None]], bank, protocol)
+    (scores,) = score_images(encoder, [torch.from_numpy(io[f"image_{index}"])[None]], bank, protocol)
     return label_map(scores, io[f"labels_{index}"].shape, LabelRule(protocol, bank, None, None)).numpy()
 
 

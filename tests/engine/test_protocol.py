@@ -101,13 +101,13 @@ def test_an_unknown_protocol_is_refused_with_the_nearest():
         ({"long_side_cap_px": -1}, "long_side_cap_px"),
         ({"stride_px": 0}, "stride_px"),
         ({"window_px": 0}, "window_px as a whole number of pixels, at least 1; got 0"),
-        ({"window_px": 224, "stride_px": 225}, "at most the window's side 224; got 225"),
+        ({"window_px": 224, "stride_px": 225}, "side 224, so that every pixel is covered; got 225"),
         ({"rounding": "up"}, "rounding to be one of down, nearest; got 'up'"),
         ({"window_scores": "logits"}, "window_scores to be one of cosine, softmax; got 'logits'"),
         ({"window_scores": "cosine", "scale": 0}, "scale above 0, or None; got 0"),
         ({"window_scores": "cosine", "scale": float("inf")}, "finite scale"),
         ({"window_scores": "cosine", "scale": float("nan")}, "finite scale"),
-        ({"window_scores": "softmax", "scale": 40}, "set window_scores to 'cosine'"),
+        ({"window_scores": "softmax", "scale": 40}, "Set window_scores to 'cosine'"),
         ({"min_area_share": 1}, "min_area_share"),
         ({"min_area_share": -0.1}, "min_area_share"),
     ],
@@ -125,7 +125,7 @@ def test_a_background_threshold_is_a_probability_below_one(threshold):
 
 @pytest.mark.parametrize("words", ["wall", ("wall", " "), ["wall"], ("wall", 3)])
 def test_background_words_are_a_tuple_of_text(words):
-    with pytest.raises(ProtocolError, match="background words as a tuple of text"):
+    with pytest.raises(ProtocolError, match="background words as a tuple of non-empty text"):
         Background(words)
 
 

@@ -31,31 +31,25 @@ def test_labels_of_a_large_photograph_have_exactly_its_size(tower_encoder, rgb, 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_images_that_are_scored_together_come_out_as_one_by_one(colour_encoder, rgb, preset):
-    segmenter = Segmenter(colour_encoder, ["red", "green", "blue"], preset)
+    segmenter = Segmenter(colour_encoder, ["red", "green", "blue"], preset, keep_scores=True)
     images = [rgb(40, 60), rgb(70, 30), rgb(40, 60, seed=1)]
     together = segmenter.score([segmenter.prepare(image) for image in images])
     for image, scored in zip(images, together, strict=True):
-        alone, result = segmenter.segment(image), segmenter.label(scored)
-        assert np.array_equal(result.labels, alone.labels)
-        np.testing.assert_allclose(result.scores(), alone.scores(), rtol=0, atol=1e-6)
+        alone = segmenter.segment(image)
+        assert np.array_equal(segmenter.label(scored), alone.labels)
+        np.testing.assert_allclose(segmenter.class_scores(scored), alone.scores(), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("hw", [(40, 60), (448, 448), (30, 2000)])
 def test_the_bytes_of_a_prepared_image_are_known_by_its_size(colour_encoder, rgb, preset, hw):
     segmenter = Segmenter(colour_encoder, WORDS, preset)
-    assert segmenter.prepared_bytes(hw) == segmenter.prepare(rgb(*hw)).pixels.nbytes
-
-
-def test_an_image_of_a_batch_keeps_no_scores_of_the_others(colour_encoder, rgb):
-    segmenter = Segmenter(colour_encoder, WORDS, "tips-simple")
-    (grid,) = (layer.grid for layer in segmenter.score([segmenter.prepare(rgb(40, 60))] * 3)[0].scores.layers)
-    assert grid.untyped_storage().nbytes() == grid.nbytes
+    assert segmenter.prepared_bytes(hw) == segmenter.prepare(rgb(*hw)).resized.nbytes
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_best_score_of_each_pixel_is_its_label(colour_encoder, rgb, preset):
-    result = Segmenter(colour_encoder, WORDS, preset).segment(rgb(60, 90))
+    result = Segmenter(colour_encoder, WORDS, preset, keep_scores=True).segment(rgb(60, 90))
     scores = result.scores()
     assert scores.shape == (4, 60, 90)
     assert scores.dtype == np.float32
@@ -65,7 +59,9 @@ def test_the_best_score_of_each_pixel_is_its_label(colour_encoder, rgb, preset):
 
 
 def test_scores_are_what_the_protocol_says_they_are(colour_encoder, rgb):
-    slide, simple, scaled = (Segmenter(colour_encoder, WORDS, name).segment(rgb(60, 90)).scores() for name in PRESETS)
+    slide, simple, scaled = (
+        Segmenter(colour_encoder, WORDS, name, keep_scores=True).segment(rgb(60, 90)).scores() for name in PRESETS
+    )
     np.testing.assert_allclose(slide.sum(0), 1, atol=1e-5)  # probabilities of classes
     assert simple.min() < 0 <= simple.max() <= 1  # cosines
     assert scaled.min() >= 0  # probabilities of words, of which each class has its best
@@ -80,7 +76,7 @@ def test_one_patch_is_labelled_as_worked_out_by_hand(rgb):
     words = encoder.encode_text(names).double().numpy()
     cosines = words @ feature / np.linalg.norm(words, axis=1) / np.linalg.norm(feature)
     protocol = Protocol("p", short_side_px=14, window_px=None, window_scores="cosine")
-    result = Segmenter(encoder, names, protocol, PLAIN).segment(image)
+    result = Segmenter(encoder, names, protocol, PLAIN, keep_scores=True).segment(image)
     np.testing.assert_allclose(result.scores()[:, 5, 5], cosines, atol=1e-6)
     assert (result.labels == cosines.argmax()).all()
 
@@ -116,9 +112,9 @@ def test_a_background_that_makes_255_classes_needs_two_bytes(colour_encoder, rgb
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_threshold_takes_uncertain_pixels_and_leaves_the_rest(rgb, preset):
     encoder = ColourEncoder(temperature=0.2)
-    plain = Segmenter(encoder, WORDS, preset).segment(rgb(60, 90))
+    plain = Segmenter(encoder, WORDS, preset, keep_scores=True).segment(rgb(60, 90))
     protocol = replace(find_protocol(preset), background=Background(threshold=0.8))
-    result = Segmenter(encoder, WORDS, protocol).segment(rgb(60, 90))
+    result = Segmenter(encoder, WORDS, protocol, keep_scores=True).segment(rgb(60, 90))
     assert result.classes.names == ("background", "sky", "boat", "grass", "house")
     kept = result.labels != 0
     assert 0.05 < kept.mean() < 0.95
@@ -147,7 +143,7 @@ def test_a_threshold_without_a_known_temperature_is_refused_before_any_word_is_e
     encoder = ColourEncoder(temperature=None)
     encoder.encode_text = lambda prompts: pytest.fail("words were embedded first")
     protocol = replace(find_protocol("tips-slide"), background=Background(threshold=0.5))
-    with pytest.raises(ProtocolError, match="needs the encoder's temperature, and colour states none"):
+    with pytest.raises(ProtocolError, match="needs the encoder's temperature, which is not known for colour"):
         Segmenter(encoder, WORDS, protocol)
 
 
@@ -174,7 +170,7 @@ def test_a_preset_by_name_takes_the_constants_of_the_benchmark_at_hand(colour_en
         np.zeros((0, 5, 3), np.uint8),
         np.zeros((1, 4, 5, 3), np.uint8),
         [[[1, 2, 3]]],
-        "photo.jpg",
+        "no such photo.jpg",
         None,
     ],
     ids=lambda array: f"{type(array).__name__}{getattr(array, 'shape', '')}",

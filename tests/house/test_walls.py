@@ -26,11 +26,11 @@ def test_every_room_has_a_floor():
         ("images/read.py", "densezero.encoders.base"),
         ("metrics/scores.py", "torch.nn"),
         ("encoders/base.py", "densezero.vocabulary.classes"),
-        ("engine/scores.py", "PIL.Image"),
+        ("engine/scoring.py", "PIL.Image"),
         ("output/labels.py", "pycocotools.mask"),
         ("jobs/segment.py", "densezero.cli.show"),
         ("jobs/segment.py", "typer"),
-        ("engine/scores.py", ".windows"),
+        ("engine/scoring.py", ".windows"),
     ],
 )
 def test_a_breach_would_be_seen(file, module):

@@ -1,19 +1,15 @@
-import math
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from sklearn.metrics.pairwise import cosine_similarity
 
-from densezero.engine import Protocol, cosine, dense_scores, scoring, window_boxes
-from densezero.engine import scores as scores_module
-from densezero.engine.labelling import LabelRule, class_strips, label_map
-from densezero.engine.scores import BlendedScores, GridScores, strips
-from densezero.engine.scoring import score_maps
-from densezero.engine.upsample import Span
-from densezero.errors import InputError
+from densezero.engine import Protocol, cosine, dense_scores, window_boxes
+from densezero.engine.labelling import LabelRule, label_map
+from densezero.engine.scoring import score_images
+from densezero.errors import DenseZeroWarning, InputError
 from densezero.vocabulary.text_bank import TextBank
+from tests.engine.conftest import ColourEncoder
 
 WORDS = 6
 SLIDES = [Protocol("slide", window_px=56, stride_px=42, window_scores=kind) for kind in ("softmax", "cosine")]
@@ -48,11 +44,6 @@ def naive_slide(encoder, pixels, text, protocol):
     return total / count
 
 
-def blended(windows, hw, softmax=True, words=WORDS):
-    grids = torch.randn(len(windows), words, 4, 4, generator=torch.Generator().manual_seed(1))
-    return BlendedScores(grids, windows, hw, softmax)
-
-
 def test_cosines_worked_out_by_hand():
     features = torch.tensor([[[[3.0, 4.0], [0.0, -2.0]]]])  # (1, 1, 2, 2)
     made = cosine(features, torch.tensor([[5.0, 0.0], [1.0, 1.0], [0.0, 0.5]]))
@@ -68,53 +59,12 @@ def test_cosines_agree_with_scikit_learn():
     np.testing.assert_allclose(cosine(features, text).permute(0, 2, 3, 1).numpy(), theirs, atol=1e-6)
 
 
-def test_a_feature_of_length_nought_has_cosine_nought():
+def test_a_feature_of_length_zero_has_cosine_zero():
     assert cosine(torch.zeros(1, 1, 1, 8), text_vectors()).tolist() == [[[[0.0]]] * WORDS]
 
 
 def test_half_precision_features_are_scored_in_float32():
     assert cosine(torch.ones(1, 2, 2, 8, dtype=torch.bfloat16), text_vectors()).dtype == torch.float32
-
-
-@pytest.mark.parametrize("softmax", [True, False])
-def test_strips_of_blended_windows_equal_the_whole(softmax):
-    hw = (50, 61)
-    scores = blended(window_boxes(*hw, 28, 11), hw, softmax)
-    whole = scores.rows(0, 50)
-    for height in (1, 7, 49):
-        parts = [scores.rows(start, min(start + height, 50)) for start in range(0, 50, height)]
-        torch.testing.assert_close(torch.cat(parts, 1), whole, rtol=0, atol=1e-6)
-
-
-def test_overlapping_windows_are_averaged_by_hand():
-    windows = window_boxes(1, 3, side=2, stride=1)  # columns 0-1 and 1-2
-    grids = torch.tensor([1.0, 5.0]).reshape(2, 1, 1, 1)
-    assert BlendedScores(grids, windows, (1, 3), softmax=False).rows(0, 1).tolist() == [[[1, 3, 5]]]
-
-
-def test_softmax_is_taken_in_each_window_and_then_averaged():
-    windows = window_boxes(1, 3, side=2, stride=1)
-    grids = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]]).reshape(2, 2, 1, 1)
-    made = BlendedScores(grids, windows, (1, 3), softmax=True).rows(0, 1)[:, 0]
-    # Softmax of the mean logit would give 1 / (1 + 3 ** 0.5) = 0.366 for the first class in the middle.
-    torch.testing.assert_close(made, torch.tensor([[0.25, 0.375, 0.5], [0.75, 0.625, 0.5]]))
-
-
-def test_windows_that_cover_once_equal_each_window_alone():
-    windows = window_boxes(28, 42, side=14, stride=14)
-    grids = torch.randn(6, 3, 2, 2, generator=torch.Generator().manual_seed(0))
-    made = BlendedScores(grids, windows, (28, 42), softmax=False).rows(0, 28)
-    for grid, box in zip(grids, windows, strict=True):
-        alone = F.interpolate(grid[None], size=(14, 14), mode="bilinear", align_corners=False)[0]
-        torch.testing.assert_close(made[:, box.top : box.bottom, box.left : box.right], alone, rtol=0, atol=1e-6)
-
-
-def test_one_window_over_all_equals_the_whole_image(colour_encoder, pixels):
-    image, bank = pixels(56, 56), bank_of(text_vectors())
-    one = Protocol("one", window_px=56, stride_px=56, window_scores="cosine")
-    by_window = score_maps(colour_encoder, [image], bank, one)[0].rows(0, 56)
-    by_grid = score_maps(colour_encoder, [image], bank, WHOLE)[0].resized(Span(0, 56), Span(0, 56), (56, 56))
-    torch.testing.assert_close(by_window, by_grid, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("protocol", SLIDES, ids=["softmax", "cosine"])
@@ -132,14 +82,14 @@ def test_labels_equal_a_plain_loop_in_float64(colour_encoder, pixels, image_hw, 
     image, text = pixels(56, 75), text_vectors()
     bank = bank_of(text)
     labels = label_map(
-        score_maps(colour_encoder, [image], bank, protocol)[0], image_hw, LabelRule(protocol, bank, None, None)
+        score_images(colour_encoder, [image], bank, protocol)[0], image_hw, LabelRule(protocol, bank, None, None)
     )
     naive = naive_slide(colour_encoder, image, text, protocol)
     best = F.interpolate(naive[None], size=image_hw, mode="bilinear", align_corners=False)[0].topk(2, dim=0)
     clear = best.values[0] - best.values[1] > 1e-5
     assert clear.float().mean() > 0.95
     assert len(labels.unique()) > 2
-    assert torch.equal(labels[clear], best.indices[0][clear])
+    assert torch.equal(labels.long()[clear], best.indices[0][clear])
 
 
 def test_a_text_bank_and_plain_vectors_give_the_same_scores(colour_encoder, pixels):
@@ -191,7 +141,7 @@ def test_a_protocol_with_a_scale_keeps_every_word(colour_encoder, pixels):
 
 def test_batches_of_windows_equal_one_by_one(colour_encoder, pixels, monkeypatch):
     together = dense_scores(colour_encoder, pixels(90, 90), text_vectors(), SLIDES[0])
-    monkeypatch.setattr(scoring, "pixels_at_once", lambda device: 1)
+    monkeypatch.setattr(colour_encoder, "batch_pixels", 1)
     torch.testing.assert_close(dense_scores(colour_encoder, pixels(90, 90), text_vectors(), SLIDES[0]), together)
 
 
@@ -202,7 +152,7 @@ def test_windows_of_several_images_go_through_the_encoder_together(colour_encode
         [pixels(56, 75), pixels(30, 40), pixels(56, 56), pixels(90, 90), pixels(56, 75)],
         bank_of(text_vectors()),
     )
-    alone = [score_maps(colour_encoder, [image], bank, protocol)[0] for image in images]
+    alone = [score_images(colour_encoder, [image], bank, protocol)[0] for image in images]
     taken, encode = [], colour_encoder.encode_dense
 
     def encode_dense(pixels, readout="value"):
@@ -210,11 +160,11 @@ def test_windows_of_several_images_go_through_the_encoder_together(colour_encode
         return encode(pixels, readout)
 
     monkeypatch.setattr(colour_encoder, "encode_dense", encode_dense)
-    monkeypatch.setattr(scoring, "pixels_at_once", lambda device: 6 * 56 * 56)
-    together = score_maps(colour_encoder, images, bank, protocol)
+    monkeypatch.setattr(colour_encoder, "batch_pixels", 6 * 56 * 56)
+    together = score_images(colour_encoder, images, bank, protocol)
     for one, other in zip(together, alone, strict=True):
         assert one.hw == other.hw
-        torch.testing.assert_close(one.rows(0, one.hw[0]), other.rows(0, other.hw[0]), rtol=0, atol=1e-6)
+        torch.testing.assert_close(one.whole(), other.whole(), rtol=0, atol=1e-6)
     whole = [(2, 3, 56, 75), (1, 3, 30, 40), (1, 3, 56, 56), (1, 3, 90, 90)]
     assert taken == ([(6, 3, 56, 56), (3, 3, 56, 56), (1, 3, 30, 40)] if protocol.window_px else whole)
 
@@ -225,43 +175,78 @@ def test_pixels_of_another_shape_are_refused(colour_encoder, shape):
         dense_scores(colour_encoder, torch.zeros(shape), text_vectors(), WHOLE)
 
 
-@pytest.mark.parametrize(("rows", "row_bytes"), [(1, 1), (100, 7), (100, 10**9), (5, 0)])
-def test_strips_cover_all_rows_once_and_stay_within_the_memory(rows, row_bytes, monkeypatch):
-    monkeypatch.setattr(scores_module, "STRIP_BYTES", 64)
-    cut = list(strips(rows, row_bytes))
-    assert [row for start, end in cut for row in range(start, end)] == list(range(rows))
-    assert all((end - start) * row_bytes <= 64 or end - start == 1 for start, end in cut)
-
-
-class Watched(GridScores):
-    """A map that notes the bytes of what it hands out."""
-
-    def __init__(self, grid):
-        super().__init__(grid)
-        self.bytes = []
-
-    def part(self, rows, columns):
-        part = super().part(rows, columns)
-        self.bytes.append(part.numel() * part.element_size())
-        return part
-
-
-@pytest.mark.parametrize("hw", [(200, 300), (20, 20), (3, 500), (500, 3)])
-def test_no_strip_is_larger_than_the_memory_set_aside_even_when_the_image_is_smaller_than_the_map(hw, monkeypatch):
-    monkeypatch.setattr(scores_module, "STRIP_BYTES", 60_000)
-    scores = Watched(torch.randn(5, 100, 120, generator=torch.Generator().manual_seed(0)))
-    bank = bank_of(text_vectors(5))
-    made = list(class_strips(scores, hw, LabelRule(WHOLE, bank, None, None)))
-    assert max(strip.scores.numel() * 4 for strip in made) <= 60_000
-    assert max(scores.bytes) <= 2 * 60_000  # bilinear rows need one source row beyond their own
-    assert len(made) > 1
-    whole = F.interpolate(scores.rows(0, 100)[None], size=hw, mode="bilinear", align_corners=False)[0]
-    torch.testing.assert_close(torch.cat([strip.scores for strip in made], 1), whole, rtol=0, atol=1e-5)
-
-
 def test_a_whole_image_with_a_scale_goes_through_the_input_size_as_windows_do(colour_encoder):
     pixels, text = torch.rand(1, 3, 30, 50), text_vectors()
     grid = dense_scores(colour_encoder, pixels, text, WHOLE)
     scaled = Protocol("naclip on voc", window_px=None, window_scores="cosine", scale=40.0)
     wanted = F.interpolate(grid[None], (30, 50), mode="bilinear", align_corners=False)[0]
     torch.testing.assert_close(dense_scores(colour_encoder, pixels, text, scaled), wanted, rtol=0, atol=1e-6)
+
+
+def test_a_whole_image_with_a_softmax_is_one_window(colour_encoder, pixels):
+    text = text_vectors()
+    whole = Protocol("whole", window_px=None, window_scores="softmax")
+    one = Protocol("one", window_px=70, stride_px=70, window_scores="softmax")
+    made = dense_scores(colour_encoder, pixels(56, 70), text, whole)
+    assert torch.equal(made, dense_scores(colour_encoder, pixels(56, 70), text, one))
+    torch.testing.assert_close(made.sum(0), torch.ones(56, 70))
+
+
+def test_the_map_of_an_image_keeps_no_scores_of_other_images(colour_encoder, pixels):
+    maps = score_images(colour_encoder, [pixels(56, 70)] * 3, bank_of(text_vectors()), WHOLE)
+    assert all(one.grids.untyped_storage().nbytes() == one.grids.nbytes for one in maps)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_features_that_are_not_finite_are_refused(colour_encoder, pixels, monkeypatch, value):
+    encode = colour_encoder.encode_dense
+
+    def broken(pixels, readout="value"):
+        features = encode(pixels, readout).clone()
+        features[0, 1, 1, 0] = value
+        return features
+
+    monkeypatch.setattr(colour_encoder, "encode_dense", broken)
+    with pytest.raises(InputError, match=r"finite features.*colour gave NaN or infinity.*float32"):
+        dense_scores(colour_encoder, pixels(56, 70), text_vectors(), SLIDES[0])
+
+
+class SmallDevice:
+    """An encoder on a GPU whose memory holds a few windows at a time."""
+
+    def __init__(self, encoder, windows, error):
+        self.encode, self.windows, self.error, self.taken = encoder.encode_dense, windows, error, []
+
+    def __call__(self, pixels, readout="value"):
+        self.taken.append(len(pixels))
+        if len(pixels) > self.windows:
+            raise self.error
+        return self.encode(pixels, readout)
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("MPS backend out of memory")]
+)
+def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same_scores(colour_encoder, pixels, monkeypatch, error):
+    expected = dense_scores(colour_encoder, pixels(150, 150), text_vectors(), SLIDES[0])  # 16 windows
+    small = SmallDevice(colour_encoder, 3, error)
+    monkeypatch.setattr(colour_encoder, "encode_dense", small)
+    monkeypatch.setattr(colour_encoder, "device", torch.device("cuda"))
+    monkeypatch.setattr(colour_encoder, "batch_pixels", 16 * 56 * 56)
+    with pytest.warns(DenseZeroWarning, match="Smaller batches are used from now on") as told:
+        made = dense_scores(colour_encoder, pixels(150, 150), text_vectors(), SLIDES[0])
+    assert torch.equal(made, expected)
+    assert small.taken == [16, 8, 4, *[2] * 8]
+    assert len({str(warning.message) for warning in told}) == 1
+    small.taken.clear()
+    dense_scores(colour_encoder, pixels(150, 150), text_vectors(), SLIDES[0])
+    assert small.taken == [2] * 8, "the next image begins with the smaller batch"
+
+
+def test_other_errors_and_a_single_window_that_is_too_large_are_raised(colour_encoder, pixels, monkeypatch):
+    monkeypatch.setattr(colour_encoder, "device", torch.device("cuda"))
+    for windows, error in ((0, torch.OutOfMemoryError("CUDA out of memory")), (3, RuntimeError("another error"))):
+        monkeypatch.setattr(colour_encoder, "encode_dense", SmallDevice(ColourEncoder(), windows, error))
+        monkeypatch.setattr(colour_encoder, "batch_pixels", 56 * 56 * (16 if windows else 1))
+        with pytest.raises(RuntimeError, match=str(error)):
+            dense_scores(colour_encoder, pixels(150, 150), text_vectors(), SLIDES[0])
