@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from densezero.errors import DenseZeroError, FeatureError
-from densezero.features import Spool
+from densezero.features import DiskCache
 from densezero.features.figure.compare import draw_comparison, fit_cell, plan_comparison
 from densezero.images import FoundImage, find_images, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
@@ -85,34 +85,34 @@ class _FigureRun:
 
     def add_source(self, source: Source, given: Fit | None) -> None:
         """Encode every image that is left, fit, and add the pictures to the rows."""
-        with Spool() as spool:
+        with DiskCache() as cache:
             for name, image in self.images.items():
                 if name not in self.failed:
-                    self._encode(source, image, spool)
-            fitted = given or (self._fit(source, spool) if spool.names and self.settings.basis != EACH else None)
-            for name in spool.names:
-                grid = spool.get(name)
+                    self._encode(source, image, cache)
+            fitted = given or (self._fit(source, cache) if cache.names and self.settings.basis != EACH else None)
+            for name in cache.names:
+                grid = cache.get(name)
                 assert grid is not None, "it is named"
                 try:
                     self._paint(name, grid, fitted)
                 except DenseZeroError as error:
                     self._fail(self.images[name], error)
 
-    def _encode(self, source: Source, image: FoundImage, spool: Spool) -> None:
+    def _encode(self, source: Source, image: FoundImage, cache: DiskCache) -> None:
         try:
             rgb = read_rgb(image.path)  # (H, W, 3)
             if self.settings.basis == EACH:
                 refuse_one_colour(rgb)
-            spool.put(str(image.path), self.shelf.encode(source, rgb))
+            cache.put(str(image.path), self.shelf.encode(source, rgb))
         except Exception as error:
             self._fail(image, error)
             return
         self.done += 1
         self._tell(image, None)
 
-    def _fit(self, source: Source, spool: Spool) -> Fit:
-        names = [spool.names[place] for place in spread_evenly(len(spool.names), self.settings.fit_images)]
-        fitted = fit(spool.view(names), self.settings, self._target(names))
+    def _fit(self, source: Source, cache: DiskCache) -> Fit:
+        names = [cache.names[place] for place in spread_evenly(len(cache.names), self.settings.fit_images)]
+        fitted = fit(cache.view(names), self.settings, self._target(names))
         if self.settings.save_basis is not None:
             write_basis(name_source(fitted, self.shelf.take(source.model), source.readout), self.settings.save_basis)
         return fitted

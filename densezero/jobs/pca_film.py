@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.errors import DenseZeroError, FeatureError
-from densezero.features import Spool
+from densezero.features import DiskCache
 from densezero.images import find_images, read_rgb
 from densezero.images.film import read_film_facts, read_frames
 from densezero.jobs.feature_settings import PcaSettings
@@ -71,8 +71,8 @@ def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
         Source(settings.models[0], settings.readouts[0]),
     )
     shelf.check([source], listener)
-    with Spool() as spool:
-        run = _FilmRun(settings, shelf, source, frames, spool, listener)
+    with DiskCache() as cache:
+        run = _FilmRun(settings, shelf, source, frames, cache, listener)
         fitted = stored_fit(settings, shelf, source) or run.fit()
         written = write_film(settings.out, run.pictures(fitted), frames.rate)
     return RunSummary(settings.out, written, run.failed, 0)
@@ -80,10 +80,10 @@ def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
 
 class _FilmRun:
     def __init__(
-        self, settings: PcaSettings, shelf: Shelf, source: Source, frames: Frames, spool: Spool, listener: Listener
+        self, settings: PcaSettings, shelf: Shelf, source: Source, frames: Frames, cache: DiskCache, listener: Listener
     ) -> None:
         self.settings, self.shelf, self.source, self.frames = settings, shelf, source, frames
-        self.spool, self.listener = spool, listener
+        self.cache, self.listener = cache, listener
         self.failed = 0
 
     def fit(self) -> Fit:
@@ -92,13 +92,13 @@ class _FilmRun:
         places = set(spread_evenly(count, self.settings.fit_images))
         for place, frame in enumerate(self.frames):
             if place in places and frame.rgb is not None:
-                self.spool.put(frame.name, self.shelf.encode(self.source, frame.rgb))
-                self.listener.fitting(len(self.spool.names), len(places))
+                self.cache.put(frame.name, self.shelf.encode(self.source, frame.rgb))
+                self.listener.fitting(len(self.cache.names), len(places))
             if place >= max(places):
                 break
-        if not self.spool.names:
+        if not self.cache.names:
             raise FeatureError(f"No frame of {self.frames.path} can be drawn.")
-        fitted = fit(self.spool.view(self.spool.names), self.settings)
+        fitted = fit(self.cache.view(self.cache.names), self.settings)
         fitted = name_source(fitted, self.shelf.take(self.source.model), self.source.readout)
         if self.settings.save_basis is not None:
             write_basis(fitted, self.settings.save_basis)
@@ -111,7 +111,7 @@ class _FilmRun:
             if frame.rgb is None:
                 self.failed += 1
             else:
-                grid = self.spool.get(frame.name)
+                grid = self.cache.get(frame.name)
                 grid = self.shelf.encode(self.source, frame.rgb) if grid is None else grid  # (gh, gw, D)
                 yield paint(self.settings.shows[0], fitted, grid, shrink(frame.rgb), self.settings)
                 done += 1

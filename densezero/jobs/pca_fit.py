@@ -55,7 +55,7 @@ def fit(grids: Sequence[Tensor], settings: PcaSettings, target: Sequence[Tensor]
     Args:
         grids: (gh, gw, D) features.
         settings: of the run.
-        target: (gh, gw, 3) coordinates of another encoder on the same images, to turn the colours towards.
+        target: (gh, gw, 3) coordinates of another encoder on the same images, to rotate the colours towards.
 
     Raises:
         FeatureError: for too few patches, or features that do not vary.
@@ -92,11 +92,12 @@ def paint(show: str, fitted: Fit, grid: Tensor, rgb: NDArray[np.uint8], settings
         assert fitted.clusters is not None, "fitted where it is shown"
         count = len(fitted.clusters.centres)
         member = np.eye(count, dtype=np.float32)[fitted.clusters.labels(grid)]  # (gh, gw, k)
-        return to_bytes(cluster_rgb(upsample(member, rgb, how).argmax(-1), count))
+        return to_bytes(cluster_rgb(upsample(member, how, rgb=rgb).argmax(-1), count))
     assert fitted.basis is not None, "fitted where it is shown"
     if show == "first":
-        return to_bytes(heat_rgb(upsample(first_component(fitted.basis, grid, settings.look), rgb, how)))
-    return to_bytes(upsample(to_rgb(fitted.basis, grid, settings.look), rgb, how))
+        levels = first_component(fitted.basis, grid, settings.color_mapping)  # (gh, gw)
+        return to_bytes(heat_rgb(upsample(levels, how, rgb=rgb)))
+    return to_bytes(upsample(to_rgb(fitted.basis, grid, settings.color_mapping), how, rgb=rgb))
 
 
 def shrink(rgb: NDArray[np.uint8], longest_px: int = LONGEST_PX) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from densezero.encoders.digest import file_sha256
 from densezero.errors import FeatureError, InputError
-from densezero.features import Spool
+from densezero.features import DiskCache
 from densezero.images import FoundImage, find_images, read_rgb
 from densezero.jobs.feature_settings import EACH, PcaSettings
 from densezero.jobs.manifest import Manifest
@@ -46,7 +46,7 @@ class _Column:
 
     source: Source
     label: str
-    kept: Spool
+    kept: DiskCache
     fitted: Fit | None = None
 
 
@@ -73,7 +73,7 @@ def draw_pca_folder(settings: PcaSettings, listener: Listener) -> RunSummary:
     labels = label_sources(sources)
     given = stored_fit(settings, shelf, sources[0])
     with ExitStack() as stack:
-        columns = [_Column(source, labels[source], stack.enter_context(Spool()), given) for source in sources]
+        columns = [_Column(source, labels[source], stack.enter_context(DiskCache()), given) for source in sources]
         manifest = Manifest(settings.out, _request(settings, hashes), settings.overwrite)
         run = _FolderRun(settings, shelf, columns, ImageRun(settings.out, manifest, listener))
         return run.over(images, listener)
@@ -169,7 +169,7 @@ def _request(settings: PcaSettings, hashes: dict[Source, str]) -> dict[str, Any]
         "sources": [[source.model, source.readout, sha256] for source, sha256 in hashes.items()],
         "shows": settings.shows,
         "basis": settings.basis if stored is None else file_sha256(stored),
-        "look": settings.look,
+        "look": settings.color_mapping,
         "foreground": settings.foreground,
         "align": settings.align,
         "clusters": settings.clusters,

@@ -48,11 +48,12 @@ def draw_similarity(settings: SimilaritySettings, listener: Listener | None = No
     bank = build_text_bank(encoder, [[text] for text in settings.texts], templates, listener.embedding)
     small = shrink(rgb)
     maps = [
-        HeatMap(text, upsample(plane, small, settings.upsampler))
+        HeatMap(text, upsample(plane, settings.upsampler, rgb=small))
         for text, plane in zip(settings.texts, text_similarity(grid, bank.vectors), strict=True)
     ]
     for (x, y), share in zip(settings.points, shares, strict=True):
-        maps.append(HeatMap(f"like ({x:g}, {y:g})", upsample(point_similarity(grid, share), small, settings.upsampler)))
+        plane = point_similarity(grid, share)  # (gh, gw)
+        maps.append(HeatMap(f"like ({x:g}, {y:g})", upsample(plane, settings.upsampler, rgb=small)))
     form = settings.out.suffix.lower()[1:]
     content = draw_heat_maps(small, maps, each=settings.each, points_xy=shares, width_mm=settings.width_mm, form=form)
     write_bytes(settings.out, content)

@@ -78,7 +78,9 @@ def test_a_picture_is_the_look_of_the_stored_basis_patch_by_patch(tmp_path, fold
 
 def test_two_runs_write_the_same_bytes(tmp_path, folder):
     for name in ("one", "two"):
-        draw_pca(request(folder, tmp_path / name, shows=("pca", "kmeans"), look="percentile", upsampler="guided"))
+        draw_pca(
+            request(folder, tmp_path / name, shows=("pca", "kmeans"), color_mapping="percentile", upsampler="guided")
+        )
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
@@ -145,7 +147,7 @@ def test_an_overwriting_run_killed_while_fitting_does_not_go_on_with_the_old_bas
 
 @pytest.mark.parametrize(
     ("changes", "says"),
-    [({"look": "percentile"}, "look"), ({"basis": "each"}, "basis"), ({"grid": GridChoice(9)}, "grid.side")],
+    [({"color_mapping": "percentile"}, "look"), ({"basis": "each"}, "basis"), ({"grid": GridChoice(9)}, "grid.side")],
 )
 def test_another_request_into_the_same_folder_is_refused(tmp_path, folder, changes, says):
     out = tmp_path / "out"
