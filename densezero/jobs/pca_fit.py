@@ -28,8 +28,8 @@ from densezero.features.clusters import load_clusters, save_clusters
 from densezero.features.figure.colours import cluster_rgb, heat_rgb, to_bytes
 from densezero.features.pca import with_percentiles
 from densezero.images import plan_resize, resize_rgb
+from densezero.jobs.encoder_cache import EncoderCache, Source
 from densezero.jobs.feature_settings import PcaSettings
-from densezero.jobs.sources import Shelf, Source
 from densezero.output.atomic import write_atomically
 
 LONGEST_PX = 2048
@@ -153,7 +153,7 @@ def write_basis(fitted: Fit, path: Path) -> None:
     write_atomically(path, lambda file: save_basis(basis, file))
 
 
-def stored_fit(settings: PcaSettings, shelf: Shelf, source: Source) -> Fit | None:
+def stored_fit(settings: PcaSettings, encoders: EncoderCache, source: Source) -> Fit | None:
     """Read the stored basis that a request names, and refuse it for another encoder; None where it names none.
 
     Raises:
@@ -164,5 +164,5 @@ def stored_fit(settings: PcaSettings, shelf: Shelf, source: Source) -> Fit | Non
     if "kmeans" in settings.shows:
         raise FeatureError("A stored basis has no clusters; leave --show kmeans away, or fit anew.")
     basis = load_basis(settings.stored_basis)
-    basis.refuse_other(shelf.take(source.model), source.readout)
+    basis.refuse_other(encoders.take(source.model), source.readout)
     return Fit(basis, None)

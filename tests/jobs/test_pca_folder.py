@@ -8,7 +8,7 @@ from PIL import Image
 from densezero.encoders.catalog import load_encoder
 from densezero.errors import FeatureError, InputError, ModelError, OutputError
 from densezero.features import encode_grid, load_basis, to_rgb
-from densezero.jobs import sources
+from densezero.jobs import encoder_cache
 from densezero.jobs.feature_settings import GridChoice, PcaSettings
 from densezero.jobs.pca import draw_pca
 from tests.jobs.photos import Recorder, read_labels, write_scenes
@@ -305,7 +305,7 @@ def test_a_basis_is_stored_in_a_file_that_is_no_input_or_nothing_is_done(tmp_pat
     "error", [MemoryError(), torch.OutOfMemoryError("full"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
 )
 def test_memory_that_runs_out_is_a_sentence_for_the_image_and_ends_no_run(tmp_path, folder, monkeypatch, error):
-    real, seen = sources.encode_grid, []
+    real, seen = encoder_cache.encode_grid, []
 
     def short_of_memory(encoder, rgb, *rest):
         seen.append(rgb)
@@ -313,7 +313,7 @@ def test_memory_that_runs_out_is_a_sentence_for_the_image_and_ends_no_run(tmp_pa
             raise error
         return real(encoder, rgb, *rest)
 
-    monkeypatch.setattr(sources, "encode_grid", short_of_memory)
+    monkeypatch.setattr(encoder_cache, "encode_grid", short_of_memory)
     recorder = Recorder()
     summary = draw_pca(request(folder, tmp_path / "out"), recorder)
     assert (summary.done, summary.failed) == (2, 1)
@@ -326,6 +326,6 @@ def test_other_failures_of_an_encoder_keep_their_words(tmp_path, folder, monkeyp
     def broken(*_):
         raise RuntimeError("some defect")
 
-    monkeypatch.setattr(sources, "encode_grid", broken)
+    monkeypatch.setattr(encoder_cache, "encode_grid", broken)
     with pytest.raises(RuntimeError, match="some defect"):
         draw_pca(request(folder, tmp_path / "out"))

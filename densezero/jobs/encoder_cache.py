@@ -1,4 +1,4 @@
-"""Where features come from: one encoder in memory at a time, and the grids that a fit has kept."""
+"""The encoders of a run: which models and read-outs it uses, and a cache that holds one encoder at a time."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def label_sources(sources: Sequence[Source]) -> dict[Source, str]:
     return labels
 
 
-class Shelf:
-    """Loads encoders when they are needed and keeps the last one, so that memory holds one at a time.
+class EncoderCache:
+    """Loads an encoder when it is needed, and keeps the last one. At most one encoder is in memory.
 
     Args:
         device: where to compute.
@@ -64,19 +64,19 @@ class Shelf:
         self._encoder: DenseEncoder | None = None
 
     def take(self, model: str) -> DenseEncoder:
-        """The encoder of a model.
+        """Load the encoder of a model, or return the one in memory.
 
         Raises:
             ModelError: if it cannot be loaded.
         """
         if self._encoder is None or self._model != model:
-            self._encoder = None  # let the last one go before the next one comes
+            self._encoder = None  # free the last one before the next one is loaded
             self._encoder, self._model = load_encoder(model, self._device, self._dtype), model
         return self._encoder
 
     @property
     def device(self) -> str:
-        """Where the last encoder computes."""
+        """Device of the last encoder; "" if none was loaded."""
         return "" if self._encoder is None else str(self._encoder.device)
 
     def encode(self, source: Source, rgb: NDArray[np.uint8]) -> Tensor:
