@@ -59,7 +59,8 @@ class ResizePlan:
     def box_in_image(self, box: Box) -> Box:
         """Find the smallest box of whole image pixels that covers a box of the model input.
 
-        The other direction is ``plan.inverse().box_in_image(box)``. A box that is converted there and back covers itself.
+        The other direction is ``plan.inverse().box_in_image(box)``. Both directions together give a box that covers the
+        first one.
 
         Args:
             box: pixels of the input, within (h, w).
