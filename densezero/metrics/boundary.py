@@ -53,7 +53,8 @@ def count_boundaries(
 
     Args:
         labels: (H, W) predicted class indices.
-        target: (H, W) true class indices. Ignored pixels do not count in either map; in both, their border is a contour.
+        target: (H, W) true class indices. Ignored pixels do not count in either map. Their border is a
+            contour in both.
         classes: number of classes C.
         ignore: value of pixels without a class in ``target``.
         width_px: width d of a strip, pixels. None takes 2 % of the diagonal, at least 1, rounded as in the authors'
