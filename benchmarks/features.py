@@ -16,7 +16,7 @@ import torch
 from machine import describe_machine
 
 from densezero.encoders.tips import PUBLISHED_SIZES, VisionTower
-from densezero.features import Spool, encode_grid, fit_clusters, fit_pca, to_rgb, upsample
+from densezero.features import DiskCache, encode_grid, fit_clusters, fit_pca, to_rgb, upsample
 from densezero.images import ResizePlan, to_pixels
 
 
@@ -61,18 +61,20 @@ def pictures(images: int, side: int, width: int, picture_px: int) -> None:
     """Time what follows the encoder for each of so many images, and the peak memory of the process."""
     rng = torch.Generator().manual_seed(0)
     rgb = np.random.default_rng(0).integers(0, 256, (picture_px, picture_px, 3), np.uint8)
-    with Spool() as spool:
+    with DiskCache() as cache:
         began = time.perf_counter()
         for number in range(images):
-            spool.put(str(number), torch.randn(side, side, width, generator=rng))
+            cache.put(str(number), torch.randn(side, side, width, generator=rng))
         keep = time.perf_counter() - began
-        grids = spool.view(spool.names)
+        grids = cache.view(cache.names)
         began = time.perf_counter()
         basis = fit_pca(grids)
         fit = time.perf_counter() - began
         grid = grids[0]
         colour = seconds(lambda: to_rgb(basis, grid))
-        ways = {how: seconds(lambda how=how: upsample(to_rgb(basis, grid), rgb, how)) for how in ("bilinear", "guided")}
+        ways = {
+            how: seconds(lambda how=how: upsample(to_rgb(basis, grid), how, rgb=rgb)) for how in ("bilinear", "guided")
+        }
         began = time.perf_counter()
         clusters = fit_clusters(grids)
         kmeans = time.perf_counter() - began

@@ -56,14 +56,14 @@ def pca(
         str, typer.Option(help="together (one basis for all images), each, or the file of a stored basis.")
     ] = PcaSettings.basis,
     save_basis: Annotated[Path | None, typer.Option(help="Store the basis in this file.")] = PcaSettings.save_basis,
-    look: Annotated[
-        str, typer.Option(help="sigmoid (of twice the whitened coordinate) or percentile.")
-    ] = PcaSettings.look,
+    color_mapping: Annotated[
+        str, typer.Option("--look", help="sigmoid (of twice the whitened coordinate) or percentile.")
+    ] = PcaSettings.color_mapping,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Fit and colour the foreground alone.")
     ] = PcaSettings.foreground,
     align: Annotated[
-        bool, typer.Option("--align", help="Turn every column's colours towards the first column's.")
+        bool, typer.Option("--align", help="Rotate the colours of every column towards those of the first.")
     ] = PcaSettings.align,
     clusters: Annotated[int, typer.Option(help="Clusters of k-means.")] = PcaSettings.clusters,
     upsample: _Upsample = PcaSettings.upsampler,
@@ -88,7 +88,7 @@ def pca(
     """
     settings = PcaSettings(
         tuple(inputs), out, tuple(model or PcaSettings.models), tuple(readout or PcaSettings.readouts),
-        tuple(show or PcaSettings.shows), basis, save_basis, look, foreground, align, clusters, upsample,
+        tuple(show or PcaSettings.shows), basis, save_basis, color_mapping, foreground, align, clusters, upsample,
         GridChoice(grid, side, window), width, fit_images, video, rate, device, dtype, overwrite,
     )  # fmt: skip
     from densezero.jobs.pca import draw_pca

@@ -1,4 +1,4 @@
-"""Dense feature maps of images, and what makes pictures of them: PCA, k-means, similarity, upsampling, figures."""
+"""Dense feature maps of images, and what turns them into pictures: PCA, k-means, similarity, upsampling, figures."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from densezero.lazy import lazy_names
 if TYPE_CHECKING:
     from densezero.features.align import Alignment
     from densezero.features.basis import PcaBasis, load_basis, save_basis
-    from densezero.features.choices import DEFAULT_GRID_SIDE, LOOKS, SHOWS, UPSAMPLERS
+    from densezero.features.choices import COLOR_MAPPINGS, DEFAULT_GRID_SIDE, SHOWS, UPSAMPLERS
     from densezero.features.clusters import Clusters, fit_clusters
     from densezero.features.colour import first_component, to_rgb
     from densezero.features.dense import encode_grid, plan_grid
+    from densezero.features.disk_cache import DiskCache
     from densezero.features.pca import fit_pca
     from densezero.features.similarity import point_similarity
-    from densezero.features.spool import Spool
     from densezero.features.upsampling import upsample
 
 _MODULES = {
+    "COLOR_MAPPINGS": "choices",
     "DEFAULT_GRID_SIDE": "choices",
-    "LOOKS": "choices",
     "SHOWS": "choices",
     "UPSAMPLERS": "choices",
     "Alignment": "align",
     "Clusters": "clusters",
+    "DiskCache": "disk_cache",
     "PcaBasis": "basis",
-    "Spool": "spool",
     "encode_grid": "dense",
     "first_component": "colour",
     "fit_clusters": "clusters",
@@ -40,14 +40,14 @@ _MODULES = {
 }
 
 __all__ = [
+    "COLOR_MAPPINGS",
     "DEFAULT_GRID_SIDE",
-    "LOOKS",
     "SHOWS",
     "UPSAMPLERS",
     "Alignment",
     "Clusters",
+    "DiskCache",
     "PcaBasis",
-    "Spool",
     "encode_grid",
     "first_component",
     "fit_clusters",
@@ -60,5 +60,5 @@ __all__ = [
     "upsample",
 ]
 
-# The command line reads the tables of choices, and loads no torch until there is work.
+# The command line reads the tables of choices. It must start without torch.
 __getattr__ = lazy_names(__name__, {name: f"densezero.features.{module}" for name, module in _MODULES.items()})

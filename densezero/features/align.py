@@ -1,4 +1,4 @@
-"""Turns the coordinates of one encoder towards those of another, so that colours can be compared."""
+"""Rotates the coordinates of one encoder towards those of another, so that their colours can be compared."""
 
 from __future__ import annotations
 
@@ -7,44 +7,54 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from densezero.encoders.device import plain_torch
 from densezero.errors import FeatureError
 from densezero.features.basis import PcaBasis
+from densezero.features.precision import to_double
 
 
 class Alignment:
-    """Collects pairs of coordinates and gives the orthogonal turn between them (Schönemann 1966).
+    """Collects pairs of coordinates, and finds the orthogonal matrix between them (Schönemann 1966).
 
     Args:
-        components: K.
+        components: number of coordinates K.
 
     Example:
         >>> alignment, target = Alignment(3), torch.randn(50, 3)
         >>> alignment.add(target[:, [1, 2, 0]], target)
-        >>> alignment.turn().abs().round().int().tolist()
+        >>> alignment.rotation().abs().round().int().tolist()
         [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
     """
 
     def __init__(self, components: int = 3) -> None:
-        self._cross = torch.zeros(components, components, dtype=torch.float64)
+        self._cross = torch.zeros(components, components, dtype=torch.float64, device="cpu")
 
+    @plain_torch()
     def add(self, source: Tensor, target: Tensor) -> None:
-        """Take in coordinates (..., K) of the same patches in two bases.
+        """Add the coordinates of the same patches in two bases.
+
+        Args:
+            source: (..., K) coordinates in the basis that is to be rotated.
+            target: (..., K) coordinates in the other basis, on the same device.
 
         Raises:
-            FeatureError: if they are not of one shape.
+            FeatureError: if the shapes differ.
         """
         if source.shape != target.shape:
             raise FeatureError(
                 f"Expected two encoders' coordinates on one grid; got {tuple(source.shape)} and {tuple(target.shape)}."
             )
-        self._cross += source.flatten(0, -2).double().T @ target.flatten(0, -2).double()
+        cross = to_double(source.flatten(0, -2)).T @ to_double(target.flatten(0, -2))
+        self._cross = self._cross.to(cross.device) + cross
 
-    def turn(self) -> Tensor:
-        """(K, K) orthogonal R that brings source @ R nearest to target, in squares."""
-        left, _, right = torch.linalg.svd(self._cross)
-        turn: Tensor = left @ right
-        return turn.float()
+    @plain_torch()
+    def rotation(self) -> Tensor:
+        """(K, K) orthogonal R for which source @ R is nearest to target in the sum of squares."""
+        left, _, right = torch.linalg.svd(self._cross.cpu())
+        rotation: Tensor = left @ right
+        return rotation.float()
 
+    @plain_torch()
     def align(self, basis: PcaBasis) -> PcaBasis:
-        """The source's basis, turned; its percentiles are to be taken anew."""
-        return replace(basis, turn=basis.turn @ self.turn())
+        """Rotate the basis of the source. Take its percentiles anew with ``with_percentiles`` afterwards."""
+        return replace(basis, rotation=basis.rotation @ self.rotation())

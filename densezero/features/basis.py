@@ -1,78 +1,85 @@
-"""A PCA basis as a value: what turns features into a few coordinates, stored and read back."""
+"""A PCA basis: the matrix and statistics that turn features into a few coordinates. It is saved and loaded here."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import torch
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
+from densezero.encoders.device import plain_torch
 from densezero.errors import FeatureError
 
-FORMAT = "densezero PCA basis 1"
+FORMAT: Final = "densezero PCA basis 1"
 
 
 @dataclass(frozen=True)
-class Gate:
-    """The half of the features that counts as foreground: those with (feature - mean) . direction > threshold.
+class ForegroundSplit:
+    """Divides features by a plane. A feature is foreground if (feature - mean) . direction > threshold.
 
     Args:
-        mean: (D,) of all features.
-        direction: (D,) of length 1.
-        threshold: of the projection.
+        mean: (D,) float32 mean of all features.
+        direction: (D,) float32 unit vector across the plane, towards the foreground.
+        threshold: distance of the plane from the mean along ``direction``.
     """
 
     mean: Tensor
     direction: Tensor
     threshold: float
 
+    @plain_torch()
     def mask(self, grid: Tensor) -> Tensor:
-        """(..., D) features to (...) true where they are foreground."""
-        return (grid - self.mean) @ self.direction > self.threshold
+        """(..., D) features, on any device, to (...) booleans: true for foreground."""
+        mean, direction = self.mean.to(grid.device), self.direction.to(grid.device)
+        return (grid.float() - mean) @ direction > self.threshold
 
 
 @dataclass(frozen=True)
 class PcaBasis:
-    """K directions of features, with what is needed to whiten, turn and stretch.
+    """K principal components of features, and what is needed to whiten, rotate and stretch the coordinates.
+
+    All tensors are on the processor.
 
     Args:
-        mean: (D,) float32 mean of the features that were fitted.
-        components: (K, D) float32, orthonormal rows, by falling variance.
-        deviation: (K,) float32 standard deviation along each, above 0.
-        explained: (K,) float32 share of the variance, 0 to 1.
-        turn: (K, K) float32 orthogonal, applied to whitened coordinates; the unit matrix unless aligned.
-        low: (K,) float32, the 1st percentile of the fitted coordinates.
-        high: (K,) float32, the 99th.
-        gate: which features are foreground; None takes all.
-        encoder: name of the encoder whose features were fitted; "" is none in particular.
-        weights_sha256: of its weights.
-        readout: of its last block.
+        mean: (D,) float32 mean of the fitted features.
+        components: (K, D) float32 orthonormal rows, ordered by falling variance.
+        deviation: (K,) float32 standard deviation along each component, above 0.
+        explained: (K,) float32 share of the variance along each component, 0 to 1.
+        rotation: (K, K) float32 orthogonal matrix for whitened coordinates; the identity unless the basis is aligned.
+        low: (K,) float32 1st percentile of the fitted coordinates.
+        high: (K,) float32 99th percentile of the fitted coordinates.
+        foreground_split: divides foreground and background; None treats all features as foreground.
+        encoder: name of the encoder whose features were fitted; "" if it is not known.
+        weights_sha256: SHA-256 of the encoder's weights.
+        readout: read-out of the encoder's last block.
     """
 
     mean: Tensor
     components: Tensor
     deviation: Tensor
     explained: Tensor
-    turn: Tensor
+    rotation: Tensor
     low: Tensor
     high: Tensor
-    gate: Gate | None = None
+    foreground_split: ForegroundSplit | None = None
     encoder: str = ""
     weights_sha256: str = ""
     readout: str = ""
 
+    @plain_torch()
     def coordinates(self, grid: Tensor) -> Tensor:
-        """Whitened coordinates of features.
+        """Compute the whitened coordinates of features.
 
         Args:
-            grid: (..., D) features.
+            grid: (..., D) features, on any device.
 
         Returns:
-            (..., K) float32; over the features that were fitted the mean is 0 and the variance 1.
+            (..., K) float32 on the device of the features. Over the fitted features their mean is 0 and their variance
+            is 1.
 
         Raises:
             FeatureError: if the features have another width than the basis.
@@ -82,21 +89,24 @@ class PcaBasis:
                 f"Expected features of width {len(self.mean)}, as the basis has; got {grid.shape[-1]}. "
                 "A basis belongs to the encoder that it was fitted with."
             )
-        return ((grid.float() - self.mean) @ self.components.T / self.deviation) @ self.turn
+        mean, components, deviation, rotation = (
+            part.to(grid.device) for part in (self.mean, self.components, self.deviation, self.rotation)
+        )
+        return ((grid.float() - mean) @ components.T / deviation) @ rotation
 
     def foreground(self, grid: Tensor) -> Tensor | None:
-        """(...) true where (..., D) features are foreground; None where the basis takes all."""
-        return None if self.gate is None else self.gate.mask(grid.float())
+        """(...) booleans, true where (..., D) features are foreground; None if the basis does not divide them."""
+        return None if self.foreground_split is None else self.foreground_split.mask(grid)
 
     def made_with(self, encoder: DenseEncoder, readout: str) -> PcaBasis:
-        """The same basis, naming the encoder that its features came from."""
+        """Return the same basis with the name of the encoder that made its features."""
         return replace(self, encoder=encoder.name, weights_sha256=encoder.weights_hash, readout=readout)
 
     def refuse_other(self, encoder: DenseEncoder, readout: str) -> None:
-        """Refuse an encoder that the basis was not fitted with.
+        """Refuse an encoder or a read-out that the basis was not fitted with.
 
         Raises:
-            FeatureError: naming both.
+            FeatureError: the message names both encoders.
         """
         if (self.weights_sha256, self.readout) != (encoder.weights_hash, readout):
             raise FeatureError(
@@ -106,15 +116,23 @@ class PcaBasis:
             )
 
 
+# Attribute of a basis to the name of its tensor in a file. Format 1 fixes the names in files.
+_STORED: Final = {name: name for name in ("mean", "components", "deviation", "explained", "low", "high")} | {
+    "rotation": "turn"
+}
+_SPLIT_MEAN, _SPLIT_DIRECTION, _SPLIT_THRESHOLD = "gate.mean", "gate.direction", "gate.threshold"
+
+
 def save_basis(basis: PcaBasis, file: BinaryIO) -> None:
-    """Write a basis as safetensors, the same bytes for the same basis."""
+    """Write a basis as safetensors. Equal bases give equal bytes."""
     from safetensors.torch import save
 
-    tensors = {name: getattr(basis, name).contiguous() for name in _TENSORS}
+    tensors = {stored: getattr(basis, name).contiguous() for name, stored in _STORED.items()}
     about = {"format": FORMAT, "encoder": basis.encoder, "sha256": basis.weights_sha256, "readout": basis.readout}
-    if basis.gate is not None:
-        tensors |= {"gate.mean": basis.gate.mean.contiguous(), "gate.direction": basis.gate.direction.contiguous()}
-        about["gate.threshold"] = repr(basis.gate.threshold)
+    if basis.foreground_split is not None:
+        split = basis.foreground_split
+        tensors |= {_SPLIT_MEAN: split.mean.contiguous(), _SPLIT_DIRECTION: split.direction.contiguous()}
+        about[_SPLIT_THRESHOLD] = repr(split.threshold)
     file.write(save(tensors, {"densezero": json.dumps(about, sort_keys=True)}))
 
 
@@ -122,7 +140,7 @@ def load_basis(path: str | Path) -> PcaBasis:
     """Read a basis that ``save_basis`` wrote.
 
     Raises:
-        FeatureError: if the file is missing or no such basis.
+        FeatureError: if the file is missing or does not contain a basis.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -139,21 +157,21 @@ def load_basis(path: str | Path) -> PcaBasis:
         ) from None
 
 
-_TENSORS = ("mean", "components", "deviation", "explained", "turn", "low", "high")
-
-
 def _checked(tensors: dict[str, Tensor], about: dict[str, Any]) -> PcaBasis:
     parts, width = len(tensors["components"]), len(tensors["mean"])
-    vector = (parts,)
-    shapes = {"mean": (width,), "components": (parts, width), "turn": (parts, parts)}
-    for name in _TENSORS:
-        expected = shapes.get(name, vector)
-        if tensors[name].shape != expected or not torch.isfinite(tensors[name]).all():
-            raise ValueError(f"{name} of shape {tuple(tensors[name].shape)}, not {expected} finite numbers")
-    gate = None
-    if "gate.threshold" in about:
-        gate = Gate(tensors["gate.mean"], tensors["gate.direction"], float(about["gate.threshold"]))
-    fitted = {name: tensors[name] for name in _TENSORS}
+    shapes = {"mean": (width,), "components": (parts, width), "rotation": (parts, parts)}
+    fitted = {name: tensors[stored] for name, stored in _STORED.items()}
+    for name, tensor in fitted.items():
+        expected = shapes.get(name, (parts,))
+        if tensor.shape != expected or not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} of shape {tuple(tensor.shape)}, not {expected} finite numbers")
+    split = None
+    if _SPLIT_THRESHOLD in about:
+        split = ForegroundSplit(tensors[_SPLIT_MEAN], tensors[_SPLIT_DIRECTION], float(about[_SPLIT_THRESHOLD]))
     return PcaBasis(
-        **fitted, gate=gate, encoder=about["encoder"], weights_sha256=about["sha256"], readout=about["readout"]
+        **fitted,
+        foreground_split=split,
+        encoder=about["encoder"],
+        weights_sha256=about["sha256"],
+        readout=about["readout"],
     )

@@ -1,4 +1,4 @@
-"""What a feature picture can be asked for: literal tables and defaults. Importing this loads no torch."""
+"""The choices for feature pictures: tables and defaults. Importing this module does not load torch."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ DEFAULT_GRID_SIDE: Final = 98
 SHOWS: Final = {
     "pca": "three components as red, green and blue",
     "first": "the first component alone, in matplotlib's inferno",
-    "kmeans": "clusters of patches, a colour each",
+    "kmeans": "clusters of patches, a colour for each cluster",
 }
-LOOKS: Final = {
-    "sigmoid": "whitened, then the logistic function of twice the coordinate (the public demo's look)",
-    "percentile": "stretched between the 1st and the 99th percentile of what was fitted",
+COLOR_MAPPINGS: Final = {
+    "sigmoid": "the logistic function of twice the whitened coordinate, as in the public demo",
+    "percentile": "a linear stretch between the 1st and the 99th percentile of the fitted coordinates",
 }
+"""How coordinates become colours; the command line calls it ``--look``."""
 UPSAMPLERS: Final = {
-    "nearest": "every pixel takes its patch",
-    "bilinear": "smooth between the patches' centres",
-    "guided": "joint bilateral: patches weigh more where they look like the pixel, so that edges are the image's",
+    "nearest": "each pixel has the value of its patch",
+    "bilinear": "linear interpolation between the centres of patches",
+    "guided": "joint bilateral: patches of similar colour weigh more, so that edges follow the image",
 }
 FIGURE_SUFFIXES: Final = (".png", ".pdf", ".svg")
 OTHER_PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".eps", ".ps")
-"""Names that a figure might be asked for by, in vain."""
+"""Endings of picture files that figures are not written in; a request for one is refused."""
 FILM_SUFFIXES: Final = (".mp4", ".avi", ".mkv", ".mov")
 GRID_FORMATS: Final = {"npz": ".npz", "safetensors": ".safetensors"}
 DEFAULT_WIDTH_MM: Final = 180.0
-"""Width of a figure: a page's text in many journals."""
+"""Width of a figure: the text width of many journals."""
 WIDEST_MM: Final = 2000.0
-"""Widest figure: 23,622 pixels at 300 an inch."""
+"""Widest figure: 23,622 pixels at 300 pixels per inch."""

@@ -1,4 +1,4 @@
-"""Coordinates to colours."""
+"""From PCA coordinates to colours."""
 
 from __future__ import annotations
 
@@ -7,57 +7,64 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from densezero.encoders.device import plain_torch, to_numpy
 from densezero.errors import FeatureError, did_you_mean
 from densezero.features.basis import PcaBasis
-from densezero.features.choices import LOOKS
+from densezero.features.choices import COLOR_MAPPINGS
 
-BACKDROP = 1.0  # white paper, where the basis takes the foreground alone
+BACKGROUND_LEVEL = 1.0  # white, as paper
 
 
-def to_rgb(basis: PcaBasis, grid: Tensor, look: str = "sigmoid") -> NDArray[np.float32]:
+@plain_torch()
+def to_rgb(basis: PcaBasis, grid: Tensor, color_mapping: str = "sigmoid") -> NDArray[np.float32]:
     """Colour a grid of features by its first three coordinates.
 
     Args:
-        basis: of at least 3 components.
-        grid: (gh, gw, D) features of the basis's encoder.
-        look: one of ``LOOKS``.
+        basis: a basis of at least 3 components.
+        grid: (gh, gw, D) features of the basis's encoder, on any device.
+        color_mapping: one of ``COLOR_MAPPINGS``.
 
     Returns:
-        (gh, gw, 3) float32 in [0, 1]; white where the basis takes the foreground alone and a patch is none of it.
+        (gh, gw, 3) float32 in [0, 1]. If the basis separates foreground and background, the background is white.
 
     Raises:
-        FeatureError: for an unknown look, or a basis of fewer components or another width.
+        FeatureError: for an unknown color mapping, fewer than 3 components, or features of another width.
     """
-    shown = _shown(basis, basis.coordinates(grid), look)
-    if shown.shape[-1] < 3:
-        raise FeatureError(f"Expected a basis of at least 3 components; got {shown.shape[-1]}. Fit it with 3.")
+    colours = _map_colours(basis, basis.coordinates(grid), color_mapping)
+    if colours.shape[-1] < 3:
+        raise FeatureError(f"Expected a basis of at least 3 components; got {colours.shape[-1]}. Fit it with 3.")
     mask = basis.foreground(grid)
-    rgb = shown[..., :3] if mask is None else torch.where(mask[..., None], shown[..., :3], BACKDROP)
-    return np.ascontiguousarray(rgb.numpy())
+    rgb = colours[..., :3] if mask is None else torch.where(mask[..., None], colours[..., :3], BACKGROUND_LEVEL)
+    return np.ascontiguousarray(to_numpy(rgb))
 
 
-def first_component(basis: PcaBasis, grid: Tensor, look: str = "sigmoid") -> NDArray[np.float32]:
-    """Show the first coordinate alone.
+@plain_torch()
+def first_component(basis: PcaBasis, grid: Tensor, color_mapping: str = "sigmoid") -> NDArray[np.float32]:
+    """Map the first coordinate alone to [0, 1].
 
     Args:
-        basis: of at least 1 component.
-        grid: (gh, gw, D) features of the basis's encoder.
-        look: one of ``LOOKS``.
+        basis: a basis of at least 1 component.
+        grid: (gh, gw, D) features of the basis's encoder, on any device.
+        color_mapping: one of ``COLOR_MAPPINGS``.
 
     Returns:
-        (gh, gw) float32 in [0, 1], 0 where the basis takes the foreground alone and a patch is none of it.
+        (gh, gw) float32 in [0, 1]. If the basis separates foreground and background, the background is 0.
 
     Raises:
-        FeatureError: as ``to_rgb``.
+        FeatureError: for an unknown color mapping, or features of another width.
     """
-    shown = _shown(basis, basis.coordinates(grid), look)[..., 0]
+    levels = _map_colours(basis, basis.coordinates(grid), color_mapping)[..., 0]
     mask = basis.foreground(grid)
-    return np.ascontiguousarray((shown if mask is None else shown * mask).numpy())
+    return np.ascontiguousarray(to_numpy(levels if mask is None else levels * mask))
 
 
-def _shown(basis: PcaBasis, coordinates: Tensor, look: str) -> Tensor:
-    if look not in LOOKS:
-        raise FeatureError(f"Expected the name of a look; got {look!r}. {did_you_mean(look, list(LOOKS))}")
-    if look == "sigmoid":
+def _map_colours(basis: PcaBasis, coordinates: Tensor, color_mapping: str) -> Tensor:
+    if color_mapping not in COLOR_MAPPINGS:
+        raise FeatureError(
+            f"Expected the name of a color mapping; got {color_mapping!r}. "
+            f"{did_you_mean(color_mapping, list(COLOR_MAPPINGS))}"
+        )
+    if color_mapping == "sigmoid":
         return torch.sigmoid(2 * coordinates)
-    return ((coordinates - basis.low) / (basis.high - basis.low).clamp_min(1e-12)).clamp(0, 1)
+    low, high = basis.low.to(coordinates.device), basis.high.to(coordinates.device)
+    return ((coordinates - low) / (high - low).clamp_min(1e-12)).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""Dense feature maps of images at any resolution, whole or in blended windows."""
+"""Dense feature maps of images at any resolution, encoded whole or in overlapping windows."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
+from densezero.encoders.device import plain_torch, to_device
 from densezero.errors import FeatureError
 from densezero.features.choices import DEFAULT_GRID_SIDE
-from densezero.images import ResizePlan, Window, to_pixels, window_boxes
+from densezero.images import ResizePlan, Window, resize_rgb, window_boxes
 
 WHOLE_PATCHES: Final = 20_000
-"""Images of more patches are encoded in windows: attention grows with the square of the patches."""
+"""The most patches that are encoded as a whole: the cost of attention grows with the square of their number."""
 WINDOW_SIDE: Final = 98
 """Patches along a window's side; windows overlap by half."""
 
 
 def plan_grid(image_hw: tuple[int, int], patch_px: int, grid_side: int = DEFAULT_GRID_SIDE) -> ResizePlan:
-    """Plan the model input whose patch grid is ``grid_side`` long, at the ratio of the image.
+    """Plan the model input that gives a grid with ``grid_side`` patches along its long side, at the image's ratio.
 
-    The grid depends on the image alone, so encoders of different patches give grids of one size.
+    The size of the grid depends on the image alone, so encoders with different patches give grids of the same size.
 
     Args:
         image_hw: (H, W) of the image, pixels.
@@ -47,7 +48,7 @@ def plan_grid(image_hw: tuple[int, int], patch_px: int, grid_side: int = DEFAULT
     return ResizePlan(image_hw, (rows * patch_px, columns * patch_px))
 
 
-@torch.inference_mode()
+@plain_torch()
 def encode_grid(
     encoder: DenseEncoder,
     rgb: NDArray[np.uint8],
@@ -62,49 +63,65 @@ def encode_grid(
         rgb: (H, W, 3) uint8, upright.
         readout: one of ``encoder.readouts``.
         grid_side: patches along the long side.
-        window_side: patches along the side of a window, half of which is the stride; None takes the whole image
-            up to 20,000 patches and windows of 98 beyond, or where the device's memory does not suffice.
+        window_side: patches along the side of a window; the stride is half of it. None encodes the whole image at once,
+            or windows of 98 if there are more than 20,000 patches or the device's memory is too small.
 
     Returns:
         (gh, gw, D) float32 on the processor, not normalised.
 
     Raises:
         FeatureError: for a grid or a window below 1 patch.
-        ModelError: for a read-out that the encoder does not have.
+        InputError: if the array is not an 8-bit RGB image.
+        ModelError: for a read-out that the encoder lacks.
     """
     if window_side is not None and window_side < 1:
         raise FeatureError(f"Expected windows of at least 1 patch; got {window_side}.")
     plan = plan_grid((int(rgb.shape[0]), int(rgb.shape[1])), encoder.patch_px, grid_side)
-    pixels = torch.from_numpy(to_pixels(rgb, plan)).to(encoder.device)  # (1, 3, h, w)
+    pixels = _to_pixels(resize_rgb(rgb, plan.input_hw), encoder.device)  # (1, 3, h, w)
     rows, columns = (side // encoder.patch_px for side in plan.input_hw)
     if window_side is None and rows * columns <= WHOLE_PATCHES:
         try:
             return encoder.encode_dense(pixels, readout)[0].cpu()
-        except torch.OutOfMemoryError:
-            if max(rows, columns) <= WINDOW_SIDE:
+        except (MemoryError, RuntimeError) as error:
+            if not is_memory_error(error) or max(rows, columns) <= WINDOW_SIDE:
                 raise
     side = window_side or WINDOW_SIDE
-    return _blend(encoder, pixels, readout, window_boxes(rows, columns, side, (side + 1) // 2))
+    return _blend(encoder, pixels, readout, window_boxes(rows, columns, side, (side + 1) // 2)).cpu()
+
+
+def is_memory_error(error: Exception) -> bool:
+    """Whether memory was too small. torch raises a plain RuntimeError for that on the processor and on Apple GPUs."""
+    words = ("allocate memory", "out of memory")
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(word in str(error) for word in words)
+
+
+def _to_pixels(rgb: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """(h, w, 3) levels to (1, 3, h, w) float32 in [0, 1] on a device. Bytes are a quarter of the floats to copy."""
+    levels = to_device(rgb, device).permute(2, 0, 1)[None].to(torch.float32, memory_format=torch.contiguous_format)
+    # CUDA multiplies by the reciprocal of a Python number, which gives other last bits than the division here.
+    return levels.div_(torch.tensor(255.0, dtype=torch.float32, device=device))
 
 
 def _blend(encoder: DenseEncoder, pixels: Tensor, readout: str, windows: list[Window]) -> Tensor:
-    """Mean over the windows of each patch, each weighing less towards its border, so that no seam shows."""
-    total, patch = torch.zeros(0), encoder.patch_px
+    """Average the windows at each patch, with weights that fall towards the border of a window, so no seam appears."""
+    patch, device = encoder.patch_px, pixels.device
     rows, columns = windows[-1].bottom, windows[-1].right
-    weights = torch.zeros(rows, columns, 1)
-    tent = _tent(windows[0].hw)  # (wh, ww, 1)
+    total = torch.zeros(0, dtype=torch.float32, device=device)
+    weights = torch.zeros(rows, columns, 1, dtype=torch.float32, device=device)
+    tent = _tent(windows[0].hw, device)  # (wh, ww, 1)
     for window in windows:
         top, left, bottom, right = (edge * patch for edge in window)
-        part = encoder.encode_dense(pixels[:, :, top:bottom, left:right], readout)[0].cpu()  # (wh, ww, D)
+        part = encoder.encode_dense(pixels[:, :, top:bottom, left:right], readout)[0]  # (wh, ww, D)
         if not total.numel():
-            total = torch.zeros(rows, columns, part.shape[-1])
-        place = (slice(window.top, window.bottom), slice(window.left, window.right))
-        total[place] += part * tent
-        weights[place] += tent
-    return total / weights
+            total = torch.zeros(rows, columns, part.shape[-1], dtype=torch.float32, device=device)
+        inside = (slice(window.top, window.bottom), slice(window.left, window.right))
+        total[inside] += part * tent
+        weights[inside] += tent
+    return total.div_(weights)
 
 
-def _tent(hw: tuple[int, int]) -> Tensor:
-    """(h, w, 1): highest in the middle, falling linearly to the border, nowhere 0."""
-    sides = [torch.minimum(torch.arange(1.0, n + 1), torch.arange(float(n), 0, -1)) for n in hw]
-    return (sides[0][:, None] * sides[1])[..., None]
+def _tent(hw: tuple[int, int], device: torch.device) -> Tensor:
+    """(h, w, 1) weights that are largest in the middle, fall linearly to the border, and are above 0."""
+    rising = [torch.arange(1, n + 1, dtype=torch.float32, device=device) for n in hw]
+    rows, columns = (torch.minimum(side, side.flip(0)) for side in rising)
+    return (rows[:, None] * columns)[..., None]

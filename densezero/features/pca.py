@@ -1,4 +1,4 @@
-"""PCA of patch features, streamed: any number of grids, one in memory at a time."""
+"""PCA of patch features, grid by grid, so that one grid is in memory at a time."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from densezero.encoders.device import plain_torch
 from densezero.errors import FeatureError
-from densezero.features.basis import Gate, PcaBasis
+from densezero.features.basis import ForegroundSplit, PcaBasis
+from densezero.features.precision import to_double
 
 LOW_PERCENT, HIGH_PERCENT = 1, 99
-SMALLEST_SHARE = 1e-10  # of the features' mean square: less variance is rounding
+SMALLEST_SHARE = 1e-10  # of the features' mean square; less variance is rounding error
 HISTOGRAM_BINS = 256
 
 
 class Moments:
-    """Count, mean and scatter matrix of features, in double precision; parts merge (Chan, Golub, LeVeque 1983)."""
+    """Count, mean and scatter matrix of features in float64, updated part by part (Chan, Golub, LeVeque 1983)."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.mean = torch.zeros(0, dtype=torch.float64)
-        self.scatter = torch.zeros(0, 0, dtype=torch.float64)
+        self.mean = torch.zeros(0, dtype=torch.float64, device="cpu")
+        self.scatter = torch.zeros(0, 0, dtype=torch.float64, device="cpu")
 
+    @plain_torch()
     def add(self, tokens: Tensor) -> None:
-        """Take in (N, D) features."""
+        """Add (N, D) features, all on one device."""
         if not len(tokens):
             return
-        part = tokens.double()
+        part = to_double(tokens)
         mean = part.mean(0)
         centred = part - mean
         scatter = centred.T @ centred
@@ -41,23 +44,25 @@ class Moments:
         self.count = total
 
 
+@plain_torch()
 def fit_pca(grids: Iterable[Tensor], components: int = 3, foreground: bool = False) -> PcaBasis:
-    """Fit a basis to grids of features, all together.
+    """Fit one basis to the features of all grids.
 
-    The sign of each component makes its largest entry positive (as scikit-learn has it), so that the same features
-    always give the same colours.
+    The largest entry of each component is positive, as in scikit-learn, so the same features always have the same
+    colours.
 
     Args:
-        grids: (gh, gw, D) features each; gone through several times, so a list or a ``Spool``, not a generator.
-        components: K, at least 1.
-        foreground: fit a second time, to the patches on that side of the first component (split by Otsu's threshold)
-            which keeps off the images' borders.
+        grids: (gh, gw, D) features, on any one device. They are read several times: pass a list or a view of a
+            ``DiskCache``, not a generator.
+        components: number of components K, at least 1.
+        foreground: fit a second time, to the foreground alone. Otsu's threshold divides the patches by their first
+            component; the foreground is the side with fewer patches at the borders of the images.
 
     Returns:
-        The basis, for every grid of the same encoder.
+        A basis for all grids of the same encoder, on the processor.
 
     Raises:
-        FeatureError: for no more patches than components, or features that do not vary along so many components.
+        FeatureError: for too few patches, or features that vary along fewer than K directions.
 
     Example:
         >>> grids = [torch.randn(8, 8, 16)]
@@ -66,26 +71,30 @@ def fit_pca(grids: Iterable[Tensor], components: int = 3, foreground: bool = Fal
     """
     if components < 1:
         raise FeatureError(f"Expected at least 1 component; got {components}.")
-    gate = _fit_gate(grids) if foreground else None
+    split = _split_foreground(grids) if foreground else None
     moments = Moments()
     for grid in grids:
         tokens = grid.flatten(0, -2).float()
-        moments.add(tokens if gate is None else tokens[gate.mask(tokens)])
-    return with_percentiles(replace(_basis_of(moments, components), gate=gate), grids)
+        moments.add(tokens if split is None else tokens[split.mask(tokens)])
+    return with_percentiles(replace(_basis_of(moments, components), foreground_split=split), grids)
 
 
+@plain_torch()
 def with_percentiles(basis: PcaBasis, grids: Iterable[Tensor]) -> PcaBasis:
-    """Take the 1st and 99th percentiles of the coordinates, of the foreground alone where the basis has one.
+    """Replace the 1st and 99th percentiles of a basis by those of the grids' coordinates.
 
     Args:
-        basis: whose coordinates count; its percentiles are forgotten.
-        grids: (gh, gw, D) features each.
+        basis: gives the coordinates. If it divides foreground and background, only the foreground counts.
+        grids: (gh, gw, D) features, on any one device.
     """
-    parts = []
+    coordinates, masks = [], []
     for grid in grids:
-        coordinates, mask = basis.coordinates(grid), basis.foreground(grid)
-        parts.append(coordinates.flatten(0, -2) if mask is None else coordinates[mask])
-    ordered = torch.cat(parts).sort(0).values  # torch.quantile takes no more than 2 ** 24 numbers
+        coordinates.append(basis.coordinates(grid).flatten(0, -2))
+        mask = basis.foreground(grid)
+        if mask is not None:
+            masks.append(mask.flatten())
+    fitted = torch.cat(coordinates)[torch.cat(masks)] if masks else torch.cat(coordinates)  # (N, K)
+    ordered = fitted.sort(0).values.cpu()  # torch.quantile refuses more than 2 ** 24 numbers
     return replace(basis, low=_percentile(ordered, LOW_PERCENT), high=_percentile(ordered, HIGH_PERCENT))
 
 
@@ -95,40 +104,40 @@ def _basis_of(moments: Moments, components: int) -> PcaBasis:
             f"Expected more patches than components; got {moments.count} patches for {components} components. "
             "Take a larger grid, or more images."
         )
-    width = len(moments.mean)
-    values, vectors = torch.linalg.eigh(moments.scatter / (moments.count - 1))  # rising
+    mean, scatter = moments.mean.cpu(), moments.scatter.cpu()
+    values, vectors = torch.linalg.eigh(scatter / (moments.count - 1))  # rising
     variance = values.flip(0)[:components].clamp_min(0)
-    smallest = SMALLEST_SHARE * max(float(moments.mean.square().sum()), float(values.clamp_min(0).sum()), 1e-30)
-    if width < components or variance[-1] <= smallest:
+    smallest = SMALLEST_SHARE * max(float(mean.square().sum()), float(values.clamp_min(0).sum()), 1e-30)
+    if len(mean) < components or variance[-1] <= smallest:
         found = int((values > smallest).sum())
         raise FeatureError(
             f"Expected features that vary along {components} components; these vary along {found}. "
-            "An image of one colour, or patches that are all alike, have nothing to show."
+            "Take an image with more than one colour, or more images."
         )
     axes = vectors.flip(1)[:, :components].T  # (K, D)
     largest = axes.abs().argmax(1, keepdim=True)
     axes = axes * axes.gather(1, largest).sign()
-    zeros = torch.zeros(components)
+    zeros = torch.zeros(components, dtype=torch.float32, device="cpu")
     return PcaBasis(
-        mean=moments.mean.float(),
+        mean=mean.float(),
         components=axes.float(),
         deviation=variance.sqrt().float(),
         explained=(variance / values.clamp_min(0).sum()).float(),
-        turn=torch.eye(components),
+        rotation=torch.eye(components, dtype=torch.float32, device="cpu"),
         low=zeros,
         high=zeros,
     )
 
 
 def _percentile(ordered: Tensor, percent: float) -> Tensor:
-    """Linear interpolation between the neighbours, as numpy has it: (N, K) rising to (K,)."""
-    place = (len(ordered) - 1) * percent / 100
-    low = int(place)
-    return torch.lerp(ordered[low], ordered[min(low + 1, len(ordered) - 1)], place - low)
+    """Percentile of (N, K) rising values, (K,), with numpy's linear interpolation."""
+    position = (len(ordered) - 1) * percent / 100
+    low = int(position)
+    return torch.lerp(ordered[low], ordered[min(low + 1, len(ordered) - 1)], position - low)
 
 
-def _fit_gate(grids: Iterable[Tensor]) -> Gate:
-    """The side of the first component that keeps off the borders."""
+def _split_foreground(grids: Iterable[Tensor]) -> ForegroundSplit:
+    """Divide the patches by their first component, and choose the side with fewer patches at the borders."""
     moments = Moments()
     for grid in grids:
         moments.add(grid.flatten(0, -2).float())
@@ -136,32 +145,32 @@ def _fit_gate(grids: Iterable[Tensor]) -> Gate:
     direction = first.components[0]
     parts, borders = [], []
     for grid in grids:
-        projection = (grid.float() - first.mean) @ direction  # (gh, gw)
-        edge = torch.ones_like(projection, dtype=torch.bool)
-        edge[1:-1, 1:-1] = False
-        parts.append(projection.flatten())
-        borders.append(edge.flatten())
-    projected, border = torch.cat(parts), torch.cat(borders)
+        parts.append(((grid.float() - first.mean.to(grid.device)) @ direction.to(grid.device)).flatten())
+        border = torch.ones(grid.shape[:2], dtype=torch.bool, device="cpu")
+        border[1:-1, 1:-1] = False
+        borders.append(border.flatten())
+    projected, border = torch.cat(parts).cpu(), torch.cat(borders)
     threshold = otsu_threshold(projected)
     above = projected > threshold
-    if above[border].float().mean() > above.float().mean():  # more of it at the borders than elsewhere
-        return Gate(first.mean, -direction, -threshold)
-    return Gate(first.mean, direction, threshold)
+    if above[border].float().mean() > above.float().mean():  # the upper side is the background
+        return ForegroundSplit(first.mean, -direction, -threshold)
+    return ForegroundSplit(first.mean, direction, threshold)
 
 
 def otsu_threshold(values: Tensor) -> float:
-    """Split numbers in two groups so that the variance between the groups is largest (Otsu 1979).
+    """Find the threshold that makes the variance between the two groups largest (Otsu 1979).
 
     Args:
-        values: (N,) not all equal.
+        values: (N,) numbers that are not all equal, on any device.
 
     Returns:
-        The upper edge of the last of 256 bins that belongs to the lower group.
+        The upper edge of the last of 256 bins in the lower group.
     """
+    values = values.float().cpu()
     low, high = float(values.min()), float(values.max())
     counts = torch.histc(values, HISTOGRAM_BINS, low, high).double()
     width = (high - low) / HISTOGRAM_BINS
-    centres = low + (torch.arange(HISTOGRAM_BINS, dtype=torch.float64) + 0.5) * width
+    centres = low + (torch.arange(HISTOGRAM_BINS, dtype=torch.float64, device="cpu") + 0.5) * width
     below = counts.cumsum(0)
     mass = (counts * centres).cumsum(0)
     above = below[-1] - below

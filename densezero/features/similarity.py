@@ -1,4 +1,4 @@
-"""How alike the patches of an image are to one of them."""
+"""Similarity of all patches of an image to one of them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from densezero.encoders.device import plain_torch, to_numpy
 from densezero.errors import FeatureError
 
 
+@plain_torch()
 def point_similarity(grid: Tensor, point_xy: tuple[float, float]) -> NDArray[np.float32]:
-    """Cosine of every patch with the patch at a point.
+    """Compute the cosine of every patch with the patch at a point.
 
     Args:
-        grid: (gh, gw, D) features.
-        point_xy: from the left and from the top, as shares of the image's width and height, 0 to 1.
+        grid: (gh, gw, D) features, on any device.
+        point_xy: distance from the left and from the top, as shares of the image's width and height, 0 to 1.
 
     Returns:
-        (gh, gw) float32 in [-1, 1], 1 at the point's own patch.
+        (gh, gw) float32 in [-1, 1]; 1 at the patch of the point.
 
     Raises:
         FeatureError: if the point lies outside the image.
@@ -29,5 +31,4 @@ def point_similarity(grid: Tensor, point_xy: tuple[float, float]) -> NDArray[np.
     rows, columns = grid.shape[:2]
     units = F.normalize(grid.float(), dim=-1)
     own = units[min(int(y * rows), rows - 1), min(int(x * columns), columns - 1)]
-    cosine: NDArray[np.float32] = (units @ own).clamp(-1, 1).numpy()
-    return cosine
+    return to_numpy((units @ own).clamp(-1, 1))

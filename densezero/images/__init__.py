@@ -1,6 +1,6 @@
-"""From image files to model input: find, read, plan in integers, resize.
+"""From image files to model input: find files, read them, plan sizes in integers, resize.
 
-Images are uint8 arrays (H, W, 3) in RGB, upright; sizes are (height, width).
+Images are upright uint8 arrays (H, W, 3) in RGB. Sizes are (height, width).
 """
 
 from densezero.images.find import FoundImage, find_images

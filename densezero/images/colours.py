@@ -1,4 +1,4 @@
-"""The pixels of any Pillow image as 8-bit RGB, turned upright."""
+"""Converts any Pillow image to upright 8-bit RGB."""
 
 from typing import Final, NamedTuple
 
@@ -15,8 +15,8 @@ _TIFF_PHOTOMETRIC: Final = 262
 _TIFF_WHITE_IS_ZERO: Final = 0
 
 
-class _Turn(NamedTuple):
-    """Axes exchanged first, then rows and columns reversed."""
+class _Rotation(NamedTuple):
+    """A quarter turn or a mirroring: the axes are exchanged first, then rows and columns are reversed."""
 
     exchange: bool
     reverse_rows: bool
@@ -24,19 +24,19 @@ class _Turn(NamedTuple):
 
 
 _UPRIGHT: Final = {  # by the value of the EXIF tag Orientation (EXIF 2.32, section 4.6.4)
-    1: _Turn(False, False, False),
-    2: _Turn(False, False, True),
-    3: _Turn(False, True, True),
-    4: _Turn(False, True, False),
-    5: _Turn(True, False, False),
-    6: _Turn(True, False, True),
-    7: _Turn(True, True, True),
-    8: _Turn(True, True, False),
+    1: _Rotation(False, False, False),
+    2: _Rotation(False, False, True),
+    3: _Rotation(False, True, True),
+    4: _Rotation(False, True, False),
+    5: _Rotation(True, False, False),
+    6: _Rotation(True, False, True),
+    7: _Rotation(True, True, True),
+    8: _Rotation(True, True, False),
 }
 
 
 def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    """Bring a loaded image to 8-bit RGB: deep grey scaled, transparency laid over white.
+    """Convert a loaded image to 8-bit RGB. Grey of more than 8 bits is scaled, transparency is blended with white.
 
     Args:
         image: a loaded Pillow image.
@@ -45,7 +45,7 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
         (H, W, 3) levels in [0, 255].
 
     Raises:
-        InputError: the pixels have no agreed black and white (floating point, 32-bit) or are of an unusual kind.
+        InputError: black and white are not defined for such pixels (floating point, 32-bit), or their mode is unusual.
     """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):  # "I": Pillow before 11
         return _scale_deep_grey(image)
@@ -56,62 +56,62 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
             "scale them to 8 bits and save the image as PNG or JPEG"
         )
     if image.has_transparency_data:
-        return _lay_over_white(image)
+        return _blend_with_white(image)
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # converting to the same mode copies
 
 
-def turn_upright(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn pixels as a viewer would show them.
+def rotate_upright(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Rotate or mirror an image as its EXIF Orientation says.
 
     Args:
-        rgb: (H, W, 3) pixels as stored.
-        orientation: EXIF Orientation, 1 to 8; any other value leaves the pixels as they are.
+        rgb: (H, W, 3) pixels as stored in the file.
+        orientation: EXIF Orientation, 1 to 8; other values do not change the image.
 
     Returns:
-        (H, W, 3) or, where the turn is by a quarter, (W, H, 3); contiguous.
+        (H, W, 3), or (W, H, 3) if the axes are exchanged; contiguous.
     """
-    turn = _UPRIGHT.get(orientation, _UPRIGHT[1])
-    turned = rgb.transpose(1, 0, 2) if turn.exchange else rgb
-    turned = turned[::-1] if turn.reverse_rows else turned
-    turned = turned[:, ::-1] if turn.reverse_columns else turned
-    return np.ascontiguousarray(turned)
+    rotation = _UPRIGHT.get(orientation, _UPRIGHT[1])
+    rotated = rgb.transpose(1, 0, 2) if rotation.exchange else rgb
+    rotated = rotated[::-1] if rotation.reverse_rows else rotated
+    rotated = rotated[:, ::-1] if rotation.reverse_columns else rotated
+    return np.ascontiguousarray(rotated)
 
 
 def read_orientation(image: Image.Image) -> int:
     """Read the EXIF Orientation of a loaded image.
 
     Args:
-        image: a loaded image; Pillow turns a TIFF while it loads and then forgets the tag.
+        image: a loaded image. Pillow rotates a TIFF while it loads the pixels, and removes the tag.
 
     Returns:
-        The tag's value, or 1 (upright) where there is none or the EXIF block is broken, as viewers do.
+        The value of the tag; 1 (upright) if it is missing or the EXIF block is broken, as in image viewers.
     """
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # garbage in EXIF raises half a dozen types, and the pixels are sound all the same
+    except Exception:  # a broken EXIF block raises many types of errors, and does not affect the pixels
         return 1
     return value if isinstance(value, int) else 1
 
 
 def _scale_deep_grey(image: Image.Image) -> NDArray[np.uint8]:
-    """Scale grey of more than 8 bits by hand: Pillow's own conversion clips at 255."""
+    """Scale grey of more than 8 bits to 8. Pillow's own conversion clips at 255."""
     tiff = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
     bits = int(tiff.get(_TIFF_BITS_PER_SAMPLE, (16,))[0])
     white = 2**bits - 1
     levels = np.minimum(np.asarray(image), white).astype(np.uint32)  # (H, W)
     grey = ((levels * 255 + white // 2) // white).astype(np.uint8)
-    if tiff.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO:  # Pillow turns these round in 8 bits only
+    if tiff.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO:  # Pillow inverts such pixels only if they have 8 bits
         grey = 255 - grey
     if "transparency" in image.info:
         grey[levels == image.info["transparency"]] = 255
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-def _lay_over_white(image: Image.Image) -> NDArray[np.uint8]:
+def _blend_with_white(image: Image.Image) -> NDArray[np.uint8]:
     key = image.info.get("transparency")
-    if isinstance(key, tuple) and max(key) > 255:  # Pillow cuts 16-bit RGB to 8 and leaves the key as it was
+    if isinstance(key, tuple) and max(key) > 255:  # Pillow reduces 16-bit RGB to 8 bits, but not the key
         image.info["transparency"] = tuple(level >> 8 for level in key)
-    straight = image.convert("LA") if image.mode == "La" else image  # Pillow has no way from La to RGBA
+    straight = image.convert("LA") if image.mode == "La" else image  # Pillow cannot convert La to RGBA
     rgba = straight.convert("RGBA")
     page = Image.new("RGB", rgba.size, "white")
     page.paste(rgba, mask=rgba)

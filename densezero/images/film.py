@@ -1,4 +1,4 @@
-"""Frames of a film, in order, as upright RGB."""
+"""Reads the frames of a film, in order, as upright RGB."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _UNKNOWN_RATE = 25.0
 
 @dataclass(frozen=True)
 class FilmFacts:
-    """What a film says of itself.
+    """The header of a film.
 
     Args:
-        rate: frames a second.
-        frames: as its header has it; the frames that can be read may be fewer.
+        rate: frames per second; 25 if the header has no valid rate.
+        frames: number of frames in the header. It may be larger than the number that can be decoded.
     """
 
     rate: float
@@ -31,7 +31,7 @@ def read_film_facts(path: str | Path) -> FilmFacts:
     """Read a film's header.
 
     Raises:
-        InputError: if the file is missing or no film that OpenCV reads.
+        InputError: if the file is missing, or OpenCV cannot read it as a film.
     """
     import cv2
 
@@ -42,21 +42,21 @@ def read_film_facts(path: str | Path) -> FilmFacts:
 
 
 def read_frames(path: str | Path) -> Iterator[NDArray[np.uint8]]:
-    """Read a film frame by frame.
+    """Read a film, one frame in memory at a time.
 
     Yields:
-        (H, W, 3) uint8 RGB, one in memory at a time.
+        (H, W, 3) uint8 RGB.
 
     Raises:
-        InputError: if the file is missing, no film, or without a frame.
+        InputError: if the file is missing, is not a film, or has no frame that can be decoded.
     """
     import cv2
 
     film, count = _opened(path), 0
     try:
         while True:
-            there, bgr = film.read()
-            if not there:
+            is_decoded, bgr = film.read()
+            if not is_decoded:
                 break
             count += 1
             yield np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
@@ -70,7 +70,7 @@ def _opened(path: str | Path):  # type: ignore[no-untyped-def]  # cv2 has no typ
     import cv2
 
     if not Path(path).is_file():
-        raise InputError(f"{path}: expected a film, but there is no such file; check the spelling.")
+        raise InputError(f"{path}: expected a film, but this file does not exist; check the spelling.")
     film = cv2.VideoCapture(str(path))
     if not film.isOpened():
         film.release()

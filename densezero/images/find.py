@@ -1,4 +1,4 @@
-"""Image files among the files and folders that were given."""
+"""Finds the image files in given files and folders."""
 
 import functools
 import os
@@ -13,11 +13,11 @@ from densezero.images.formats import IMAGE_SUFFIXES
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """An image file and its place below the input that it was found in.
+    """An image file, and its path below the input in which it was found.
 
     Attributes:
-        path: where the file is, as the input was given.
-        relative: its path below the given folder, or its name where the file itself was given.
+        path: path of the file, as the input was given.
+        relative: path below the given folder; the name of the file if the file itself was given.
     """
 
     path: Path
@@ -27,39 +27,40 @@ class FoundImage:
 def find_images(inputs: Sequence[str | Path]) -> tuple[FoundImage, ...]:
     """Find the image files in folders and their sub-folders.
 
-    Files in folders are known by their ending in any case (``IMAGE_SUFFIXES``); a file that is given by itself is
-    taken whatever it is called. Files and folders in folders whose name begins with a dot are passed over. Links are
-    followed, a folder that several links lead to is taken once, under its own name where it has one. Nothing is
-    opened, so a file may turn out to be no image.
+    In a folder, image files are found by the ending of their names (``IMAGE_SUFFIXES``, upper or lower case). Hidden
+    files and folders, whose names begin with a dot, are skipped. A file that is given itself may have any name. Links
+    are followed. A folder with several links is searched once, under its own path if that is below the input. No file
+    is opened, so a found file may not be an image.
 
     Args:
         inputs: files and folders, at least one.
 
     Returns:
-        Every image once, in the order of the inputs, and within a folder by the parts of the relative path, compared
-        character by character: the same on every file system. Of two inputs that hold one file, the first counts.
+        Every image once. Images are in the order of the inputs, and within a folder in the order of their relative
+        paths, compared part by part and character by character, so the order is the same on every file system. If two
+        inputs contain the same file, it belongs to the first one.
 
     Raises:
-        InputError: no input, an input that does not exist, a folder that cannot be listed, or one without images.
+        InputError: there is no input, an input does not exist, a folder cannot be listed, or a folder has no images.
     """
     if not inputs:
-        raise InputError("expected at least one image file or folder, but none was given; name one")
+        raise InputError("expected at least one image file or folder, but none was given; give one")
     found: dict[tuple[str, str], FoundImage] = {}
     real_folder = functools.cache(os.path.realpath)
-    barren: list[Path] = []
+    without_images: list[Path] = []
     for given in map(Path, inputs):
         images = _find_in(given)
         if not images:
-            barren.append(given)
+            without_images.append(given)
         for image in images:
-            # One key for a file however its folder was spelled; a linked file stays a file of its own.
+            # The key is the same for every spelling of the folder. A link to a file counts as another file.
             folder, name = os.path.split(image.path)
             found.setdefault((real_folder(folder), name), image)
-    if barren:
+    if without_images:
         raise InputError(
-            f"expected images in {', '.join(map(str, barren))}, but no file in there ends in one of "
-            f"{', '.join(IMAGE_SUFFIXES)} (in any case; hidden files do not count); "
-            "name another folder, or name the files one by one"
+            f"expected images in {', '.join(map(str, without_images))}, but no file there ends in one of "
+            f"{', '.join(IMAGE_SUFFIXES)} (upper or lower case; hidden files do not count); "
+            "give another folder, or the files themselves"
         )
     return tuple(found.values())
 
@@ -70,7 +71,7 @@ def _find_in(given: Path) -> list[FoundImage]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
-            f"{given}: expected an image file or a folder, but it cannot be reached ({reason}); "
+            f"{given}: expected an image file or a folder, but it cannot be accessed ({reason}); "
             "check the spelling and the permissions"
         ) from error
     if not given.is_dir():
@@ -80,7 +81,7 @@ def _find_in(given: Path) -> list[FoundImage]:
 
 
 def _walk(top: Path) -> Iterator[tuple[str, ...]]:
-    """Give the parts below the top of every image, entering each real folder once and those behind links last."""
+    """Give the relative path of every image, in parts. Each real folder is entered once; links to folders come last."""
     pending: deque[tuple[str, ...]] = deque([()])
     entered: set[str] = set()
     while pending:
@@ -114,5 +115,5 @@ def _list_folder(folder: Path) -> list[os.DirEntry[str]]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself: taken as a file, so that reading it says what is wrong
+    except OSError:  # a link to itself: it counts as a file, and reading it reports the error
         return False

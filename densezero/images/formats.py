@@ -1,4 +1,4 @@
-"""The image formats that are read: their names, endings and first bytes."""
+"""The image formats that can be read: names, file endings and signatures."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,12 +6,12 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class ImageFormat:
-    """A kind of image file.
+    """An image format.
 
     Attributes:
-        name: what people call it.
+        name: its usual name.
         suffixes: endings of file names, lower case, with the dot.
-        signatures: what the file begins with, one of these; ``?`` stands for any byte.
+        signatures: the possible first bytes of a file; ``?`` matches any byte.
     """
 
     name: str
@@ -33,13 +33,13 @@ SIGNATURE_BYTES: Final = max(len(signature) for kind in FORMATS for signature in
 
 
 def recognise_format(head: bytes) -> ImageFormat | None:
-    """Tell a file's format by its first bytes, whatever its name says.
+    """Find the format of a file from its first bytes; its name does not count.
 
     Args:
-        head: the first ``SIGNATURE_BYTES`` bytes, or fewer where the file has fewer.
+        head: the first ``SIGNATURE_BYTES`` bytes, or the whole file if it is shorter.
 
     Returns:
-        The format, or None where the file begins like none of them.
+        The format; None if no signature matches.
     """
     for kind in FORMATS:
         if any(_begins_with(head, signature) for signature in kind.signatures):

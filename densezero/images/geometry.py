@@ -1,4 +1,4 @@
-"""Sizes and boxes of an image and of the model input made from it: integers, with the way back."""
+"""Sizes and boxes of an image and of its model input, in integers, in both directions."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +12,7 @@ _ROUNDINGS: Final[tuple[str, ...]] = get_args(Rounding)
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle of whole pixels: rows ``top`` to ``bottom``, columns ``left`` to ``right``, ends excluded."""
+    """A rectangle of whole pixels: rows ``top`` to ``bottom``, columns ``left`` to ``right``; the ends are excluded."""
 
     top: int
     left: int
@@ -21,12 +21,14 @@ class Box:
 
     def __post_init__(self) -> None:
         if not (0 <= self.top < self.bottom and 0 <= self.left < self.right):
-            raise InputError(f"expected a box of at least one pixel with no negative side, but got {self}; reorder it")
+            raise InputError(
+                f"expected a box of at least one pixel with no negative side, but got {self}; check the order"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class ResizePlan:
-    """The size of an image, the size it gets for the model, and the way between them.
+    """The size of an image and the size of its model input.
 
     Attributes:
         image_hw: (H, W) of the image, pixels, each at least 1.
@@ -42,22 +44,23 @@ class ResizePlan:
 
     @property
     def scale_y(self) -> Fraction:
-        """Rows of the input for one row of the image, exact."""
+        """Rows of the input per row of the image, exact."""
         return Fraction(self.input_hw[0], self.image_hw[0])
 
     @property
     def scale_x(self) -> Fraction:
-        """Columns of the input for one column of the image, exact."""
+        """Columns of the input per column of the image, exact."""
         return Fraction(self.input_hw[1], self.image_hw[1])
 
     def inverse(self) -> "ResizePlan":
-        """Plan the way back, from the model input to the image."""
+        """Return the plan from the model input back to the image."""
         return ResizePlan(image_hw=self.input_hw, input_hw=self.image_hw)
 
     def box_in_image(self, box: Box) -> Box:
-        """Give the smallest box of whole image pixels that covers a box of the model input.
+        """Find the smallest box of whole image pixels that covers a box of the model input.
 
-        The other direction is ``plan.inverse().box_in_image(box)``; there and back covers the box one began with.
+        The other direction is ``plan.inverse().box_in_image(box)``. Both directions together give a box that covers the
+        first one.
 
         Args:
             box: pixels of the input, within (h, w).
@@ -66,7 +69,7 @@ class ResizePlan:
             Pixels of the image, within (H, W).
 
         Raises:
-            InputError: the box reaches beyond the input.
+            InputError: the box extends beyond the input.
         """
         (image_h, image_w), (input_h, input_w) = self.image_hw, self.input_hw
         if box.bottom > input_h or box.right > input_w:
@@ -85,19 +88,19 @@ def plan_resize(
     long_side_cap_px: int | None = None,
     rounding: Rounding = "down",
 ) -> ResizePlan:
-    """Plan a resize that keeps the ratio and makes the short side as long as asked.
+    """Plan a resize that keeps the aspect ratio and gives the short side a certain length.
 
-    ``"down"`` drops fractions of a pixel, in exact integers, as the notebook of TIPSv2 does. ``"nearest"`` is
-    ``Resize(scale=(cap, short), keep_ratio=True)`` of mmcv, the convention of the training-free papers.
+    ``"down"`` drops fractions of a pixel, in exact integers, as the TIPSv2 notebook does. ``"nearest"`` rounds as
+    ``Resize(scale=(cap, short), keep_ratio=True)`` of mmcv does, the convention of the training-free papers.
 
     Args:
         image_hw: (H, W) of the image, pixels, each at least 1.
-        short_side_px: the short side of the input, at least 1.
-        long_side_cap_px: the longest long side; where it binds, the short side becomes shorter than asked.
-        rounding: how a fraction of a pixel is rounded.
+        short_side_px: short side of the input, pixels, at least 1.
+        long_side_cap_px: greatest long side, pixels. If it applies, the short side is shorter than ``short_side_px``.
+        rounding: how fractions of a pixel are rounded.
 
     Returns:
-        The plan. No side is below 1 pixel.
+        The plan; every side is at least 1 pixel.
 
     Raises:
         InputError: an image side below 1.
@@ -116,7 +119,7 @@ def plan_resize(
     if rounding == "down":
         input_hw = (height * target // side, width * target // side)
     else:
-        factor = target / side  # in doubles, like mmcv: 480 × 645 at 336 is 336 × 451 there, exactly 451.5
+        factor = target / side  # doubles, as in mmcv: 480 × 645 at 336 has 451 columns there, though 451.5 is exact
         input_hw = (int(height * factor + 0.5), int(width * factor + 0.5))
     return ResizePlan(image_hw=image_hw, input_hw=(max(1, input_hw[0]), max(1, input_hw[1])))
 
@@ -132,4 +135,4 @@ def _check_settings(short_side_px: int, long_side_cap_px: int | None, rounding: 
     if long_side_cap_px is not None and long_side_cap_px < 1:
         raise ProtocolError(f"expected long_side_cap_px of at least 1 or None, but got {long_side_cap_px}; try 2048")
     if rounding not in _ROUNDINGS:
-        raise ProtocolError(f"expected rounding to be one of {', '.join(_ROUNDINGS)}, but got {rounding!r}; name one")
+        raise ProtocolError(f"expected rounding to be one of {', '.join(_ROUNDINGS)}, but got {rounding!r}")

@@ -1,4 +1,4 @@
-"""Label maps: PNG files whose pixel value is an index, read as indices and never as colours."""
+"""Label maps: PNG files whose pixel values are class indices. They are read as indices, never as colours."""
 
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -14,21 +14,21 @@ from densezero.images.opening import check_pixels, explain_failure, opened_file
 LabelMap = NDArray[np.uint8] | NDArray[np.uint16]
 
 _GREY_SPREAD: Final = {"L;2": 85, "L;4": 17}
-"""Pillow spreads grey of 2 and 4 bits over 0 to 255; this is what it multiplies the indices by."""
+"""Factor by which Pillow multiplies grey of 2 and 4 bits, so that it covers 0 to 255."""
 
 
 def read_label_map(path: str | Path) -> LabelMap:
-    """Read the indices of a label PNG: those of a palette, or the levels of 1- to 16-bit grey as they are stored.
+    """Read the indices of a label PNG: palette indices, or grey levels of 1 to 16 bits, as they are stored.
 
     Args:
         path: a palette or grey PNG.
 
     Returns:
-        (H, W) indices, contiguous; uint8 from a file of at most 8 bits, uint16 from one of 16.
+        (H, W) indices, contiguous; uint8 for a file of at most 8 bits, uint16 for 16 bits.
 
     Raises:
-        InputError: the file is missing, empty, damaged, cut short, no PNG, or holds colours in place of indices. The
-            message names it.
+        InputError: the file is missing, empty, damaged, cut short or not a PNG, or it contains colours instead of
+            indices. The message names it.
     """
     with opened_file(path) as stream:
         return _read_stream(stream)
@@ -44,7 +44,7 @@ def read_label_hw(path: str | Path) -> tuple[int, int]:
         (H, W) in pixels, each at least 1.
 
     Raises:
-        InputError: as ``read_label_map``, except for damage beyond the header.
+        InputError: as ``read_label_map``, but damage after the header is not noticed.
     """
     with opened_file(path) as stream:
         image = _open_png(stream)
@@ -64,13 +64,13 @@ def _read_stream(stream: BinaryIO) -> LabelMap:
 
 
 def _open_png(stream: BinaryIO) -> PngImageFile:
-    """Read the header, and refuse what holds no indices."""
+    """Read the header, and refuse a file without indices."""
     kind = recognise_format(stream.read(SIGNATURE_BYTES))
     if kind is None or kind.name != "PNG":
-        came = f"a {kind.name} image" if kind else "no image that is known here"
+        came = f"a {kind.name} image" if kind else "no image of a known format"
         raise InputError(
-            f"expected a label map as PNG, but the file is {came}, whatever its name says; take the label file as it "
-            "was published, since other formats change the indices"
+            f"expected a label map as PNG, but the content of the file is {came}; use the label file as it was "
+            "published, because other formats change the indices"
         )
     stream.seek(0)
     with explain_failure("PNG"):
@@ -78,8 +78,8 @@ def _open_png(stream: BinaryIO) -> PngImageFile:
     check_pixels(image.width, image.height)
     if image.mode not in ("1", "L", "P", "I", "I;16"):
         raise InputError(
-            f"expected class indices (a palette or grey PNG), but this PNG holds colours ({image.mode}): a palette was "
-            "expanded when the file was saved, and the indices are gone; take the label file as it was published, or "
-            "turn each colour back into its class index and save that as 8-bit grey"
+            f"expected class indices (a palette or grey PNG), but this PNG holds colours ({image.mode}): when the file "
+            "was saved, its palette was replaced by colours; use the label file as it was published, or replace each "
+            "colour by its class index and save that as 8-bit grey"
         )
     return image

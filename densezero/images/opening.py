@@ -1,4 +1,4 @@
-"""Opens image files: what cannot be an image is refused by its header, and every failure becomes a sentence."""
+"""Opens image files. A file that is not an image is refused by its header; every failure has a clear message."""
 
 import stat
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ from densezero.images.formats import FORMAT_NAMES, SIGNATURE_BYTES, recognise_fo
 from densezero.images.pillow_settings import strict_and_quiet
 
 MAX_PIXELS: Final = 200_000_000
-"""The largest width times height that is decoded, in pixels (800 MB as Pillow keeps them)."""
+"""The most pixels of an image that is decoded; Pillow needs 800 MB for them."""
 
-# Asked directly: Image.open warns of sizes by its own global limit, and tries forty formats.
+# Used directly: Image.open applies its own global limit to sizes, and tries about forty formats.
 _HEADER_READERS: Final[dict[str, Callable[[BinaryIO], ImageFile.ImageFile]]] = {
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
@@ -34,22 +34,22 @@ _HEADER_READERS: Final[dict[str, Callable[[BinaryIO], ImageFile.ImageFile]]] = {
 
 @contextmanager
 def opened_image(path: str | Path) -> Iterator[ImageFile.ImageFile]:
-    """Open an image of a known format by its header; what goes wrong inside the block is explained as well.
+    """Open an image of a known format and read its header. Errors inside the block get a clear message too.
 
     Args:
         path: the image file.
 
     Yields:
-        The image, of at most ``MAX_PIXELS`` pixels, none of them decoded yet.
+        The image, of at most ``MAX_PIXELS`` pixels, before its pixels are decoded.
 
     Raises:
-        InputError: the file is no image that can be used, or the block cannot decode it. The message names it.
+        InputError: the file is not a usable image, or the block cannot decode it. The message names the file.
     """
     with opened_file(path) as stream:
         kind = recognise_format(stream.read(SIGNATURE_BYTES))
         if kind is None:
             raise InputError(
-                f"expected an image ({FORMAT_NAMES}), but the file begins like none of these, whatever its name says; "
+                f"expected an image ({FORMAT_NAMES}), but the content of the file is none of these; "
                 "convert it to PNG or JPEG, or leave it out"
             )
         stream.seek(0)
@@ -61,10 +61,10 @@ def opened_image(path: str | Path) -> Iterator[ImageFile.ImageFile]:
 
 @contextmanager
 def opened_file(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a file for Pillow, and put its path before what an ``InputError`` inside the block says.
+    """Open a file for Pillow, and add its path to the message of an ``InputError`` inside the block.
 
     Raises:
-        InputError: the file is missing, no file, empty or unreadable.
+        InputError: the path is missing, is not a file, is empty, or cannot be read.
     """
     path = Path(path)
     try:
@@ -75,7 +75,7 @@ def opened_file(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def check_pixels(width: int, height: int) -> None:
-    """Refuse a size that has no pixels, or too many to decode."""
+    """Refuse a size without pixels, or with more than ``MAX_PIXELS``."""
     if width < 1 or height < 1:
         raise InputError(f"expected at least one pixel, but the image is {width} × {height}; save it again")
     if width * height > MAX_PIXELS:
@@ -87,7 +87,7 @@ def check_pixels(width: int, height: int) -> None:
 
 @contextmanager
 def explain_failure(format_name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into a sentence."""
+    """Turn any error of a decoder into an ``InputError``."""
     try:
         yield
     except InputError:
@@ -98,7 +98,7 @@ def explain_failure(format_name: str) -> Iterator[None]:
         reason = str(error) or type(error).__name__
         raise InputError(
             f"expected a whole {format_name} image, but it cannot be decoded ({reason}): it is cut short, damaged or "
-            "of a rare kind; copy it again, save it anew from an image viewer, or leave it out"
+            "of a rare kind; copy it again, save it again from an image viewer, or leave it out"
         ) from error
 
 
@@ -106,14 +106,14 @@ def _open_file(path: Path) -> BinaryIO:
     try:
         state = path.stat()
         if stat.S_ISDIR(state.st_mode):
-            raise InputError("expected an image file, but this is a folder; name a file in it")
+            raise InputError("expected an image file, but this is a folder; give a file in it")
         if not stat.S_ISREG(state.st_mode):
             raise InputError("expected an image file, but this is a device or pipe; copy its content to a file")
         if state.st_size == 0:
             raise InputError("expected an image file, but it is empty (0 bytes); copy it again or leave it out")
         return path.open("rb")
     except FileNotFoundError as error:
-        raise InputError("expected an image file, but there is none; check the spelling of its path") from error
+        raise InputError("expected an image file, but it does not exist; check the spelling of its path") from error
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(

@@ -1,4 +1,4 @@
-"""The size of an image from its header, without decoding it."""
+"""Reads the size of an image from its header, without decoding its pixels."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _QUARTER_TURNS = (5, 6, 7, 8)  # values of the EXIF tag Orientation that exchang
 
 
 def read_hw(path: str | Path) -> tuple[int, int]:
-    """Read the height and width that ``read_rgb`` will give, from the header alone.
+    """Read the height and width of the image that ``read_rgb`` returns, from the header alone.
 
     Args:
         path: the image file.
@@ -21,13 +21,13 @@ def read_hw(path: str | Path) -> tuple[int, int]:
         (H, W) in pixels of the upright image.
 
     Raises:
-        InputError: the file is missing, empty, no image, or damaged in its header. The message names it.
+        InputError: the file is missing, empty or not an image, or its header is damaged. The message names it.
     """
     with opened_image(path) as image:
-        # Pillow turns a TIFF's size by itself, and decodes a whole PNG to look for an EXIF block after the pixels.
-        is_turned_here = isinstance(image, TiffImageFile) or (
+        # Pillow gives the upright size of a TIFF. In a PNG it decodes all pixels to find an EXIF block after them.
+        is_rotated_here = isinstance(image, TiffImageFile) or (
             isinstance(image, PngImageFile) and "exif" not in image.info
         )
-        if not is_turned_here and read_orientation(image) in _QUARTER_TURNS:
+        if not is_rotated_here and read_orientation(image) in _QUARTER_TURNS:
             return image.width, image.height
         return image.height, image.width

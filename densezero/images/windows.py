@@ -1,4 +1,4 @@
-"""Where the windows lie: integers only."""
+"""Positions of sliding windows, in integers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from densezero.errors import ProtocolError
 
 
 class Window(NamedTuple):
-    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right``, of pixels or of patches, ends excluded."""
+    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right``, of pixels or of patches; the ends are excluded."""
 
     top: int
     left: int
@@ -24,20 +24,20 @@ class Window(NamedTuple):
 def window_boxes(h: int, w: int, side: int, stride: int) -> list[Window]:
     """Cover h x w pixels, or patches, with windows, row by row.
 
-    A window that would reach beyond the input is shifted inward; an input smaller than a window gives one window of
-    the input's own side.
+    A window that would extend beyond the input is shifted inward. If a side of the input is shorter than a window, the
+    windows have that side.
 
     Args:
         h: rows of the input, at least 1.
         w: columns of the input, at least 1.
-        side: side of a window.
+        side: side of a window, at least 1.
         stride: step from one window to the next; at most ``side``, so that every pixel is covered.
 
     Returns:
         Windows of one size, (min(side, h), min(side, w)).
 
     Raises:
-        ProtocolError: if the numbers leave pixels uncovered or are below 1.
+        ProtocolError: if a number is below 1, or the stride is larger than the side.
 
     Example:
         >>> [tuple(box) for box in window_boxes(4, 7, side=4, stride=2)]

@@ -28,11 +28,9 @@ from densezero.evaluation.report import Report, read_report, score_counts
 from densezero.images import read_rgb
 from densezero.jobs.counts import CountJournal, ImageCounts
 from densezero.jobs.manifest import list_differences
+from densezero.jobs.output_checks import check_output_folder
 from densezero.jobs.overlap import Ahead, picture_bytes, read_ahead, readers, try_together
-from densezero.jobs.places import check_places
-from densezero.jobs.progress import Listener, Progress
-from densezero.jobs.settings import EvaluateSettings
-from densezero.jobs.shards import (
+from densezero.jobs.processes import (
     gather,
     is_leading,
     join_processes,
@@ -41,7 +39,9 @@ from densezero.jobs.shards import (
     take_own_threads,
     wait_for_all,
 )
-from densezero.jobs.tally import Tally
+from densezero.jobs.progress import Listener, Progress
+from densezero.jobs.running_scores import RunningScores
+from densezero.jobs.settings import EvaluateSettings
 from densezero.metrics import count_boundaries, count_pairs, iou_scores
 from densezero.output.atomic import write_atomically
 from densezero.vocabulary import ClassList, load_class_list, load_templates
@@ -74,16 +74,16 @@ def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = Non
     _refuse_other_report(settings.out, request)
     shard = join_processes()
     journal = CountJournal(settings.out, shard.rank, request)
-    tally = _tally_known(journal, pairs, len(dataset.classes))
+    running = _add_known(journal, pairs, len(dataset.classes))
     wait_for_all(shard)  # everyone has read what is known before anyone writes
     journal.open()
-    waiting = [pair for pair in pairs if pair.name not in tally.scores]
-    fresh = _Evaluation(dataset, segmenter, journal, listener, settings.boundary).over(shard.share_of(waiting), tally)
+    waiting = [pair for pair in pairs if pair.name not in running.scores]
+    fresh = _Evaluation(dataset, segmenter, journal, listener, settings.boundary).over(shard.share_of(waiting), running)
     report = None
     for part in gather(shard, [fresh]):
-        tally.merge(part)
+        running.merge(part)
     if shard.leads:
-        report = make_report(settings, dataset, segmenter, pairs, tally, request)
+        report = make_report(settings, dataset, segmenter, pairs, running, request)
         write_atomically(settings.out, lambda file: file.write(report.to_bytes()))
         journal.remove_all()
     leave_processes(shard)
@@ -126,39 +126,39 @@ def make_report(
     dataset: Dataset,
     segmenter: Segmenter,
     pairs: list[Pair],
-    tally: Tally,
+    running: RunningScores,
     request: dict[str, Any],
 ) -> Report:
     """Score the counts of all images, once."""
-    scores, per_class = score_counts(tally.confusion, dataset.classes.names)
+    scores, per_class = score_counts(running.confusion, dataset.classes.names)
     if settings.boundary:
-        boundary = tally.boundary_counts.mean
+        boundary = running.boundary_counts.mean
         scores["boundary_miou"] = None if np.isnan(boundary) else boundary
     return Report(
         dataset=dataset.name,
         model=settings.model,
         protocol=segmenter.protocol.name,
-        images=len(tally),
+        images=len(running),
         scores=scores,
         per_class=per_class,
-        confusion=tally.confusion.tolist(),
-        per_image=[tally.scores[pair.name] for pair in pairs],
+        confusion=running.confusion.tolist(),
+        per_image=[running.scores[pair.name] for pair in pairs],
         request=request,
         machine=_machine(segmenter),
-        seconds={stage: round(tally.seconds.get(stage, 0.0), 3) for stage in STAGES},
+        seconds={stage: round(running.seconds.get(stage, 0.0), 3) for stage in STAGES},
         vocabulary=json.loads(segmenter.classes.to_json()),
         templates=list(segmenter.templates.texts),
     )
 
 
-def _tally_known(journal: CountJournal, pairs: list[Pair], classes: int) -> Tally:
+def _add_known(journal: CountJournal, pairs: list[Pair], classes: int) -> RunningScores:
     """Add up what earlier runs have counted of the images that are asked for."""
     asked = {pair.name for pair in pairs}
-    tally = Tally(classes)
+    running = RunningScores(classes)
     for counts in journal.known():
         if counts.name in asked:
-            tally.add(counts)
-    return tally
+            running.add(counts)
+    return running
 
 
 @dataclass(frozen=True)
@@ -178,9 +178,9 @@ class _Evaluation:
     listener: Listener
     boundary: bool
 
-    def over(self, pairs: list[Pair], known: Tally) -> Tally:
+    def over(self, pairs: list[Pair], known: RunningScores) -> RunningScores:
         """Count this process's share of the images; of several processes the leading one tells of its own."""
-        began, fresh = time.perf_counter(), Tally(len(self.dataset.classes))
+        began, fresh = time.perf_counter(), RunningScores(len(self.dataset.classes))
         at_once = images_at_once(self.segmenter.encoder.device)
         with readers(at_once) as reader:
             for ahead in read_ahead(pairs, self._read, self._held_bytes, reader, at_once):
@@ -325,4 +325,4 @@ def _refuse_other_report(out: Path, request: dict[str, Any]) -> None:
 def _refuse_unusable_out(out: Path) -> None:
     if out.is_dir():
         raise OutputError(f"Expected a file for the report; {out} is a folder. Give --out FILE.json.")
-    check_places(out.parent, (), ())
+    check_output_folder(out.parent, (), ())

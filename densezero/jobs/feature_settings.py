@@ -9,12 +9,12 @@ from pathlib import Path
 from densezero.encoders.catalog import DEFAULT_MODEL
 from densezero.errors import FeatureError, InputError, OutputError, did_you_mean
 from densezero.features.choices import (
+    COLOR_MAPPINGS,
     DEFAULT_GRID_SIDE,
     DEFAULT_WIDTH_MM,
     FIGURE_SUFFIXES,
     FILM_SUFFIXES,
     GRID_FORMATS,
-    LOOKS,
     OTHER_PICTURE_SUFFIXES,
     SHOWS,
     UPSAMPLERS,
@@ -75,9 +75,9 @@ class PcaSettings:
         shows: what is drawn, a column each.
         basis: ``"together"`` fits one basis to all images, ``"each"`` one to every image; or a stored basis's file.
         save_basis: file to store the basis in; None stores none beside the results.
-        look: how coordinates become colours.
+        color_mapping: how coordinates become colours, ``--look`` on the command line.
         foreground: fit and colour the foreground alone.
-        align: turn every column's colours towards the first one's.
+        align: rotate the colours of every column towards those of the first.
         clusters: of k-means.
         upsampler: from patches to pixels.
         grid: how finely images are encoded.
@@ -100,7 +100,7 @@ class PcaSettings:
     shows: tuple[str, ...] = ("pca",)
     basis: str = TOGETHER
     save_basis: Path | None = None
-    look: str = "sigmoid"
+    color_mapping: str = "sigmoid"
     foreground: bool = False
     align: bool = False
     clusters: int = 6
@@ -117,7 +117,7 @@ class PcaSettings:
     def __post_init__(self) -> None:
         for show in self.shows:
             check_name("what to --show", show, SHOWS)
-        check_name("a look", self.look, LOOKS)
+        check_name("--look", self.color_mapping, COLOR_MAPPINGS)
         check_name("a way to upsample", self.upsampler, UPSAMPLERS)
         if self.clusters < 2:
             raise FeatureError(f"Expected at least 2 clusters; got {self.clusters}.")
@@ -295,7 +295,7 @@ def _check_basis(settings: PcaSettings) -> None:
         )
     if settings.align and one_column:
         raise FeatureError(
-            "--align turns the colours of further columns towards the first; give a second --model or --readout."
+            "--align rotates the colours of further columns towards the first; give a second --model or --readout."
         )
     if settings.align and settings.basis == EACH and not settings.draws_figure:
         raise FeatureError("--align with --basis each is drawn as one figure; give --out FILE.png, .pdf or .svg.")

@@ -13,12 +13,12 @@ from densezero.errors import FeatureError
 from densezero.features import plan_grid
 from densezero.features.choices import GRID_FORMATS
 from densezero.images import FoundImage, find_images, read_rgb
+from densezero.jobs.encoder_cache import EncoderCache, Source
 from densezero.jobs.feature_settings import FeaturesSettings
 from densezero.jobs.manifest import Manifest
-from densezero.jobs.places import check_places
+from densezero.jobs.output_checks import check_output_folder
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
-from densezero.jobs.sources import Shelf, Source
 from densezero.output.atomic import write_bytes
 from densezero.output.paths import refuse_shared_outputs, stem_of
 from densezero.output.picture import encode_grid_npz, encode_grid_safetensors
@@ -45,11 +45,12 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
     """
     listener = listener or Listener()
     images = find_images(settings.inputs)
-    check_places(settings.out, settings.inputs, images)
+    check_output_folder(settings.out, settings.inputs, images)
     suffix = GRID_FORMATS[settings.form]
     refuse_shared_outputs([image.relative for image in images], [suffix])
-    shelf, source = Shelf(settings.device, settings.dtype, settings.grid), Source(settings.model, settings.readout)
-    sha256 = shelf.check([source], listener)[source]
+    encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
+    source = Source(settings.model, settings.readout)
+    sha256 = encoders.check([source], listener)[source]
     request = {
         "model": settings.model,
         "weights_sha256": sha256,
@@ -68,7 +69,7 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
         return read_rgb(image.path)  # (H, W, 3)
 
     def work(_: FoundImage, rgb: NDArray[np.uint8]) -> _Grid:
-        return _encode(settings, shelf, source, rgb, sha256)
+        return _encode(settings, encoders, source, rgb, sha256)
 
     def write(image: FoundImage, grid: _Grid) -> Outcome:
         path = files(str(image.relative))[0]
@@ -76,16 +77,18 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
         write_bytes(path, encode(grid.features, grid.about))
         return Outcome((path,), grid.image_hw)
 
-    encoder = shelf.take(settings.model)
+    encoder = encoders.take(settings.model)
     grid_bytes = 4 * encoder.width * settings.grid.patches(encoder.patch_px) ** 2
     summary = run.over(images, files, Steps(read, work, write, lambda hw: 3 * hw[0] * hw[1] + grid_bytes))
-    run.finish(summary, settings, shelf.device)
+    run.finish(summary, settings, encoders.device)
     return summary
 
 
-def _encode(settings: FeaturesSettings, shelf: Shelf, source: Source, rgb: NDArray[np.uint8], sha256: str) -> _Grid:
-    grid = shelf.encode(source, rgb).numpy()  # (gh, gw, D)
-    hw, patch_px = (int(rgb.shape[0]), int(rgb.shape[1])), shelf.take(source.model).patch_px
+def _encode(
+    settings: FeaturesSettings, encoders: EncoderCache, source: Source, rgb: NDArray[np.uint8], sha256: str
+) -> _Grid:
+    grid = encoders.encode(source, rgb).numpy()  # (gh, gw, D)
+    hw, patch_px = (int(rgb.shape[0]), int(rgb.shape[1])), encoders.take(source.model).patch_px
     about: dict[str, Any] = {
         "model": source.model,
         "weights_sha256": sha256,

@@ -8,10 +8,10 @@ from pathlib import Path
 from densezero.errors import FeatureError, OutputError
 from densezero.features import load_basis
 from densezero.jobs.feature_settings import PcaSettings
+from densezero.jobs.output_checks import check_output_file
 from densezero.jobs.pca_figure import draw_pca_figure
 from densezero.jobs.pca_film import draw_pca_film
 from densezero.jobs.pca_folder import draw_pca_folder
-from densezero.jobs.places import check_file_place
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import RunSummary
 
@@ -36,7 +36,7 @@ def draw_pca(settings: PcaSettings, listener: Listener | None = None) -> RunSumm
 
 def _check_basis_place(path: Path, inputs: Sequence[Path]) -> None:
     """Refuse to store a basis where it cannot be written, or over anything but a basis."""
-    check_file_place(path, inputs, "--save-basis")
+    check_output_file(path, inputs, "--save-basis")
     if not path.exists():
         return
     try:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from densezero.errors import DenseZeroError, FeatureError
-from densezero.features import Spool
+from densezero.features import DiskCache
 from densezero.features.figure.compare import draw_comparison, fit_cell, plan_comparison
 from densezero.images import FoundImage, find_images, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
+from densezero.jobs.encoder_cache import EncoderCache, Source, list_sources, spread_evenly
 from densezero.jobs.feature_settings import EACH, PcaSettings
+from densezero.jobs.output_checks import check_output_file
 from densezero.jobs.pca_fit import (
     Fit,
     coordinates_of,
@@ -25,10 +27,8 @@ from densezero.jobs.pca_fit import (
     stored_fit,
     write_basis,
 )
-from densezero.jobs.places import check_file_place
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary, failure_sentence
-from densezero.jobs.sources import Shelf, Source, list_sources, spread_evenly
 from densezero.output.atomic import write_bytes
 
 
@@ -39,14 +39,14 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
         DenseZeroError: if the request cannot be met, or no image can be drawn.
     """
     images = find_images(settings.inputs)
-    check_file_place(settings.out, [image.path for image in images])
+    check_output_file(settings.out, [image.path for image in images])
     sources = list_sources(settings.models, settings.readouts)
     captions = _captions(sources, settings)
     plan_comparison([1.0] * len(images), captions, settings.width_mm)  # refused before an hour has gone by
-    shelf = Shelf(settings.device, settings.dtype, settings.grid)
-    shelf.check(sources, listener)
-    given = stored_fit(settings, shelf, sources[0])
-    run = _FigureRun(settings, shelf, listener, len(images) * len(sources))
+    encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
+    encoders.check(sources, listener)
+    given = stored_fit(settings, encoders, sources[0])
+    run = _FigureRun(settings, encoders, listener, len(images) * len(sources))
     ratios = run.open_rows(images, captions)
     for source in sources:
         run.add_source(source, given)
@@ -60,8 +60,8 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
 
 
 class _FigureRun:
-    def __init__(self, settings: PcaSettings, shelf: Shelf, listener: Listener, total: int) -> None:
-        self.settings, self.shelf, self.listener, self.total = settings, shelf, listener, total
+    def __init__(self, settings: PcaSettings, encoders: EncoderCache, listener: Listener, total: int) -> None:
+        self.settings, self.encoders, self.listener, self.total = settings, encoders, listener, total
         self.images: dict[str, FoundImage] = {}
         self.rows: dict[str, list[NDArray[np.uint8]]] = {}
         self.failed: dict[str, str] = {}
@@ -85,36 +85,36 @@ class _FigureRun:
 
     def add_source(self, source: Source, given: Fit | None) -> None:
         """Encode every image that is left, fit, and add the pictures to the rows."""
-        with Spool() as spool:
+        with DiskCache() as cache:
             for name, image in self.images.items():
                 if name not in self.failed:
-                    self._encode(source, image, spool)
-            fitted = given or (self._fit(source, spool) if spool.names and self.settings.basis != EACH else None)
-            for name in spool.names:
-                grid = spool.get(name)
+                    self._encode(source, image, cache)
+            fitted = given or (self._fit(source, cache) if cache.names and self.settings.basis != EACH else None)
+            for name in cache.names:
+                grid = cache.get(name)
                 assert grid is not None, "it is named"
                 try:
                     self._paint(name, grid, fitted)
                 except DenseZeroError as error:
                     self._fail(self.images[name], error)
 
-    def _encode(self, source: Source, image: FoundImage, spool: Spool) -> None:
+    def _encode(self, source: Source, image: FoundImage, cache: DiskCache) -> None:
         try:
             rgb = read_rgb(image.path)  # (H, W, 3)
             if self.settings.basis == EACH:
                 refuse_one_colour(rgb)
-            spool.put(str(image.path), self.shelf.encode(source, rgb))
+            cache.put(str(image.path), self.encoders.encode(source, rgb))
         except Exception as error:
             self._fail(image, error)
             return
         self.done += 1
         self._tell(image, None)
 
-    def _fit(self, source: Source, spool: Spool) -> Fit:
-        names = [spool.names[place] for place in spread_evenly(len(spool.names), self.settings.fit_images)]
-        fitted = fit(spool.view(names), self.settings, self._target(names))
+    def _fit(self, source: Source, cache: DiskCache) -> Fit:
+        names = [cache.names[place] for place in spread_evenly(len(cache.names), self.settings.fit_images)]
+        fitted = fit(cache.view(names), self.settings, self._target(names))
         if self.settings.save_basis is not None:
-            write_basis(name_source(fitted, self.shelf.take(source.model), source.readout), self.settings.save_basis)
+            write_basis(name_source(fitted, self.encoders.take(source.model), source.readout), self.settings.save_basis)
         return fitted
 
     def _paint(self, name: str, grid: Tensor, fitted: Fit | None) -> None:

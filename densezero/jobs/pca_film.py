@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.errors import DenseZeroError, FeatureError
-from densezero.features import Spool
+from densezero.features import DiskCache
 from densezero.images import find_images, read_rgb
 from densezero.images.film import read_film_facts, read_frames
+from densezero.jobs.encoder_cache import EncoderCache, Source, spread_evenly
 from densezero.jobs.feature_settings import PcaSettings
+from densezero.jobs.output_checks import check_output_file
 from densezero.jobs.pca_fit import Fit, fit, name_source, paint, shrink, stored_fit, write_basis
-from densezero.jobs.places import check_file_place
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary
-from densezero.jobs.sources import Shelf, Source, spread_evenly
 from densezero.output.film import write_film
 
 
@@ -65,25 +65,29 @@ def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
         DenseZeroError: if the request cannot be met, or no frame can be drawn.
     """
     frames = _open_frames(settings)
-    check_file_place(settings.out, list(settings.inputs))
-    shelf, source = (
-        Shelf(settings.device, settings.dtype, settings.grid),
-        Source(settings.models[0], settings.readouts[0]),
-    )
-    shelf.check([source], listener)
-    with Spool() as spool:
-        run = _FilmRun(settings, shelf, source, frames, spool, listener)
-        fitted = stored_fit(settings, shelf, source) or run.fit()
+    check_output_file(settings.out, list(settings.inputs))
+    encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
+    source = Source(settings.models[0], settings.readouts[0])
+    encoders.check([source], listener)
+    with DiskCache() as cache:
+        run = _FilmRun(settings, encoders, source, frames, cache, listener)
+        fitted = stored_fit(settings, encoders, source) or run.fit()
         written = write_film(settings.out, run.pictures(fitted), frames.rate)
     return RunSummary(settings.out, written, run.failed, 0)
 
 
 class _FilmRun:
     def __init__(
-        self, settings: PcaSettings, shelf: Shelf, source: Source, frames: Frames, spool: Spool, listener: Listener
+        self,
+        settings: PcaSettings,
+        encoders: EncoderCache,
+        source: Source,
+        frames: Frames,
+        cache: DiskCache,
+        listener: Listener,
     ) -> None:
-        self.settings, self.shelf, self.source, self.frames = settings, shelf, source, frames
-        self.spool, self.listener = spool, listener
+        self.settings, self.encoders, self.source, self.frames = settings, encoders, source, frames
+        self.cache, self.listener = cache, listener
         self.failed = 0
 
     def fit(self) -> Fit:
@@ -92,14 +96,14 @@ class _FilmRun:
         places = set(spread_evenly(count, self.settings.fit_images))
         for place, frame in enumerate(self.frames):
             if place in places and frame.rgb is not None:
-                self.spool.put(frame.name, self.shelf.encode(self.source, frame.rgb))
-                self.listener.fitting(len(self.spool.names), len(places))
+                self.cache.put(frame.name, self.encoders.encode(self.source, frame.rgb))
+                self.listener.fitting(len(self.cache.names), len(places))
             if place >= max(places):
                 break
-        if not self.spool.names:
+        if not self.cache.names:
             raise FeatureError(f"No frame of {self.frames.path} can be drawn.")
-        fitted = fit(self.spool.view(self.spool.names), self.settings)
-        fitted = name_source(fitted, self.shelf.take(self.source.model), self.source.readout)
+        fitted = fit(self.cache.view(self.cache.names), self.settings)
+        fitted = name_source(fitted, self.encoders.take(self.source.model), self.source.readout)
         if self.settings.save_basis is not None:
             write_basis(fitted, self.settings.save_basis)
         return fitted
@@ -111,8 +115,8 @@ class _FilmRun:
             if frame.rgb is None:
                 self.failed += 1
             else:
-                grid = self.spool.get(frame.name)
-                grid = self.shelf.encode(self.source, frame.rgb) if grid is None else grid  # (gh, gw, D)
+                grid = self.cache.get(frame.name)
+                grid = self.encoders.encode(self.source, frame.rgb) if grid is None else grid  # (gh, gw, D)
                 yield paint(self.settings.shows[0], fitted, grid, shrink(frame.rgb), self.settings)
                 done += 1
             total, seconds = max(self.frames.count, done + self.failed), time.perf_counter() - began

@@ -28,8 +28,8 @@ from densezero.features.clusters import load_clusters, save_clusters
 from densezero.features.figure.colours import cluster_rgb, heat_rgb, to_bytes
 from densezero.features.pca import with_percentiles
 from densezero.images import plan_resize, resize_rgb
+from densezero.jobs.encoder_cache import EncoderCache, Source
 from densezero.jobs.feature_settings import PcaSettings
-from densezero.jobs.sources import Shelf, Source
 from densezero.output.atomic import write_atomically
 
 LONGEST_PX = 2048
@@ -55,7 +55,7 @@ def fit(grids: Sequence[Tensor], settings: PcaSettings, target: Sequence[Tensor]
     Args:
         grids: (gh, gw, D) features.
         settings: of the run.
-        target: (gh, gw, 3) coordinates of another encoder on the same images, to turn the colours towards.
+        target: (gh, gw, 3) coordinates of another encoder on the same images, to rotate the colours towards.
 
     Raises:
         FeatureError: for too few patches, or features that do not vary.
@@ -92,11 +92,12 @@ def paint(show: str, fitted: Fit, grid: Tensor, rgb: NDArray[np.uint8], settings
         assert fitted.clusters is not None, "fitted where it is shown"
         count = len(fitted.clusters.centres)
         member = np.eye(count, dtype=np.float32)[fitted.clusters.labels(grid)]  # (gh, gw, k)
-        return to_bytes(cluster_rgb(upsample(member, rgb, how).argmax(-1), count))
+        return to_bytes(cluster_rgb(upsample(member, how, rgb=rgb).argmax(-1), count))
     assert fitted.basis is not None, "fitted where it is shown"
     if show == "first":
-        return to_bytes(heat_rgb(upsample(first_component(fitted.basis, grid, settings.look), rgb, how)))
-    return to_bytes(upsample(to_rgb(fitted.basis, grid, settings.look), rgb, how))
+        levels = first_component(fitted.basis, grid, settings.color_mapping)  # (gh, gw)
+        return to_bytes(heat_rgb(upsample(levels, how, rgb=rgb)))
+    return to_bytes(upsample(to_rgb(fitted.basis, grid, settings.color_mapping), how, rgb=rgb))
 
 
 def shrink(rgb: NDArray[np.uint8], longest_px: int = LONGEST_PX) -> NDArray[np.uint8]:
@@ -152,7 +153,7 @@ def write_basis(fitted: Fit, path: Path) -> None:
     write_atomically(path, lambda file: save_basis(basis, file))
 
 
-def stored_fit(settings: PcaSettings, shelf: Shelf, source: Source) -> Fit | None:
+def stored_fit(settings: PcaSettings, encoders: EncoderCache, source: Source) -> Fit | None:
     """Read the stored basis that a request names, and refuse it for another encoder; None where it names none.
 
     Raises:
@@ -163,5 +164,5 @@ def stored_fit(settings: PcaSettings, shelf: Shelf, source: Source) -> Fit | Non
     if "kmeans" in settings.shows:
         raise FeatureError("A stored basis has no clusters; leave --show kmeans away, or fit anew.")
     basis = load_basis(settings.stored_basis)
-    basis.refuse_other(shelf.take(source.model), source.readout)
+    basis.refuse_other(encoders.take(source.model), source.readout)
     return Fit(basis, None)

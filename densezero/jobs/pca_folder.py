@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from densezero.encoders.digest import file_sha256
 from densezero.errors import FeatureError, InputError
-from densezero.features import Spool
+from densezero.features import DiskCache
 from densezero.images import FoundImage, find_images, read_rgb
+from densezero.jobs.encoder_cache import EncoderCache, Source, label_sources, list_sources, spread_evenly
 from densezero.jobs.feature_settings import EACH, PcaSettings
 from densezero.jobs.manifest import Manifest
+from densezero.jobs.output_checks import check_output_folder
 from densezero.jobs.pca_fit import (
     Fit,
     coordinates_of,
@@ -29,10 +31,8 @@ from densezero.jobs.pca_fit import (
     write_basis,
     write_fit,
 )
-from densezero.jobs.places import check_places
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
-from densezero.jobs.sources import Shelf, Source, label_sources, list_sources, spread_evenly
 from densezero.output.atomic import write_bytes
 from densezero.output.paths import refuse_shared_outputs, stem_of
 from densezero.output.picture import encode_png
@@ -46,7 +46,7 @@ class _Column:
 
     source: Source
     label: str
-    kept: Spool
+    kept: DiskCache
     fitted: Fit | None = None
 
 
@@ -65,23 +65,23 @@ def draw_pca_folder(settings: PcaSettings, listener: Listener) -> RunSummary:
         DenseZeroError: if the request cannot be met; nothing has been drawn then.
     """
     images = find_images(settings.inputs)
-    check_places(settings.out, settings.inputs, images)
+    check_output_folder(settings.out, settings.inputs, images)
     refuse_shared_outputs([image.relative for image in images], [".png"])
-    shelf = Shelf(settings.device, settings.dtype, settings.grid)
+    encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     sources = list_sources(settings.models, settings.readouts)
-    hashes = shelf.check(sources, listener)
+    hashes = encoders.check(sources, listener)
     labels = label_sources(sources)
-    given = stored_fit(settings, shelf, sources[0])
+    given = stored_fit(settings, encoders, sources[0])
     with ExitStack() as stack:
-        columns = [_Column(source, labels[source], stack.enter_context(Spool()), given) for source in sources]
+        columns = [_Column(source, labels[source], stack.enter_context(DiskCache()), given) for source in sources]
         manifest = Manifest(settings.out, _request(settings, hashes), settings.overwrite)
-        run = _FolderRun(settings, shelf, columns, ImageRun(settings.out, manifest, listener))
+        run = _FolderRun(settings, encoders, columns, ImageRun(settings.out, manifest, listener))
         return run.over(images, listener)
 
 
 class _FolderRun:
-    def __init__(self, settings: PcaSettings, shelf: Shelf, columns: list[_Column], run: ImageRun) -> None:
-        self.settings, self.shelf, self.columns, self.run = settings, shelf, columns, run
+    def __init__(self, settings: PcaSettings, encoders: EncoderCache, columns: list[_Column], run: ImageRun) -> None:
+        self.settings, self.encoders, self.columns, self.run = settings, encoders, columns, run
         self.images: dict[str, tuple[_Column, FoundImage]] = {}
 
     def over(self, images: tuple[FoundImage, ...], listener: Listener) -> RunSummary:
@@ -95,7 +95,7 @@ class _FolderRun:
         summary = self.run.over(
             items, self.files, Steps(self._read, self._draw, self._write, lambda hw: 3 * hw[0] * hw[1])
         )
-        self.run.finish(summary, self.settings, self.shelf.device)
+        self.run.finish(summary, self.settings, self.encoders.device)
         return summary
 
     def files(self, relative: str) -> list[Path]:
@@ -131,12 +131,12 @@ class _FolderRun:
             column.fitted = fit(grids, self.settings, target)
             if self.settings.align and target is None:
                 target = coordinates_of(column.fitted, grids)
-            column.fitted = name_source(column.fitted, self.shelf.take(column.source.model), column.source.readout)
+            column.fitted = name_source(column.fitted, self.encoders.take(column.source.model), column.source.readout)
             write_fit(column.fitted, self.settings.out / FITS, column.label)
 
     def _keep(self, column: _Column, image: FoundImage) -> None:
         try:
-            column.kept.put(str(image.relative), self.shelf.encode(column.source, read_rgb(image.path)))
+            column.kept.put(str(image.relative), self.encoders.encode(column.source, read_rgb(image.path)))
         except (InputError, FeatureError):  # the drawing meets it again, and names it
             return
 
@@ -149,7 +149,7 @@ class _FolderRun:
     def _draw(self, item: FoundImage, rgb: NDArray[np.uint8]) -> _Pictures:
         column, image = self.images[str(item.relative)]
         grid = column.kept.get(str(image.relative))
-        grid = self.shelf.encode(column.source, rgb) if grid is None else grid  # (gh, gw, D)
+        grid = self.encoders.encode(column.source, rgb) if grid is None else grid  # (gh, gw, D)
         fitted = column.fitted or fit([grid], self.settings)
         small = shrink(rgb)
         drawn = [paint(show, fitted, grid, small, self.settings) for show in self.settings.shows]
@@ -169,7 +169,7 @@ def _request(settings: PcaSettings, hashes: dict[Source, str]) -> dict[str, Any]
         "sources": [[source.model, source.readout, sha256] for source, sha256 in hashes.items()],
         "shows": settings.shows,
         "basis": settings.basis if stored is None else file_sha256(stored),
-        "look": settings.look,
+        "look": settings.color_mapping,
         "foreground": settings.foreground,
         "align": settings.align,
         "clusters": settings.clusters,

@@ -10,7 +10,7 @@ from densezero.evaluation.figure import about, draw_class_bars, draw_confusion
 from densezero.evaluation.gallery import draw_gallery, rank_images
 from densezero.evaluation.page import make_page
 from densezero.evaluation.report import Report, read_report
-from densezero.jobs.places import check_places
+from densezero.jobs.output_checks import check_output_folder
 from densezero.jobs.progress import Listener
 from densezero.jobs.resegment import build_segmenter_again, find_dataset_again, segment_again
 from densezero.jobs.settings import ReportSettings
@@ -76,11 +76,11 @@ def _refuse_unusable_out(out: Path) -> None:
     if out.suffix.lower() in _PAGE_SUFFIXES:
         if out.is_dir():
             raise OutputError(f"Expected a file for the page; {out} is a folder. Give --out FILE.html.")
-        check_places(out.parent, (), ())
+        check_output_folder(out.parent, (), ())
     elif out.suffix and not out.is_dir():
         raise OutputError(f"Expected --out FILE.html, or a folder for PNG files; got {out}. A folder has no ending.")
     else:
-        check_places(out, (), ())
+        check_output_folder(out, (), ())
 
 
 def _refuse_odd_counts(report: Report, file: Path) -> None:

@@ -17,7 +17,7 @@ from densezero.engine.protocol import Background, Protocol
 from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.images import FoundImage, find_images, read_rgb
 from densezero.jobs.manifest import Manifest
-from densezero.jobs.places import check_places
+from densezero.jobs.output_checks import check_output_folder
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
 from densezero.jobs.settings import SegmentSettings
@@ -44,7 +44,7 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
     """
     listener = listener or Listener()
     images = find_images(settings.inputs)
-    check_places(settings.out, settings.inputs, images)
+    check_output_folder(settings.out, settings.inputs, images)
     plan = plan_outputs(settings.out, [image.relative for image in images], settings.save)
     segmenter = build_segmenter(settings, listener)
     manifest = Manifest(settings.out, segmenter.provenance.to_json(), settings.overwrite)

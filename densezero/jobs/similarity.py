@@ -11,11 +11,11 @@ from densezero.errors import FeatureError, ModelError
 from densezero.features import point_similarity, upsample
 from densezero.features.figure.heat import HeatMap, draw_heat_maps
 from densezero.images import read_rgb
+from densezero.jobs.encoder_cache import EncoderCache, Source
 from densezero.jobs.feature_settings import SimilaritySettings
+from densezero.jobs.output_checks import check_output_file
 from densezero.jobs.pca_fit import shrink
-from densezero.jobs.places import check_file_place
 from densezero.jobs.progress import Listener
-from densezero.jobs.sources import Shelf, Source
 from densezero.output.atomic import write_bytes
 from densezero.vocabulary import load_templates
 from densezero.vocabulary.text_bank import build_text_bank
@@ -32,27 +32,29 @@ def draw_similarity(settings: SimilaritySettings, listener: Listener | None = No
         DenseZeroError: if the request cannot be met; nothing is written then.
     """
     listener = listener or Listener()
-    check_file_place(settings.out, [settings.image])
+    check_output_file(settings.out, [settings.image])
     rgb = read_rgb(settings.image)  # (H, W, 3)
     shares = [_share(point, rgb.shape[0], rgb.shape[1]) for point in settings.points]
     templates = load_templates(settings.templates)
-    shelf, source = Shelf(settings.device, settings.dtype, settings.grid), Source(settings.model, settings.readout)
-    shelf.check([source], listener)
-    encoder = shelf.take(settings.model)
+    encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
+    source = Source(settings.model, settings.readout)
+    encoders.check([source], listener)
+    encoder = encoders.take(settings.model)
     if settings.texts and not encoder.has_text:
         raise ModelError(
             f"{encoder.name} knows no words: it is an image encoder alone. Compare patches with --point X,Y, or take a "
             "model with text, such as tipsv2-l14."
         )
-    grid = shelf.encode(source, rgb)  # (gh, gw, D)
+    grid = encoders.encode(source, rgb)  # (gh, gw, D)
     bank = build_text_bank(encoder, [[text] for text in settings.texts], templates, listener.embedding)
     small = shrink(rgb)
     maps = [
-        HeatMap(text, upsample(plane, small, settings.upsampler))
+        HeatMap(text, upsample(plane, settings.upsampler, rgb=small))
         for text, plane in zip(settings.texts, text_similarity(grid, bank.vectors), strict=True)
     ]
     for (x, y), share in zip(settings.points, shares, strict=True):
-        maps.append(HeatMap(f"like ({x:g}, {y:g})", upsample(point_similarity(grid, share), small, settings.upsampler)))
+        plane = point_similarity(grid, share)  # (gh, gw)
+        maps.append(HeatMap(f"like ({x:g}, {y:g})", upsample(plane, settings.upsampler, rgb=small)))
     form = settings.out.suffix.lower()[1:]
     content = draw_heat_maps(small, maps, each=settings.each, points_xy=shares, width_mm=settings.width_mm, form=form)
     write_bytes(settings.out, content)

@@ -1,4 +1,4 @@
-"""Confusion counts, and the scores made from them. Counts add; ratios do not."""
+"""Confusion counts, and the scores computed from them. Counts of several images add up; their ratios do not."""
 
 from densezero.metrics.boundary import BoundaryCounts, count_boundaries
 from densezero.metrics.confusion import count_pairs

@@ -1,7 +1,7 @@
-"""Boundary IoU: intersection over union of the strips along the contours of two label maps.
+"""Boundary IoU: intersection over union of strips along the contours of two label maps.
 
-Source: Boundary IoU (arXiv 2103.16562): of each mask the pixels within a distance d of its contour, d = 2 % of the
-image's diagonal; the border of the image is a contour.
+The strip of a class has the pixels of its mask within a distance d of its contour; d is 2 % of the diagonal of the
+image. The border of the image is part of the contour. Source: "Boundary IoU" (arXiv 2103.16562).
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.metrics.confusion import Counts, Labels, check_labels
-from densezero.metrics.scores import mean_of_there, percent
+from densezero.metrics.scores import mean_without_nan, percent
 
 WIDTH_SHARE = 0.02  # of the diagonal
 
 
 @dataclass(frozen=True)
 class BoundaryCounts:
-    """Pixels along contours, which add up over images.
+    """Numbers of pixels in the strips along contours. The sum over images gives the score of all images.
 
     Args:
-        hits: (C,) pixels of the class and in the strip in both maps.
-        truth: (C,) pixels of the class and in its strip in the target.
-        predicted: (C,) likewise in the labels.
+        hits: (C,) pixels in the strip of the class in both maps.
+        truth: (C,) pixels in the strip of the class in the target.
+        predicted: (C,) pixels in the strip of the class in the labels.
     """
 
     hits: Counts
@@ -36,14 +36,14 @@ class BoundaryCounts:
 
     @property
     def per_class(self) -> NDArray[np.float64]:
-        """(C,) boundary IoU in percent; NaN for a class that is nowhere."""
+        """(C,) boundary IoU in percent; NaN for a class without true and predicted pixels."""
         hits = self.hits.astype(np.float64)
         return percent(hits, self.truth + self.predicted - hits)
 
     @property
     def mean(self) -> float:
-        """Mean over the classes that are there, in percent."""
-        return mean_of_there(self.per_class)
+        """Mean over the classes that occur, in percent."""
+        return mean_without_nan(self.per_class)
 
 
 def count_boundaries(
@@ -53,14 +53,15 @@ def count_boundaries(
 
     Args:
         labels: (H, W) predicted class indices.
-        target: (H, W) true class indices; ignored pixels count in neither map, and end a mask in both.
+        target: (H, W) true class indices. Ignored pixels do not count in either map. Their border is a
+            contour in both.
         classes: number of classes C.
-        ignore: the target's value for pixels without a class.
-        width_px: width d of a strip; None takes 2 % of the diagonal, at least 1, rounded as the authors' code does:
-            half a pixel to the even number, so that 375 x 500 has 12.
+        ignore: value of pixels without a class in ``target``.
+        width_px: width d of a strip, pixels. None takes 2 % of the diagonal, at least 1, rounded as in the authors'
+            code: a half goes to the even number, so an image of 375 x 500 has 12.
 
     Raises:
-        InputError: if the sizes differ, or the values are no integers.
+        InputError: if the sizes differ, or the values are not integers.
     """
     check_labels(labels, target)
     h, w = target.shape
@@ -77,16 +78,17 @@ def count_boundaries(
 
 
 def _inside(values: Counts, width: int) -> NDArray[np.bool_]:
-    """Whether the square of 2 * width + 1 pixels around a pixel lies in the image and shows one value only.
+    """Find the pixels whose square of 2 * width + 1 pixels lies inside the image and has one value only.
 
-    That is what eroding each value's mask ``width`` times by a 3 x 3 square leaves, for all values at once.
+    These pixels remain if the mask of each value is eroded ``width`` times by a 3 x 3 square. Here all values are done
+    together.
     """
     h, w = values.shape
     inside = np.zeros((h, w), bool)
     side = 2 * width + 1
     if h < side or w < side:
         return inside
-    across = _sums(values[:, 1:] != values[:, :-1])  # changes from a column to the next
+    across = _sums(values[:, 1:] != values[:, :-1])  # changes between neighbouring columns
     down = _sums(values[1:] != values[:-1])
     changes = _window_sums(across, side, side - 1) + _window_sums(down, side - 1, side)
     inside[width : h - width, width : w - width] = changes == 0
@@ -94,7 +96,7 @@ def _inside(values: Counts, width: int) -> NDArray[np.bool_]:
 
 
 def _sums(changes: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Summed-area table with a row and a column of zeros before it."""
+    """Summed-area table, with a row and a column of zeros in front."""
     table = np.zeros((changes.shape[0] + 1, changes.shape[1] + 1), np.int32)
     np.cumsum(np.cumsum(changes, axis=0, dtype=np.int32), axis=1, out=table[1:, 1:])
     return table

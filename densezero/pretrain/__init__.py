@@ -1,1 +1,1 @@
-"""The TIPS recipe at small scale on drawn scenes; makes the embedded `nano` model."""
+"""Trains the embedded `nano` model: the TIPS recipe at small scale, on drawn scenes."""

@@ -1,4 +1,4 @@
-"""What is said of a drawn scene: a short caption, a long one, and the words of each region."""
+"""Captions of a drawn scene: a short one, a long one, and a phrase for each region."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from densezero.pretrain.concepts import CONCEPT_INDEX, CONCEPTS
 from densezero.pretrain.scenes import Mention, Scene
 
-# Frames that a region's word is put into, so that the text tower meets prompts of the usual shapes.
+# Templates for the word of a region. They are like the usual prompts, so that the text tower learns those.
 REGION_TEMPLATES = (
     "{}", "{}", "a {}", "the {}", "a {}.", "a photo of a {}.", "a photo of the {}.", "a bad photo of a {}.",
     "a photo of the large {}.", "a photo of the small {}.", "a photo of many {}.", "a photo of {}s.",
@@ -20,13 +20,13 @@ _NUMBERS = {1: "a", 2: "two", 3: "three", 4: "four", 5: "five"}
 
 
 def region_phrase(concept: int, rng: np.random.Generator) -> str:
-    """One of the concept's words in one of the frames."""
+    """Choose one of the words of a concept, and insert it into one of the templates."""
     word = str(rng.choice(CONCEPTS[concept].words))
     return str(rng.choice(REGION_TEMPLATES)).format(word)
 
 
 def short_caption(scene_mentions: tuple[Mention, ...], rng: np.random.Generator) -> str:
-    """Name one or two of the things, or the stuff where nothing stands: ``a red car and the sea``."""
+    """Name one or two things or kinds of stuff: ``a red car and the sea``."""
     named = [str(rng.permutation(_phrases(scene_mentions))[0])]
     others = [phrase for phrase in _phrases(scene_mentions) if phrase not in named]
     if others and rng.random() < 0.7:
@@ -35,7 +35,7 @@ def short_caption(scene_mentions: tuple[Mention, ...], rng: np.random.Generator)
 
 
 def long_caption(scene_mentions: tuple[Mention, ...], rng: np.random.Generator) -> str:
-    """Name all that was drawn, things first: ``a picture of two pines, a blue boat with the sea and the sky``."""
+    """Name everything in the scene, things first: ``a picture of two pines, a blue boat with the sea and the sky``."""
     things = [m for m in scene_mentions if not CONCEPTS[CONCEPT_INDEX[m.concept]].is_stuff]
     stuff = [m for m in scene_mentions if CONCEPTS[CONCEPT_INDEX[m.concept]].is_stuff]
     opening = str(rng.choice(["a picture of", "a scene with", "we see", "a drawing of"]))
@@ -45,7 +45,7 @@ def long_caption(scene_mentions: tuple[Mention, ...], rng: np.random.Generator) 
 
 
 def visible_mentions(scene: Scene, least_px: int = 12) -> tuple[Mention, ...]:
-    """The mentions whose concept still shows at least so many pixels."""
+    """Select the mentions whose concept has at least ``least_px`` visible pixels."""
     counts = np.bincount(scene.labels.ravel(), minlength=len(CONCEPTS))
     return tuple(m for m in scene.mentions if counts[CONCEPT_INDEX[m.concept]] >= least_px)
 

@@ -1,4 +1,4 @@
-"""What the drawn scenes show: a literal table of concepts, their words, and where they belong."""
+"""The concepts of drawn scenes: a table of their words, places and colours."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Concept:
-    """One thing or one kind of stuff that a scene can show.
+    """One thing or one kind of stuff in a scene.
 
     Args:
-        name: the word a class list uses for it.
-        synonyms: other words that captions use for it.
+        name: its word in class lists.
+        synonyms: its other words in captions.
         place: ``"above"`` or ``"below"`` the horizon for stuff; ``"air"``, ``"ground"`` or ``"water"`` for things.
-        colour: RGB in 0..255 for label maps.
+        colour: RGB in 0..255 in label maps.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Concept:
 
     @property
     def is_stuff(self) -> bool:
-        """Whether it fills a region of the scene rather than standing in it."""
+        """Whether it is stuff, which fills a region, and not a thing."""
         return self.place in ("above", "below")
 
     @property
@@ -32,7 +32,7 @@ class Concept:
         return (self.name, *self.synonyms)
 
 
-# The order is the label order of every drawn scene: index = class.
+# The position of a concept is its label in every drawn scene.
 CONCEPTS: tuple[Concept, ...] = (
     Concept("sky", ("heaven",), "above", (120, 180, 235)),
     Concept("wall", ("brick wall", "bricks"), "above", (165, 75, 60)),

@@ -1,4 +1,4 @@
-"""A pool of drawn scenes on disk, and crops of it in many magnifications."""
+"""A pool of drawn scenes on disk, and random crops of them at many scales."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from densezero.pretrain.captions import visible_mentions
 from densezero.pretrain.scenes import Mention, Scene, draw_scene
 
 POOL_PX = 224
-TRAINING_STREAM = 1  # first word of every training seed; unseen scenes are drawn from other streams
+TRAINING_STREAM = 1  # first number of all training seeds; scenes for evaluation have other first numbers
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops of scenes.
+    """A batch of crops of scenes.
 
     Args:
         pixels: (B, 3, side, side) float32 in [0, 1].
         labels: (B, side, side) uint8 concept indices.
-        mentions: what each whole scene shows.
+        mentions: for each crop, the visible concepts of the whole scene.
     """
 
     pixels: Tensor
@@ -37,7 +37,7 @@ class Batch:
 
 
 class ScenePool:
-    """Scenes drawn once into memory-mapped files and used many times."""
+    """Scenes in memory-mapped files. They are drawn once and used many times."""
 
     def __init__(self, folder: Path, count: int) -> None:
         self.count = count
@@ -50,11 +50,11 @@ class ScenePool:
         self._mentions = [tuple(Mention(*pair) for pair in scene) for scene in listed]
 
     def label_counts(self, concepts: int) -> NDArray[np.int64]:
-        """(C,) pixels of each concept over a part of the pool."""
+        """(C,) pixels of each concept in the first 1000 scenes of the pool."""
         return np.bincount(self._labels[:1000].ravel(), minlength=concepts)
 
     def batch(self, step: int, size: int, side_px: int) -> Batch:
-        """Crops for one step; the same step gives the same batch."""
+        """Make the batch of a training step. The same step always gives the same batch."""
         rng = np.random.default_rng((TRAINING_STREAM, 7, step))
         chosen = rng.integers(0, self.count, size)
         crops = [self._crop(index, rng, side_px) for index in chosen]

@@ -1,4 +1,4 @@
-"""Drawn scenes: a seed and a size give a picture, its exact label map, and what the captions may say of it."""
+"""Draws scenes: from a seed and a size, a picture, its exact label map, and the concepts for its captions."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Float = NDArray[np.float32]
 _AIR = tuple(c.name for c in CONCEPTS if c.place == "air")
 _GROUND = tuple(c.name for c in CONCEPTS if c.place == "ground")
 _WATER = tuple(c.name for c in CONCEPTS if c.place == "water")
-_STRAY = 0.12  # share of things put where they do not belong, so that place alone tells nothing
+_STRAY = 0.12  # share of things at an unusual place, so that the place alone does not identify a thing
 
 
 @dataclass(frozen=True)
 class Mention:
-    """Something a caption can name: the concept's name, and its colour word where it has one."""
+    """Something that a caption can name: the name of a concept, and its colour word if it has one."""
 
     concept: str
     tint: str | None = None
@@ -34,8 +34,8 @@ class Scene:
 
     Args:
         rgb: (H, W, 3) uint8.
-        labels: (H, W) uint8, index into ``CONCEPTS``; every pixel has one.
-        mentions: what was drawn, from the back to the front; a thing hidden later is still listed.
+        labels: (H, W) uint8, index into ``CONCEPTS`` for every pixel.
+        mentions: everything that was drawn, from back to front, including things that others hide.
     """
 
     rgb: NDArray[np.uint8]
@@ -56,10 +56,10 @@ class _Canvas:
 
 
 def draw_scene(seed: int | tuple[int, ...], hw: tuple[int, int] = (224, 224)) -> Scene:
-    """Draw one scene; the same seed and size give the same pixels.
+    """Draw one scene. The same seed and size always give the same pixels.
 
     Args:
-        seed: any non-negative integer or tuple of them.
+        seed: a non-negative integer, or a tuple of them.
         hw: height and width in pixels, at least 16 each.
 
     Returns:
@@ -75,7 +75,7 @@ def draw_scene(seed: int | tuple[int, ...], hw: tuple[int, int] = (224, 224)) ->
 
 
 def _draw_stuff(canvas: _Canvas, rng: np.random.Generator, night: bool) -> tuple[str, int]:
-    """Paint the back and the ground; tell the ground's name and the horizon's mean row."""
+    """Paint the background and the ground. Return the name of the ground and the mean row of the horizon."""
     h, w = canvas.labels.shape
     rows = np.arange(h, dtype=np.float32)[:, None]
     columns = np.linspace(0, 1, w, dtype=np.float32)[None, :]
@@ -102,7 +102,7 @@ def _draw_stuff(canvas: _Canvas, rng: np.random.Generator, night: bool) -> tuple
 def _plan_things(
     rng: np.random.Generator, hw: tuple[int, int], ground: str, horizon_px: int, night: bool
 ) -> list[tuple[str, tuple[float, float], int]]:
-    """Choose names, centres (row, column) and sides in pixels; nearer things are larger and come later."""
+    """Choose names, centres (row, column) and sides in pixels. Nearer things are larger and come later."""
     h, w = hw
     unit = min(h, w)
     plans = []
@@ -134,7 +134,7 @@ def _draw_thing(
     canvas: _Canvas, rng: np.random.Generator, name: str, centre: tuple[float, float], side_px: int
 ) -> None:
     h, w = canvas.labels.shape
-    grid = square_grid(side_px, flip=bool(rng.random() < 0.5), turn_rad=rng.normal(0, 0.08))
+    grid = square_grid(side_px, flip=bool(rng.random() < 0.5), rotation_rad=rng.normal(0, 0.08))
     word = str(rng.choice(list(TINTS)))
     parts = THINGS[name](grid, rng, shade(TINTS[word], rng.uniform(0.8, 1.15)))
     top, left = int(centre[0] - side_px / 2), int(centre[1] - side_px / 2)
@@ -154,7 +154,7 @@ def _draw_thing(
 
 
 def _finish(rgb: Float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Light, contrast and grain of one exposure."""
+    """Change brightness, contrast and colour at random, and add noise."""
     rgb = (rgb - 0.5) * rng.uniform(0.8, 1.15) + 0.5 + rng.uniform(-0.06, 0.06)
     rgb *= rng.uniform(0.94, 1.06, size=3).astype(np.float32)
     rgb += rng.normal(0, rng.uniform(0.005, 0.03), size=rgb.shape).astype(np.float32)

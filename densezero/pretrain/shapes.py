@@ -1,4 +1,4 @@
-"""Fields over a small square of pixels, positive inside a shape, in units of the square's half side."""
+"""Shapes as fields over a small square of pixels: positive inside the shape, in units of half the square's side."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Grid:
-    """Pixel centres in a shape's own coordinates.
+    """Coordinates of the pixel centres in the square of a shape.
 
     Args:
-        u: (n, n) rightwards, -1 at the left edge of the shape's square and 1 at its right.
-        v: (n, n) downwards, likewise.
+        u: (n, n) from -1 at the left edge of the square to 1 at the right edge.
+        v: (n, n) from -1 at the top edge to 1 at the bottom edge.
         pixel: side of one pixel in the same units.
     """
 
@@ -26,20 +26,20 @@ class Grid:
     pixel: float
 
     def cover(self, field: Field) -> Field:
-        """Share of each pixel that the shape covers, 0 to 1, from its field."""
+        """Compute the share of each pixel that a shape covers, 0 to 1, from its field."""
         return np.asarray(np.clip(field / self.pixel + 0.5, 0, 1), np.float32)
 
 
-def square_grid(side_px: int, flip: bool, turn_rad: float) -> Grid:
-    """Centres of a side x side square of pixels, mirrored and turned about its middle."""
+def square_grid(side_px: int, flip: bool, rotation_rad: float) -> Grid:
+    """Make the grid of a side x side square of pixels, mirrored and rotated about its centre."""
     line = ((np.arange(side_px, dtype=np.float32) + 0.5) * (2 / side_px) - 1).astype(np.float32)
     u, v = np.meshgrid(-line if flip else line, line)
-    cos, sin = np.float32(np.cos(turn_rad)), np.float32(np.sin(turn_rad))
+    cos, sin = np.float32(np.cos(rotation_rad)), np.float32(np.sin(rotation_rad))
     return Grid(u * cos + v * sin, v * cos - u * sin, 2 / side_px)
 
 
 def ellipse(grid: Grid, centre: Point, radii: Point) -> Field:
-    """Axis-parallel ellipse; its field is a distance near the edge."""
+    """Axis-parallel ellipse. Near the edge, its field is the distance to the edge."""
     x, y = (grid.u - centre[0]) / radii[0], (grid.v - centre[1]) / radii[1]
     return np.asarray((1 - np.sqrt(x * x + y * y)) * min(radii), np.float32)
 
@@ -52,7 +52,7 @@ def box(grid: Grid, low: Point, high: Point) -> Field:
 
 
 def convex(grid: Grid, points: list[Point]) -> Field:
-    """Convex polygon; its corners run clockwise as seen on the picture."""
+    """Convex polygon; its corners are in clockwise order in the picture."""
     field = np.full_like(grid.u, np.inf)
     for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
         dx, dy = x1 - x0, y1 - y0
@@ -62,10 +62,10 @@ def convex(grid: Grid, points: list[Point]) -> Field:
 
 
 def union(*fields: Field) -> Field:
-    """Inside any of the shapes."""
+    """Union of shapes."""
     return np.asarray(np.maximum.reduce(fields), np.float32)
 
 
 def without(field: Field, hole: Field) -> Field:
-    """Inside the first shape and outside the second."""
+    """The first shape without the second."""
     return np.asarray(np.minimum(field, -hole), np.float32)

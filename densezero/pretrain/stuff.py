@@ -1,4 +1,4 @@
-"""Textures of what fills a region: sky, wall, mountain and the grounds. All are (h, w, 3) float32 around 0..1."""
+"""Textures of stuff: sky, wall, mountain and the grounds. All are (h, w, 3) float32, about 0 to 1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NIGHT = ((0.03, 0.04, 0.14), (0.12, 0.14, 0.3))
 
 
 def sky(rng: np.random.Generator, hw: Hw, night: bool) -> Float:
-    """From one colour overhead to another at the horizon."""
+    """A gradient from one colour at the top to another at the horizon."""
     top, low = _NIGHT if night else _SKIES[rng.integers(len(_SKIES))]
     down = np.linspace(0, 1, hw[0], dtype=np.float32)[:, None, None]
     column = np.asarray(top, np.float32) * (1 - down) + np.asarray(low, np.float32) * down
@@ -27,7 +27,7 @@ def sky(rng: np.random.Generator, hw: Hw, night: bool) -> Float:
 
 
 def wall(rng: np.random.Generator, hw: Hw) -> Float:
-    """Rows of bricks, every second one shifted by half a brick."""
+    """Rows of bricks; every second row is shifted by half a brick."""
     y, x = _pixels(hw)
     tall = max(min(hw) * rng.uniform(0.05, 0.09), 3)
     course = np.floor(y / tall)
@@ -47,7 +47,7 @@ def mountain(rng: np.random.Generator, hw: Hw) -> Float:
 
 
 def ridge(rng: np.random.Generator, columns: Float) -> Float:
-    """Height of a mountain ridge over columns in 0..1: (1, w), about 0 to 1."""
+    """Height of a mountain ridge, (1, w), about 0 to 1, for columns from 0 to 1."""
     height = np.zeros_like(columns)
     for octave in (1, 2, 4):
         phase = columns * octave * rng.uniform(1.5, 2.5) + rng.uniform(0, 1)

@@ -1,4 +1,4 @@
-"""How each thing is drawn: a literal table from its name to the painted parts that make it."""
+"""Draws things: a table from the name of a thing to the function that makes its painted parts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Colour = NDArray[np.float32]
 
 
 class Part(NamedTuple):
-    """One painted piece: a field (n, n), positive inside, and its colour (3,) in 0..1."""
+    """One painted part: a field (n, n), positive inside the shape, and its colour (3,) in 0..1."""
 
     field: Field
     colour: Colour
 
 
-# The colour words of captions, and what they look like.
+# The colour words of captions, and their RGB values.
 TINTS: dict[str, tuple[float, float, float]] = {
     "red": (0.82, 0.13, 0.15),
     "orange": (0.95, 0.52, 0.1),
@@ -36,7 +36,7 @@ TINTS: dict[str, tuple[float, float, float]] = {
 
 
 def shade(colour: tuple[float, float, float] | Colour, factor: float) -> Colour:
-    """Darken (factor under 1) or lighten a colour, kept within 0..1."""
+    """Darken (factor below 1) or lighten a colour. The result is clipped to 0..1."""
     return np.asarray(np.clip(np.asarray(colour, np.float32) * np.float32(factor), 0, 1), np.float32)
 
 
@@ -197,10 +197,10 @@ def _cactus(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
 
 
 def _flower(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
-    turn = rng.uniform(0, 1)
+    rotation = rng.uniform(0, 1)
     petals = []
     for k in range(6):
-        angle = turn + k * np.pi / 3
+        angle = rotation + k * np.pi / 3
         petals.append(ellipse(grid, (0.36 * np.cos(angle), -0.4 + 0.36 * np.sin(angle)), (0.23, 0.23)))
     stem = union(box(grid, (-0.06, -0.3), (0.06, 0.97)), ellipse(grid, (0.22, 0.5), (0.24, 0.1)))
     return [Part(stem, _rgb(0.2, 0.5, 0.15)), Part(union(*petals), tint),
@@ -267,5 +267,5 @@ THINGS: dict[str, Drawer] = {
     "boat": _boat, "fish": _fish,
 }  # fmt: skip
 
-# Things whose colour is theirs to choose; captions may name it.
+# Things that have a random colour, which captions may name.
 TINTED = frozenset({"balloon", "kite", "house", "car", "ball", "flower", "umbrella", "flag", "fish"})

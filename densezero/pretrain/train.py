@@ -1,4 +1,4 @@
-"""Trains the embedded model: ``python -m densezero.pretrain.train --work DIR --out DIR``; goes on after a stop."""
+"""Trains the embedded model: ``python -m densezero.pretrain.train --work DIR --out DIR``. Run it again to resume."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LEAST_TEMPERATURE = 0.02
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training at one image side."""
+    """A part of the training with one image size, batch size and number of steps."""
 
     side_px: int
     batch: int
@@ -40,7 +40,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the weights, besides the code."""
+    """All settings that determine the weights."""
 
     width: int = 128
     depth: int = 6
@@ -52,18 +52,18 @@ class Recipe:
     weight_decay: float = 0.05
     warmup_steps: int = 300
     contrast_weight: float = 0.3
-    contrast_every: int = 4  # captions cost as much as pictures; a part of the steps is enough
+    contrast_every: int = 4  # captions cost as much as pictures, and every fourth step is enough
     ema_decay: float = 0.998
     seed: int = 0
     phases: tuple[Phase, ...] = (Phase(112, 48, 4500), Phase(224, 16, 2600), Phase(336, 8, 300))
 
     @property
     def steps(self) -> int:
-        """Steps of all phases together."""
+        """Number of steps of all phases."""
         return sum(phase.steps for phase in self.phases)
 
     def phase_at(self, step: int) -> Phase:
-        """The phase that a step belongs to."""
+        """Return the phase of a step."""
         for phase in self.phases:
             if step < phase.steps:
                 return phase
@@ -72,7 +72,7 @@ class Recipe:
 
 
 class Pair(nn.Module):
-    """Both towers and the temperature of their contrast."""
+    """The vision tower, the text tower, and the temperature of the contrastive loss."""
 
     def __init__(self, recipe: Recipe, vocab_size: int) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class Pair(nn.Module):
 
     @property
     def temperature(self) -> Tensor:
-        """What cosines are divided by, at least 0.02."""
+        """Divisor of cosines in the losses, at least 0.02."""
         return self.log_temperature.exp().clamp(min=LEAST_TEMPERATURE)
 
 
@@ -103,7 +103,7 @@ def _initialise(module: nn.Module) -> None:
 
 
 class Trainer:
-    """One training run in a work folder; its state is saved every so often and read again at the start."""
+    """One training run in a work folder. It saves its state regularly, and loads it when it starts."""
 
     def __init__(self, recipe: Recipe, work: Path) -> None:
         torch.manual_seed(recipe.seed)
@@ -156,7 +156,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
         batch = self.pool.batch(self.step, phase.batch, phase.side_px)
-        # Fused attention is slow backwards on a CPU; the plain one takes a third of the time at this size.
+        # On a CPU the backward pass of fused attention is slow. Plain attention takes a third of the time at this size.
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             region, contrast = self._losses(batch)
             loss = region + self.recipe.contrast_weight * contrast
@@ -216,12 +216,14 @@ class Trainer:
 
 
 def main() -> None:
-    """Train by the recipe and write the model folder."""
+    """Train with the recipe, and write the model folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="pool, checkpoints and log")
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished model")
     parser.add_argument(
-        "--phases", type=json.loads, help="JSON list of [side_px, batch, steps] in place of the recipe's"
+        "--phases",
+        type=json.loads,
+        help="JSON list of [side_px, batch, steps], which replaces the phases of the recipe",
     )
     options = parser.parse_args()
     recipe = Recipe(phases=tuple(Phase(*p) for p in options.phases)) if options.phases else Recipe()

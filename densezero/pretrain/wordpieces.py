@@ -1,4 +1,4 @@
-"""Trains the small model's SentencePiece vocabulary on what its captions say."""
+"""Trains the SentencePiece vocabulary of the small model on its captions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VOCAB_SIZE = 512
 
 
 def train_wordpieces(model_file: Path, seed: int = 0) -> None:
-    """Write a unigram SentencePiece model; every letter, digit and mark is a piece, so no English word is unknown."""
+    """Write a unigram SentencePiece model. Every letter, digit and mark is a piece, so no word is unknown."""
     from sentencepiece import SentencePieceTrainer
 
     model = io.BytesIO()

@@ -11,7 +11,7 @@ from densezero.features.pca import with_percentiles
 def test_a_quarter_turn_is_found_by_hand():
     alignment = Alignment(2)
     alignment.add(torch.tensor([[1.0, 0], [0, 2]]), torch.tensor([[0, 1.0], [-2, 0]]))
-    torch.testing.assert_close(alignment.turn(), torch.tensor([[0.0, 1], [-1, 0]]))
+    torch.testing.assert_close(alignment.rotation(), torch.tensor([[0.0, 1], [-1, 0]]))
 
 
 def test_the_turn_equals_scipys_and_is_orthogonal():
@@ -20,8 +20,8 @@ def test_the_turn_equals_scipys_and_is_orthogonal():
     alignment.add(source[:2], target[:2])
     alignment.add(source[2:], target[2:])
     theirs, _ = orthogonal_procrustes(source.reshape(-1, 3).numpy(), target.reshape(-1, 3).numpy())
-    np.testing.assert_allclose(alignment.turn(), theirs, atol=1e-6)
-    torch.testing.assert_close(alignment.turn() @ alignment.turn().T, torch.eye(3))
+    np.testing.assert_allclose(alignment.rotation(), theirs, atol=1e-6)
+    torch.testing.assert_close(alignment.rotation() @ alignment.rotation().T, torch.eye(3))
 
 
 def test_an_encoder_that_sees_the_same_turned_gets_the_colours_of_the_first(random_grid):

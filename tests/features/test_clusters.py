@@ -56,7 +56,7 @@ def test_what_cannot_be_clustered_is_refused(tmp_path):
     with pytest.raises(FeatureError, match="at least 2 clusters; got 1"):
         fit_clusters([torch.rand(4, 4, 3)], 1)
     two = torch.tensor([[[1.0, 0], [0, 1], [2, 0], [0, 3]]])
-    with pytest.raises(FeatureError, match="at least 3 distinct patches for 3 clusters; got 2"):
+    with pytest.raises(FeatureError, match="at least 3 different patches for 3 clusters; got 2"):
         fit_clusters([two], 3)
     with pytest.raises(FeatureError, match="width 4; got 5"):
         fit_clusters([blobs()[0]], 3).labels(torch.ones(1, 1, 5))

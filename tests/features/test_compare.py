@@ -52,7 +52,7 @@ def test_what_cannot_be_drawn_is_refused():
     plan_comparison([1], ["a"] * 4, width_mm=23)
     with pytest.raises(FeatureError, match=r"4 columns of at least 5 mm; 22\.9 mm"):
         plan_comparison([1], ["a"] * 4, width_mm=22.9)
-    with pytest.raises(FeatureError, match=r"at most 5 m; 30 images in 1 columns make 5\.4 m"):
+    with pytest.raises(FeatureError, match=r"at most 5 m; 30 images in 1 columns need 5\.4 m"):
         plan_comparison([1] * 30, ["a"])
 
 

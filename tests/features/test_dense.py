@@ -4,6 +4,7 @@ import torch
 
 from densezero.errors import FeatureError
 from densezero.features import encode_grid, plan_grid
+from densezero.images import to_pixels
 from tests.engine.conftest import ColourEncoder
 
 
@@ -19,12 +20,13 @@ class SmallMemoryEncoder(ColourEncoder):
     def __init__(self):
         super().__init__()
         self.taken = []
+        self.error = torch.OutOfMemoryError("no memory")
 
     def encode_dense(self, pixels, readout="value"):
         patches = pixels.shape[2] * pixels.shape[3] // self.patch_px**2
         self.taken.append(patches)
         if patches > self.most_patches:
-            raise torch.OutOfMemoryError("no memory")
+            raise self.error
         return super().encode_dense(pixels, readout)
 
 
@@ -53,6 +55,21 @@ def test_a_picture_of_one_colour_has_that_colours_feature_everywhere():
     torch.testing.assert_close(grid, expected.expand(3, 4, 8))
 
 
+@pytest.mark.parametrize("image_hw", [(28, 56), (100, 37)])  # the first is not resized
+def test_the_model_input_is_that_of_to_pixels_to_the_last_bit(image_hw):
+    class Seeing(ColourEncoder):
+        def encode_dense(self, pixels, readout="value"):
+            self.pixels = pixels
+            return super().encode_dense(pixels, readout)
+
+    encoder, rgb = Seeing(), blotches(*image_hw)
+    assert len(np.unique(rgb)) == 256
+    encode_grid(encoder, rgb, grid_side=4)
+    expected = torch.from_numpy(to_pixels(rgb, plan_grid(image_hw, encoder.patch_px, 4)))
+    assert torch.equal(encoder.pixels, expected)
+    assert (encoder.pixels.dtype, encoder.pixels.is_contiguous()) == (torch.float32, True)
+
+
 @pytest.mark.parametrize("window", [1, 2, 3, 4, 7, 50])
 def test_windows_equal_the_whole_where_a_patch_is_all_that_counts(window):
     rgb = blotches(60, 90)
@@ -76,15 +93,35 @@ def test_windows_overlap_without_a_seam_weighing_their_middle_most():
     torch.testing.assert_close(grid.flatten(), torch.tensor([0, 0, 1 / 3, 2 / 3, 1, 1]))
 
 
-def test_windows_are_taken_where_the_memory_does_not_suffice():
-    encoder, rgb = SmallMemoryEncoder(), blotches(20, 30)
-    encoder.most_patches = 98 * 4
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA"),
+        MemoryError(),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_windows_are_taken_if_the_memory_is_too_small(error):
+    encoder = SmallMemoryEncoder()
+    encoder.most_patches, encoder.error = 98 * 4, error
     grid = encode_grid(encoder, blotches(4, 196), grid_side=196)
     assert encoder.taken == [4 * 196, 4 * 98, 4 * 98, 4 * 98]
     torch.testing.assert_close(grid, encode_grid(ColourEncoder(), blotches(4, 196), grid_side=196))
+
+
+def test_an_error_of_memory_is_raised_if_a_window_would_be_no_smaller():
+    encoder = SmallMemoryEncoder()
     encoder.most_patches = 5
-    with pytest.raises(torch.OutOfMemoryError):  # a window of 98 would be no smaller
-        encode_grid(encoder, rgb, grid_side=9)
+    with pytest.raises(torch.OutOfMemoryError):
+        encode_grid(encoder, blotches(20, 30), grid_side=9)
+
+
+def test_another_error_of_the_encoder_is_raised():
+    encoder = SmallMemoryEncoder()
+    encoder.most_patches, encoder.error = 98 * 4, RuntimeError("shapes do not fit")
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        encode_grid(encoder, blotches(4, 196), grid_side=196)
 
 
 def test_beyond_the_most_patches_windows_are_taken_unasked(monkeypatch):

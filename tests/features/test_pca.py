@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from densezero.errors import FeatureError
-from densezero.features import first_component, fit_pca, load_basis, save_basis, to_rgb
+from densezero.features import COLOR_MAPPINGS, first_component, fit_pca, load_basis, save_basis, to_rgb
 from densezero.features.pca import Moments, otsu_threshold, with_percentiles
 
 
@@ -54,8 +54,8 @@ def test_a_basis_equals_scikit_learns_up_to_sign(random_grid, seeds):
 def test_halves_fitted_together_give_the_colours_of_the_whole(random_grid):
     grid = random_grid()
     whole, halves = fit_pca([grid]), fit_pca([grid[:3], grid[3:]])
-    for look in ("sigmoid", "percentile"):
-        np.testing.assert_allclose(to_rgb(halves, grid, look), to_rgb(whole, grid, look), atol=1e-5)
+    for name in COLOR_MAPPINGS:
+        np.testing.assert_allclose(to_rgb(halves, grid, name), to_rgb(whole, grid, name), atol=1e-5)
 
 
 def test_moments_of_parts_equal_those_of_the_whole(random_grid):
@@ -118,7 +118,7 @@ def test_a_stored_basis_comes_back_exactly(tmp_path, random_grid):
         loaded = load_basis(tmp_path / "basis")
         assert np.array_equal(to_rgb(loaded, grid, "percentile"), to_rgb(basis, grid, "percentile"))
         assert (loaded.encoder, loaded.weights_sha256, loaded.readout) == ("tower", "a" * 64, "value")
-        assert (loaded.gate is None) == (not foreground)
+        assert (loaded.foreground_split is None) == (not foreground)
         assert saved(loaded) == saved(basis)
 
 
@@ -133,7 +133,7 @@ def test_percentiles_are_those_of_the_grids_given_last(random_grid):
     np.testing.assert_allclose(anew.high, np.percentile(basis.coordinates(other).reshape(-1, 3), 99, axis=0), rtol=1e-5)
 
 
-def test_the_looks_by_hand(random_grid):
+def test_the_color_mappings_by_hand(random_grid):
     # On one axis: the coordinate 0.5 is the logistic of 1, and lies at 3/4 from -1 to 1.
     basis = replace(
         fit_pca([random_grid(width=3)]), mean=torch.zeros(3), components=torch.eye(3), deviation=torch.ones(3),
@@ -191,7 +191,7 @@ def test_a_file_that_is_no_basis_is_refused(tmp_path, random_grid):
     whole = saved(basis)
     broken = replace(basis, low=torch.full((3,), float("nan")))
     foreign = save({"weight": torch.ones(2)}), save({"weight": torch.ones(2)}, {"densezero": '{"format": "another"}'})
-    contents = [b"", whole[:40], whole[:-4], *foreign, saved(broken), saved(replace(basis, turn=torch.eye(2)))]
+    contents = [b"", whole[:40], whole[:-4], *foreign, saved(broken), saved(replace(basis, rotation=torch.eye(2)))]
     for content in contents:
         (tmp_path / "basis").write_bytes(content)
         with pytest.raises(FeatureError, match="Expected a basis that --save-basis wrote"):

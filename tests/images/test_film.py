@@ -39,7 +39,7 @@ def test_a_film_left_early_lets_go_of_its_file(film):
 
 @pytest.mark.parametrize("read", [read_film_facts, lambda path: list(read_frames(path))])
 def test_what_is_no_film_is_refused(tmp_path, read):
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="this file does not exist"):
         read(tmp_path / "missing.mp4")
     (tmp_path / "broken.mp4").write_bytes(b"no film at all" * 50)
     with pytest.raises(InputError, match="expected a film that OpenCV can read"):

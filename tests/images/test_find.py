@@ -183,5 +183,5 @@ def test_a_folder_without_permission_is_an_error(tmp_path):
 
 
 def test_a_path_that_no_file_can_have_is_refused():
-    with pytest.raises(InputError, match="cannot be reached"):
+    with pytest.raises(InputError, match="cannot be accessed"):
         find_images([Path("a\0b.jpg")])

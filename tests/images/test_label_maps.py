@@ -98,7 +98,7 @@ def test_an_empty_file_is_refused(refuse):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"gone\.png: expected .* there is none"):
+    with pytest.raises(InputError, match=r"gone\.png: expected .* it does not exist"):
         read_label_map(tmp_path / "gone.png")
 
 

@@ -19,7 +19,7 @@ SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples"
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"gone\.jpg: expected .* there is none"):
+    with pytest.raises(InputError, match=r"gone\.jpg: expected .* it does not exist"):
         read_rgb(tmp_path / "gone.jpg")
 
 

@@ -7,8 +7,8 @@ import torch
 
 from densezero.errors import OutputError, ProtocolError
 from densezero.jobs.counts import CountJournal, ImageCounts
-from densezero.jobs.shards import Shard, own_device, take_own_threads
-from densezero.jobs.tally import Tally
+from densezero.jobs.processes import Shard, own_device, take_own_threads
+from densezero.jobs.running_scores import RunningScores
 
 MATRIX = np.array([[0, 5, 0], [0, 0, 0], [2, 0, 7]])
 
@@ -39,9 +39,9 @@ def test_a_journal_is_read_by_the_next_run_and_by_the_other_processes(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_tally_of_parts_is_the_tally_of_all():
+def test_the_scores_of_parts_merge_into_those_of_all():
     images = [ImageCounts.from_matrix(name, MATRIX * factor, {"count": 0.5}) for factor, name in enumerate("abcd", 1)]
-    parts, whole = [Tally(3), Tally(3)], Tally(3)
+    parts, whole = [RunningScores(3), RunningScores(3)], RunningScores(3)
     for place, image in enumerate(images):
         parts[place % 2].add(image)
         whole.add(image)
@@ -52,27 +52,27 @@ def test_a_tally_of_parts_is_the_tally_of_all():
     assert parts[0].seconds == whole.seconds == {"count": 2.0}
 
 
-def test_an_image_counts_once_in_a_tally():
-    tally = Tally(3)
+def test_an_image_counts_once():
+    running = RunningScores(3)
     for _ in range(2):
-        tally.add(ImageCounts.from_matrix("a", MATRIX, {"count": 0.5}))
-    assert np.array_equal(tally.confusion, MATRIX)
-    assert (len(tally), tally.seconds) == (1, {"count": 0.5})
+        running.add(ImageCounts.from_matrix("a", MATRIX, {"count": 0.5}))
+    assert np.array_equal(running.confusion, MATRIX)
+    assert (len(running), running.seconds) == (1, {"count": 0.5})
 
 
-def test_a_tally_keeps_a_score_of_an_image_and_none_of_its_counts(tmp_path):
+def test_running_scores_keep_the_score_of_an_image_and_not_its_counts(tmp_path):
     def bytes_held(images):
         journal = CountJournal(tmp_path / f"{images}.json", 0, {})
         journal.open()
         for index in range(images):
             journal.add(ImageCounts.from_matrix(f"{index}", many, {"count": 0.5}))
         tracemalloc.start()
-        tally = Tally(90)
+        running = RunningScores(90)
         for counts in CountJournal(tmp_path / f"{images}.json", 0, {}).known():
-            tally.add(counts)
+            running.add(counts)
         held, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert len(tally) == images
+        assert len(running) == images
         return held
 
     many = np.arange(1, 8101).reshape(90, 90)

@@ -34,7 +34,7 @@ def test_numbers_below_one_patch_are_refused_by_their_option(changes, says):
     ("changes", "says"),
     [
         ({"shows": ("kmean",)}, "Did you mean 'kmeans'"),
-        ({"look": "sigmiod"}, "Did you mean 'sigmoid'"),
+        ({"color_mapping": "sigmiod"}, "Did you mean 'sigmoid'"),
         ({"upsampler": "guide"}, "Did you mean 'guided'"),
         ({"basis": "toghether"}, "toghether, which is none of them"),
         ({"clusters": 1}, "at least 2 clusters; got 1"),

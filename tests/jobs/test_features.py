@@ -7,9 +7,9 @@ from safetensors import safe_open
 from densezero.encoders.catalog import load_encoder
 from densezero.errors import ModelError, OutputError
 from densezero.features import encode_grid
+from densezero.jobs.encoder_cache import EncoderCache
 from densezero.jobs.feature_settings import FeaturesSettings, GridChoice
 from densezero.jobs.features import write_features
-from densezero.jobs.sources import Shelf
 from tests.jobs.photos import Recorder, read_labels, write_scenes
 
 
@@ -67,8 +67,8 @@ def test_half_is_the_grid_rounded_to_half_precision(tmp_path, folder, form):
 
 
 def test_features_too_large_for_half_precision_are_refused_by_name(tmp_path, folder, monkeypatch):
-    real = Shelf.encode
-    monkeypatch.setattr(Shelf, "encode", lambda self, source, rgb: real(self, source, rgb) * 1e9)
+    real = EncoderCache.encode
+    monkeypatch.setattr(EncoderCache, "encode", lambda self, source, rgb: real(self, source, rgb) * 1e9)
     recorder = Recorder()
     summary = write_features(request(folder, tmp_path / "out", half=True), recorder)
     assert (summary.done, summary.failed) == (0, 2)

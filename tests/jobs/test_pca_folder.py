@@ -8,7 +8,7 @@ from PIL import Image
 from densezero.encoders.catalog import load_encoder
 from densezero.errors import FeatureError, InputError, ModelError, OutputError
 from densezero.features import encode_grid, load_basis, to_rgb
-from densezero.jobs import sources
+from densezero.jobs import encoder_cache
 from densezero.jobs.feature_settings import GridChoice, PcaSettings
 from densezero.jobs.pca import draw_pca
 from tests.jobs.photos import Recorder, read_labels, write_scenes
@@ -78,7 +78,9 @@ def test_a_picture_is_the_look_of_the_stored_basis_patch_by_patch(tmp_path, fold
 
 def test_two_runs_write_the_same_bytes(tmp_path, folder):
     for name in ("one", "two"):
-        draw_pca(request(folder, tmp_path / name, shows=("pca", "kmeans"), look="percentile", upsampler="guided"))
+        draw_pca(
+            request(folder, tmp_path / name, shows=("pca", "kmeans"), color_mapping="percentile", upsampler="guided")
+        )
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
@@ -145,7 +147,7 @@ def test_an_overwriting_run_killed_while_fitting_does_not_go_on_with_the_old_bas
 
 @pytest.mark.parametrize(
     ("changes", "says"),
-    [({"look": "percentile"}, "look"), ({"basis": "each"}, "basis"), ({"grid": GridChoice(9)}, "grid.side")],
+    [({"color_mapping": "percentile"}, "look"), ({"basis": "each"}, "basis"), ({"grid": GridChoice(9)}, "grid.side")],
 )
 def test_another_request_into_the_same_folder_is_refused(tmp_path, folder, changes, says):
     out = tmp_path / "out"
@@ -303,7 +305,7 @@ def test_a_basis_is_stored_in_a_file_that_is_no_input_or_nothing_is_done(tmp_pat
     "error", [MemoryError(), torch.OutOfMemoryError("full"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
 )
 def test_memory_that_runs_out_is_a_sentence_for_the_image_and_ends_no_run(tmp_path, folder, monkeypatch, error):
-    real, seen = sources.encode_grid, []
+    real, seen = encoder_cache.encode_grid, []
 
     def short_of_memory(encoder, rgb, *rest):
         seen.append(rgb)
@@ -311,7 +313,7 @@ def test_memory_that_runs_out_is_a_sentence_for_the_image_and_ends_no_run(tmp_pa
             raise error
         return real(encoder, rgb, *rest)
 
-    monkeypatch.setattr(sources, "encode_grid", short_of_memory)
+    monkeypatch.setattr(encoder_cache, "encode_grid", short_of_memory)
     recorder = Recorder()
     summary = draw_pca(request(folder, tmp_path / "out"), recorder)
     assert (summary.done, summary.failed) == (2, 1)
@@ -324,6 +326,6 @@ def test_other_failures_of_an_encoder_keep_their_words(tmp_path, folder, monkeyp
     def broken(*_):
         raise RuntimeError("some defect")
 
-    monkeypatch.setattr(sources, "encode_grid", broken)
+    monkeypatch.setattr(encoder_cache, "encode_grid", broken)
     with pytest.raises(RuntimeError, match="some defect"):
         draw_pca(request(folder, tmp_path / "out"))

@@ -265,8 +265,8 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path, place):
 
 def test_an_output_folder_that_takes_no_files_is_refused(tmp_path, monkeypatch):
     folder = write_scenes(tmp_path / "in", ["a.png"])
-    monkeypatch.setattr("densezero.jobs.places.os.access", lambda path, mode: False)
-    with pytest.raises(OutputError, match="takes no files"):
+    monkeypatch.setattr("densezero.jobs.output_checks.os.access", lambda path, mode: False)
+    with pytest.raises(OutputError, match="is not writable"):
         job.segment_images(settings(folder, tmp_path / "out"))
 
 

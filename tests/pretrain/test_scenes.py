@@ -42,7 +42,7 @@ def test_no_word_belongs_to_two_concepts():
 @pytest.mark.parametrize("name", sorted(things.THINGS))
 def test_the_mask_of_a_thing_is_where_its_paint_is(name):
     rng = np.random.default_rng(0)
-    grid = square_grid(64, flip=False, turn_rad=0.0)
+    grid = square_grid(64, flip=False, rotation_rad=0.0)
     parts = things.THINGS[name](grid, rng, things.shade(things.TINTS["red"], 1))
     covered = np.maximum.reduce([grid.cover(part.field) for part in parts])
     assert 0.05 < (covered >= 0.5).mean() < 0.95
@@ -50,7 +50,7 @@ def test_the_mask_of_a_thing_is_where_its_paint_is(name):
 
 
 def test_shapes_cover_the_area_that_geometry_says():
-    grid = square_grid(200, flip=False, turn_rad=0.0)
+    grid = square_grid(200, flip=False, rotation_rad=0.0)
     share = {
         "ellipse": (ellipse(grid, (0, 0), (0.8, 0.5)), np.pi * 0.4 / 4),
         "box": (box(grid, (-0.5, -0.25), (0.5, 0.75)), 1 / 4),

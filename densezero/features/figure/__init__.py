@@ -1,1 +1,1 @@
-"""Figures: the sheets they are drawn on, several encoders side by side, and heat maps of words."""
+"""Figures of features: pages, comparisons of encoders, and heat maps of texts."""

@@ -1,4 +1,4 @@
-"""Colours of single values and of clusters, from matplotlib's maps."""
+"""Colours of numbers and of clusters, from matplotlib's color maps."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ HEAT = "inferno"
 
 
 def heat_rgb(values: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Colour numbers by ``inferno``.
+    """Colour numbers with the map ``inferno``.
 
     Args:
-        values: (...) in [0, 1]; beyond it the ends count.
+        values: (...) in [0, 1]; other numbers take the nearest end.
 
     Returns:
         (..., 3) float32 in [0, 1].
@@ -23,11 +23,11 @@ def heat_rgb(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def cluster_rgb(labels: NDArray[np.integer], count: int) -> NDArray[np.float32]:
-    """Colour clusters: ``tab10`` up to ten, ``tab20`` up to twenty, an even round of hues beyond.
+    """Colour clusters: ``tab10`` for up to ten, ``tab20`` for up to twenty, evenly spaced hues for more.
 
     Args:
         labels: (...) index of the cluster, 0 to ``count`` - 1.
-        count: clusters.
+        count: number of clusters.
 
     Returns:
         (..., 3) float32 in [0, 1].
@@ -42,5 +42,5 @@ def cluster_rgb(labels: NDArray[np.integer], count: int) -> NDArray[np.float32]:
 
 
 def to_bytes(rgb: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """(...) in [0, 1] to uint8, rounded."""
+    """(...) in [0, 1] to uint8 levels, rounded."""
     return np.asarray(np.clip(rgb, 0, 1) * 255 + 0.5, np.uint8)

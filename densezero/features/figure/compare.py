@@ -1,4 +1,4 @@
-"""A grid of pictures for a paper: rows images, columns encoders, captions, thin gaps, no axes."""
+"""A figure that compares encoders: one row for each image, one column for each encoder, captions, no axes."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 PRINT_DPI: Final = 300
 TALLEST_CELL: Final = 2.0
-"""A picture is at most so many times as tall as its column is wide."""
+"""Greatest height of a picture, in widths of its column."""
 _MM = 1 / 25.4
 _GAP_MM, _CAPTION_PT, _LINE_MM, _MOST_LINES = 1.0, 7.0, 3.1, 3
-_MOST_PX = 60_000  # of a figure's height, near the limit of the renderer
+_MOST_PX = 60_000  # greatest height of a figure, near the limit of matplotlib's renderer
 
 
 @dataclass(frozen=True)
 class ComparePlan:
-    """Where the pictures lie, in inches from the upper left corner.
+    """Positions of the pictures in a figure, in inches from the upper left corner.
 
     Args:
-        width_in: of the figure.
-        height_in: of the figure.
+        width_in: width of the figure.
+        height_in: height of the figure.
         cell_in: width of a column.
         lefts_in: left edge of each column.
         tops_in: top edge of each row.
         heights_in: height of each row.
-        captions: lines of each column's caption.
+        captions: the lines of each column's caption.
     """
 
     width_in: float
@@ -49,28 +49,28 @@ class ComparePlan:
 
     @property
     def cell_px(self) -> int:
-        """Pixels across a column in print: pictures need no more."""
+        """Width of a column in pixels, at the resolution of print."""
         return max(1, round(self.cell_in * PRINT_DPI))
 
 
 def plan_comparison(
     ratios: Sequence[float], captions: Sequence[str], width_mm: float = DEFAULT_WIDTH_MM
 ) -> ComparePlan:
-    """Plan a figure of as many rows as there are ratios and as many columns as there are captions.
+    """Plan a figure with one row for each ratio and one column for each caption.
 
     Args:
-        ratios: height to width of each row's pictures.
-        captions: of the columns.
-        width_mm: of the figure.
+        ratios: height over width of the pictures in each row.
+        captions: one for each column.
+        width_mm: width of the figure.
 
     Raises:
-        FeatureError: if the columns would be narrower than 5 mm, or the figure taller than can be drawn.
+        FeatureError: if the columns would be narrower than 5 mm, or the figure would be too tall to draw.
     """
     columns = len(captions)
     cell_mm = (width_mm - _GAP_MM * (columns - 1)) / columns
     if cell_mm < 5:
         raise FeatureError(
-            f"Expected a figure wide enough for {columns} columns of at least 5 mm; {width_mm:g} mm is not. "
+            f"Expected a figure wide enough for {columns} columns of at least 5 mm; {width_mm:g} mm is not enough. "
             "Take a larger --width, or fewer columns."
         )
     lines = tuple(wrap_caption(caption, cell_mm * _MM, _CAPTION_PT) for caption in captions)
@@ -81,7 +81,7 @@ def plan_comparison(
     if height_mm * _MM * PRINT_DPI > _MOST_PX:
         raise FeatureError(
             f"Expected a figure of at most {_MOST_PX / PRINT_DPI / _MM / 1000:.0f} m; {len(ratios)} images in "
-            f"{columns} columns make {height_mm / 1000:.1f} m. Take fewer images, or give a folder as --out."
+            f"{columns} columns need {height_mm / 1000:.1f} m. Take fewer images, or give a folder as --out."
         )
     return ComparePlan(
         width_in=width_mm * _MM,
@@ -98,12 +98,12 @@ def draw_comparison(plan: ComparePlan, rows: Sequence[Sequence[NDArray[np.uint8]
     """Draw a planned figure.
 
     Args:
-        plan: of as many rows and columns.
-        rows: pictures (H, W, 3) of each row, all of one ratio.
-        form: ``"png"`` (300 pixels an inch), ``"pdf"`` or ``"svg"``.
+        plan: the plan, with as many rows and columns as ``rows``.
+        rows: for each row its pictures (H, W, 3), all with the same ratio.
+        form: ``"png"`` (300 pixels per inch), ``"pdf"`` or ``"svg"``.
 
     Returns:
-        The bytes of the file, the same for the same pictures.
+        The content of the file; equal pictures give equal bytes.
     """
     from densezero.features.figure.sheet import draw_sheet
 
@@ -121,7 +121,7 @@ def draw_comparison(plan: ComparePlan, rows: Sequence[Sequence[NDArray[np.uint8]
 
 
 def fit_cell(plan: ComparePlan, image_hw: tuple[int, int]) -> tuple[int, int]:
-    """The size in pixels at which a picture of an image fills its cell in print."""
+    """(H, W) in pixels of a picture that fills its cell in print."""
     height, width = image_hw
     wide = plan.cell_px
     if height > TALLEST_CELL * width:
@@ -130,16 +130,16 @@ def fit_cell(plan: ComparePlan, image_hw: tuple[int, int]) -> tuple[int, int]:
 
 
 def wrap_caption(text: str, width_in: float, size_pt: float, most_lines: int = _MOST_LINES) -> tuple[str, ...]:
-    """Break a caption into a few lines, after a space or a mark of a model's name.
+    """Break a caption into lines, after a space or a punctuation mark of a model's name.
 
     Args:
         text: the caption.
-        width_in: space, inches.
-        size_pt: size of the font, points.
-        most_lines: how many lines there are at most.
+        width_in: available width, inches.
+        size_pt: font size, points.
+        most_lines: greatest number of lines.
 
     Returns:
-        Lines that fit; a part that does not fit a line loses its middle.
+        The lines. In a line that is too long, an ellipsis replaces the middle.
     """
     lines: list[str] = []
     for piece in _pieces(" ".join(text.split())):
@@ -153,7 +153,7 @@ def wrap_caption(text: str, width_in: float, size_pt: float, most_lines: int = _
 
 
 def _pieces(text: str) -> list[str]:
-    """Parts of a text that lines may break between; each keeps the mark that ends it."""
+    """Split a text where a line may break. Each part ends with its punctuation mark."""
     pieces = [""]
     for mark in text:
         pieces[-1] += mark
@@ -163,7 +163,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def _write_caption(figure: Figure, plan: ComparePlan, left_in: float, lines: tuple[str, ...]) -> None:
-    """Lines centred over a column, the last one right above the pictures."""
+    """Write the lines centred over a column, with the last line directly above the pictures."""
     for place, line in enumerate(reversed(lines)):
         bottom_in = plan.tops_in[0] - (_GAP_MM * 0.9 + place * _LINE_MM) * _MM
         figure.text(

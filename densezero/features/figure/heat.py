@@ -1,4 +1,4 @@
-"""Heat maps of one image for several texts: laid over the image and bare, with a colour bar."""
+"""Heat maps of one image for several texts: each map over the image and alone, with a colour bar."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _MM = 1 / 25.4
 _GAP_MM, _LINE_MM, _BAND_GAP_MM, _BAR_MM, _CAPTION_PT, _SMALL_PT = 1.0, 3.3, 3.0, 3.0, 7.5, 6.5
 _BAR_ROOM_MM, _LEAST_CELL_MM = 15.0, 15.0
 _OWN = ", own scale"
-_MOST_ACROSS = 4  # maps beside each other; more go into bands below
+_MOST_ACROSS = 4  # maps in one band of the figure; further maps go into bands below
 _OPACITY = 0.6
 
 
 class HeatMap(NamedTuple):
-    """One text's map: ``caption``, and ``values`` (H, W) at the size of the picture."""
+    """The map of one text: ``caption``, and ``values`` (H, W) at the size of the image."""
 
     caption: str
     values: NDArray[np.float32]
 
 
 class Scale(NamedTuple):
-    """What the ends of the colours stand for."""
+    """The values at the two ends of the color map."""
 
     low: float
     high: float
 
     def share(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Values as shares of the range; one half where there is no range."""
+        """Values as shares of the range; one half if the range is empty."""
         if self.high <= self.low:
             return np.full_like(values, 0.5)
         return (values - self.low) / (self.high - self.low)
@@ -70,19 +70,19 @@ def draw_heat_maps(
     width_mm: float = DEFAULT_WIDTH_MM,
     form: str = "png",
 ) -> bytes:
-    """Draw the picture, and each map over it and bare.
+    """Draw the image, and each map over the image and alone.
 
     Args:
-        rgb: (H, W, 3) the picture.
-        maps: at least one, each of the picture's size.
-        each: give every map its own scale, and write its ends under its name; otherwise one scale for all, with a
-            colour bar.
-        points_xy: points to mark in the picture, as shares of its width and height.
-        width_mm: of the figure.
-        form: ``"png"`` (300 pixels an inch), ``"pdf"`` or ``"svg"``.
+        rgb: (H, W, 3) uint8, the image.
+        maps: at least one map, each of the size of the image.
+        each: give every map its own scale and write its ends under the caption. Otherwise all maps have one scale,
+            with a colour bar.
+        points_xy: points to mark in the image, as shares of its width and height.
+        width_mm: width of the figure.
+        form: ``"png"`` (300 pixels per inch), ``"pdf"`` or ``"svg"``.
 
     Returns:
-        The bytes of the file, the same for the same maps.
+        The content of the file; equal maps give equal bytes.
 
     Raises:
         FeatureError: if the figure is too narrow.
@@ -109,7 +109,7 @@ def draw_heat_maps(
 
 
 def shared_scale(maps: Sequence[HeatMap]) -> Scale:
-    """The smallest and the largest value of all maps."""
+    """The smallest and the largest value over all maps."""
     return Scale(min(float(heat.values.min()) for heat in maps), max(float(heat.values.max()) for heat in maps))
 
 
@@ -121,13 +121,13 @@ def own_scales(maps: Sequence[HeatMap]) -> list[Scale]:
 def _plan(
     ratio: float, maps: Sequence[HeatMap], own: Sequence[Scale] | None, width_mm: float
 ) -> tuple[_Layout, list[tuple[str, ...]]]:
-    """The layout, and the lines above each map: its caption, and its own scale where it has one."""
+    """Plan the layout, and the lines above each map: its caption, and its own scale if it has one."""
     across = min(len(maps), _MOST_ACROSS)
     cell_mm = (width_mm - _GAP_MM * across) / (across + 1)
     if cell_mm < _LEAST_CELL_MM:
         raise FeatureError(
-            f"Expected a figure wide enough for {across + 1} columns of {_LEAST_CELL_MM:g} mm; {width_mm:g} mm is not. "
-            "Take a larger --width."
+            f"Expected a figure wide enough for {across + 1} columns of {_LEAST_CELL_MM:g} mm; {width_mm:g} mm is not "
+            "enough. Take a larger --width."
         )
     captions = [wrap_caption(heat.caption, cell_mm * _MM, _CAPTION_PT, 2) for heat in maps]
     if own is not None:
@@ -151,7 +151,7 @@ def _show(figure: Figure, layout: _Layout, left_top: tuple[float, float], pictur
 
 
 def _mark(axes: Axes, rgb: NDArray[np.uint8], point_xy: tuple[float, float]) -> None:
-    """A cross that is seen on dark and on light."""
+    """Draw a cross that is visible on dark and on light pixels."""
     x, y = point_xy[0] * rgb.shape[1] - 0.5, point_xy[1] * rgb.shape[0] - 0.5
     axes.plot(x, y, "+", color="black", markersize=9, markeredgewidth=2.6)
     axes.plot(x, y, "+", color="white", markersize=8, markeredgewidth=1.2)
@@ -160,7 +160,7 @@ def _mark(axes: Axes, rgb: NDArray[np.uint8], point_xy: tuple[float, float]) -> 
 
 
 def _caption(figure: Figure, layout: _Layout, left_in: float, top_in: float, lines: tuple[str, ...]) -> None:
-    """Lines centred above a picture, the last nearest to it."""
+    """Write the lines centred above a picture, with the last line directly above it."""
     for place, line in enumerate(reversed(lines)):
         baseline_in = top_in - (_GAP_MM + place * _LINE_MM) * _MM
         figure.text(
@@ -171,7 +171,7 @@ def _caption(figure: Figure, layout: _Layout, left_in: float, top_in: float, lin
 
 
 def _colour_bar(figure: Figure, layout: _Layout, scale: Scale, each: bool) -> None:
-    """A bar under the picture, in the cell that holds no map."""
+    """Draw the colour bar under the image, in the cell without a map."""
     top = layout.head_in + layout.tall_in + 4 * _GAP_MM * _MM
     inset = 0.04 * layout.cell_in
     axes = axes_at(figure, inset, top, layout.cell_in - 2 * inset, _BAR_MM * _MM)
@@ -182,7 +182,7 @@ def _colour_bar(figure: Figure, layout: _Layout, scale: Scale, each: bool) -> No
     axes.set_yticks([])
     axes.set_xticks((0, 0.5, 1), texts)
     first, _, last = axes.get_xticklabels()
-    first.set_horizontalalignment("left")  # within the column
+    first.set_horizontalalignment("left")  # so that the label stays within the column
     last.set_horizontalalignment("right")
     axes.tick_params(length=2, pad=2, labelsize=_SMALL_PT)
     axes.set_xlabel("each map on its own scale" if each else "cosine", fontsize=_SMALL_PT, labelpad=1)

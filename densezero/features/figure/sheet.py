@@ -1,4 +1,4 @@
-"""Sheets that figures are drawn on: one style, places in inches, and the same bytes for the same drawing."""
+"""Pages for figures: one style, positions in inches, and equal bytes for equal drawings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
-"""Pixels in an inch of a figure."""
+"""Pixels per inch of a figure."""
 INK, PALE, FAINT = "#222222", "#777777", "#e4e4e4"
 
-_STYLE: dict[Any, Any] = {  # matplotlib types its settings by a list of all their names
-    "text.parse_math": False,  # a dollar sign in a class name is a dollar sign
+_STYLE: dict[Any, Any] = {  # matplotlib types the names of its settings as one long literal
+    "text.parse_math": False,  # a dollar sign in a class name does not begin a formula
     "text.color": INK,
     "axes.edgecolor": PALE,
     "axes.labelcolor": INK,
@@ -26,15 +26,15 @@ _STYLE: dict[Any, Any] = {  # matplotlib types its settings by a list of all the
     "ytick.color": INK,
     "font.size": 8,
     "hatch.linewidth": 0.6,
-    "pdf.fonttype": 42,  # TrueType: publishers refuse the default, Type 3
-    "svg.hashsalt": "densezero",  # names inside the file are random otherwise
+    "pdf.fonttype": 42,  # TrueType; many publishers refuse the default, Type 3
+    "svg.hashsalt": "densezero",  # without it, names inside the file are random
 }
 _UNDATED: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Producer": None},
     "svg": {"Date": None, "Creator": None},
 }
-_FIRST_FAMILY = "DejaVu Sans"  # comes with matplotlib
+_FIRST_FAMILY = "DejaVu Sans"  # part of matplotlib
 _FURTHER_FAMILIES = (
     "Noto Sans",
     "Noto Sans CJK SC",
@@ -54,17 +54,17 @@ _FURTHER_FAMILIES = (
 def draw_sheet(
     width_in: float, height_in: float, paint: Callable[[Figure], None], form: str = "png", dpi: int = DPI
 ) -> bytes:
-    """Draw a figure in our style, whatever the user's own settings of matplotlib are.
+    """Draw a figure in one style, independent of the user's settings of matplotlib.
 
     Args:
         width_in: width, inches.
         height_in: height, inches.
         paint: draws into the empty figure.
         form: ``"png"``, ``"pdf"`` or ``"svg"``.
-        dpi: pixels an inch of a PNG.
+        dpi: pixels per inch of a PNG.
 
     Returns:
-        The bytes of the file, the same for the same drawing.
+        The content of the file; equal drawings give equal bytes.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -83,7 +83,7 @@ def draw_sheet(
 
 
 def axes_at(figure: Figure, left_in: float, top_in: float, width_in: float, height_in: float) -> Axes:
-    """Add axes at a place in inches, counted from the upper left corner of the sheet."""
+    """Add axes at a position in inches from the upper left corner of the page."""
     sheet_w, sheet_h = figure.get_size_inches()
     return figure.add_axes(
         (left_in / sheet_w, 1 - (top_in + height_in) / sheet_h, width_in / sheet_w, height_in / sheet_h)
@@ -100,7 +100,7 @@ def write_at(
     colour: str = INK,
     weight: str = "normal",
 ) -> None:
-    """Write a line with its upper left corner at a place in inches, counted from the upper left corner of the sheet."""
+    """Write a line of text. Its upper left corner is at a position in inches from the upper left corner of the page."""
     sheet_w, sheet_h = figure.get_size_inches()
     figure.text(
         left_in / sheet_w, 1 - top_in / sheet_h, text, va="top", fontsize=size_pt, color=colour, fontweight=weight
@@ -108,7 +108,7 @@ def write_at(
 
 
 def text_width_in(text: str, size_pt: float) -> float:
-    """The width of a line of text, inches; wide letters of other scripts are counted as two."""
+    """Width of a line of text in inches. A character that the font lacks counts as two wide letters."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
@@ -119,15 +119,15 @@ def text_width_in(text: str, size_pt: float) -> float:
 
 
 def fit_text(text: str, width_in: float, size_pt: float) -> str:
-    """Make a text one line that can be drawn and is no wider than asked for.
+    """Make a text one line that the fonts can draw and that is not too wide.
 
     Args:
-        text: any text; characters without a glyph in any known font become their code points.
-        width_in: space, inches.
-        size_pt: size of the font, points.
+        text: any text. If the fonts lack a character, the text is written in ASCII with code points.
+        width_in: available width, inches.
+        size_pt: font size, points.
 
     Returns:
-        The text, its middle replaced by an ellipsis where it is too wide.
+        The text. If it is too wide, an ellipsis replaces its middle.
     """
     text = _drawable(" ".join(text.split()))
     kept = len(text)
@@ -148,7 +148,7 @@ def _drawable(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _families() -> tuple[str, ...]:
-    """The font families that are here, in the order in which a glyph is looked for."""
+    """The installed font families, in the order in which matplotlib searches for a glyph."""
     from matplotlib.font_manager import fontManager
 
     here = {entry.name for entry in fontManager.ttflist}
@@ -157,7 +157,7 @@ def _families() -> tuple[str, ...]:
 
 @lru_cache(maxsize=len(_FURTHER_FAMILIES) + 1)
 def _charmap(family: str) -> frozenset[int]:
-    """The code points that a family has glyphs for."""
+    """The code points for which a family has glyphs."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     return frozenset(get_font(findfont(FontProperties(family=family))).get_charmap())

@@ -1,4 +1,4 @@
-"""Where features come from: one encoder in memory at a time, and the grids that a fit has kept."""
+"""The encoders of a run: which models and read-outs it uses, and a cache that holds one encoder at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from densezero.encoders.base import DenseEncoder
 from densezero.encoders.catalog import load_encoder
 from densezero.encoders.readouts import find_readout
 from densezero.errors import FeatureError
-from densezero.features.dense import encode_grid
+from densezero.features.dense import encode_grid, is_memory_error
 from densezero.jobs.feature_settings import GridChoice
 from densezero.jobs.progress import Listener
 
@@ -50,8 +49,8 @@ def label_sources(sources: Sequence[Source]) -> dict[Source, str]:
     return labels
 
 
-class Shelf:
-    """Loads encoders when they are needed and keeps the last one, so that memory holds one at a time.
+class EncoderCache:
+    """Loads an encoder when it is needed, and keeps the last one. At most one encoder is in memory.
 
     Args:
         device: where to compute.
@@ -65,19 +64,19 @@ class Shelf:
         self._encoder: DenseEncoder | None = None
 
     def take(self, model: str) -> DenseEncoder:
-        """The encoder of a model.
+        """Load the encoder of a model, or return the one in memory.
 
         Raises:
             ModelError: if it cannot be loaded.
         """
         if self._encoder is None or self._model != model:
-            self._encoder = None  # let the last one go before the next one comes
+            self._encoder = None  # free the last one before the next one is loaded
             self._encoder, self._model = load_encoder(model, self._device, self._dtype), model
         return self._encoder
 
     @property
     def device(self) -> str:
-        """Where the last encoder computes."""
+        """Device of the last encoder; "" if none was loaded."""
         return "" if self._encoder is None else str(self._encoder.device)
 
     def encode(self, source: Source, rgb: NDArray[np.uint8]) -> Tensor:
@@ -91,7 +90,7 @@ class Shelf:
         try:
             return encode_grid(encoder, rgb, source.readout, side, self._grid.window_side)
         except (MemoryError, RuntimeError) as error:
-            if not _tells_of_memory(error):
+            if not is_memory_error(error):
                 raise
             raise FeatureError(
                 f"There is not enough memory to encode an image at {side} patches along its long side. "
@@ -122,11 +121,6 @@ class Shelf:
                 listener.note(encoder.note)
             hashes[source] = encoder.weights_hash
         return hashes
-
-
-def _tells_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory ran out; torch's allocator of the processor says so in words alone."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
 
 
 def spread_evenly(count: int, most: int) -> list[int]:

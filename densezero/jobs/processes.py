@@ -1,4 +1,4 @@
-"""Several processes on one evaluation, started by ``torchrun``: who does which images, and bringing counts together."""
+"""Several processes of ``torchrun`` for one evaluation: they divide the images and combine their counts."""
 
 from __future__ import annotations
 

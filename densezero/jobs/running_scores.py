@@ -1,4 +1,4 @@
-"""Counts added up over images as they come, so that no image's counts are kept."""
+"""Counts summed over images one by one, so that the counts of single images need no memory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from densezero.jobs.counts import ImageCounts
 from densezero.metrics import BoundaryCounts
 
 
-class Tally:
-    """The counts of many images in one matrix, and each image's own score.
+class RunningScores:
+    """The confusion matrix over many images, and the score of each image.
 
     Args:
         classes: number of classes C.
@@ -26,7 +26,7 @@ class Tally:
         return len(self.scores)
 
     def add(self, image: ImageCounts) -> None:
-        """Add one image; a name that is there already is left alone."""
+        """Add one image; do nothing if an image of this name was added before."""
         if image.name in self.scores:
             return
         matrix = np.zeros_like(self.confusion)
@@ -37,8 +37,8 @@ class Tally:
         self.scores[image.name] = score_image(image.name, matrix)
         self._add_seconds(image.seconds)
 
-    def merge(self, other: Tally) -> None:
-        """Add the images of another tally, none of which is here."""
+    def merge(self, other: RunningScores) -> None:
+        """Add the images of other running scores. No image may be in both."""
         self.confusion += other.confusion
         self.boundary += other.boundary
         self.scores.update(other.scores)
@@ -46,7 +46,7 @@ class Tally:
 
     @property
     def boundary_counts(self) -> BoundaryCounts:
-        """The pixels along contours of all images."""
+        """Pixels along contours, summed over all images."""
         return BoundaryCounts(*self.boundary)
 
     def _add_seconds(self, seconds: dict[str, float]) -> None:

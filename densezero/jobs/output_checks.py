@@ -1,4 +1,4 @@
-"""Where a run reads and writes: what cannot work is refused before any work starts."""
+"""Checks of inputs and outputs before a run starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from densezero.errors import OutputError
 from densezero.images import FoundImage
 
 
-def check_places(out: Path, inputs: Sequence[Path], images: Sequence[FoundImage]) -> None:
+def check_output_folder(out: Path, inputs: Sequence[Path], images: Sequence[FoundImage]) -> None:
     """Check the output folder and the inputs' names.
 
     Raises:
@@ -22,7 +22,7 @@ def check_places(out: Path, inputs: Sequence[Path], images: Sequence[FoundImage]
     _refuse_equal_names(images)
 
 
-def check_file_place(out: Path, inputs: Sequence[Path], option: str = "--out") -> None:
+def check_output_file(out: Path, inputs: Sequence[Path], option: str = "--out") -> None:
     """Check that one output file can be written, and is none of the inputs.
 
     Args:
@@ -72,9 +72,9 @@ def _refuse_equal_names(images: Sequence[FoundImage]) -> None:
 
 
 def _refuse_unusable_out(out: Path) -> None:
-    """Look at the first part of the path that is there: it must be a folder that takes files."""
+    """Refuse a path whose first existing part is not a writable folder."""
     there = next((part for part in (out, *out.parents) if part.exists() or part.is_symlink()), Path())
     if not there.is_dir():
         raise OutputError(f"Expected an output folder; got {out}, where {there} is a file. Choose another --out.")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise OutputError(f"The output folder {out} cannot be written: {there} takes no files. Choose another --out.")
+        raise OutputError(f"The output folder {out} cannot be written: {there} is not writable. Choose another --out.")
