@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from densezero.errors import DenseZeroError
     from densezero.images.find import find_images
     from densezero.images.read import read_rgb
+    from densezero.jobs.results import load_results
     from densezero.output.segmentation import Segmentation
     from densezero.vocabulary.classes import ClassList
     from densezero.vocabulary.parse import load_class_list
@@ -32,6 +33,7 @@ __all__ = [
     "find_protocol",
     "load_class_list",
     "load_encoder",
+    "load_results",
     "load_templates",
     "read_rgb",
 ]
@@ -49,6 +51,7 @@ __getattr__ = lazy_names(
         "find_protocol": "densezero.engine.presets",
         "load_class_list": "densezero.vocabulary.parse",
         "load_encoder": "densezero.encoders.catalog",
+        "load_results": "densezero.jobs.results",
         "load_templates": "densezero.vocabulary.templates",
         "read_rgb": "densezero.images.read",
     },

@@ -49,7 +49,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
         torch.set_num_threads(1)
         all_started.wait()
 
-    pool = ThreadPoolExecutor(threads, "densezero-tiles", begin)
+    pool = ThreadPoolExecutor(threads, "densezero_tiles", begin)
     try:
         for _ in range(threads):
             pool.submit(int)

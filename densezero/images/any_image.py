@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from densezero.errors import InputError
-from densezero.images.colours import read_orientation, to_rgb, turn_upright
+from densezero.images.colours import read_orientation, to_rgb, rotate_upright
 from densezero.images.read import read_rgb
 
 AnyImage: TypeAlias = Any  # str | Path | Image.Image | NDArray[np.uint8] | torch.Tensor; images import no torch
@@ -51,7 +51,7 @@ def _from_pil(image: Image.Image) -> NDArray[np.uint8]:
     image.load()
     info = dict(image.info)
     try:
-        return turn_upright(to_rgb(image), read_orientation(image))
+        return rotate_upright(to_rgb(image), read_orientation(image))
     finally:
         image.info = info  # the conversion of 16-bit transparency changes it
 

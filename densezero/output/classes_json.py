@@ -12,7 +12,8 @@ def write_classes_json(path: Path, classes: ClassList) -> None:
     """Write the meaning of the label indices as JSON.
 
     Keys: ``name`` and ``sha256`` of the class list, ``background_index`` (null without one), ``ignore`` (the label that
-    means no class) and ``classes``, a list of ``{index, name, words, colour}`` in the order of the index.
+    means no class), ``shared_words`` (words that two classes may both have) and ``classes``, a list of ``{index, name,
+    words, colour}`` in the order of the index. ``ClassList.from_json`` reads the file.
 
     Args:
         path: the file to write or to replace.
@@ -26,6 +27,7 @@ def write_classes_json(path: Path, classes: ClassList) -> None:
         "sha256": classes.sha256,
         "background_index": classes.background_index,
         "ignore": ignore_value(len(classes)),
+        "shared_words": list(classes.shared_words),
         "classes": [
             {"index": index, "name": name, "words": list(words), "colour": [int(part) for part in colour]}
             for index, (name, words, colour) in enumerate(

@@ -1,6 +1,9 @@
 import json
 
+import pytest
+
 from densezero.output.classes_json import write_classes_json
+from densezero.vocabulary import ClassList, load_packaged
 
 
 def test_the_meaning_of_each_index_is_written(tmp_path, classes_of):
@@ -19,3 +22,12 @@ def test_the_meaning_of_each_index_is_written(tmp_path, classes_of):
 def test_many_classes_have_the_larger_ignore_value(tmp_path, random_classes):
     write_classes_json(tmp_path / "classes.json", random_classes(255))
     assert json.loads((tmp_path / "classes.json").read_text())["ignore"] == 65535
+
+
+@pytest.mark.parametrize("name", ["ade20k", "ovss-voc21", "ovss-coco-object"])
+def test_the_class_list_is_read_back_equal_even_where_two_classes_share_a_word(tmp_path, name):
+    classes = load_packaged(name)
+    write_classes_json(tmp_path / "classes.json", classes)
+    again = ClassList.from_json((tmp_path / "classes.json").read_text(encoding="utf-8"))
+    assert (again.name, again.sha256, again.shared_words) == (name, classes.sha256, classes.shared_words)
+    assert again.colours.tolist() == classes.colours.tolist()
