@@ -56,5 +56,5 @@ class Alignment:
 
     @plain_torch()
     def align(self, basis: PcaBasis) -> PcaBasis:
-        """Rotate the basis of the source. Take its percentiles anew with ``with_percentiles`` afterwards."""
+        """Rotate the basis of the source. Its percentiles do not change: ``with_percentiles`` computes new ones."""
         return replace(basis, rotation=basis.rotation @ self.rotation())

@@ -147,7 +147,7 @@ def load_basis(path: str | Path) -> PcaBasis:
     try:
         with safe_open(str(path), "pt") as stored:
             about = json.loads((stored.metadata() or {})["densezero"])
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - it is no dictionary
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dictionary
         if about["format"] != FORMAT:
             raise ValueError(about["format"])
         return _checked(tensors, about)

@@ -24,7 +24,7 @@ UPSAMPLERS: Final = {
 }
 FIGURE_SUFFIXES: Final = (".png", ".pdf", ".svg")
 OTHER_PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".eps", ".ps")
-"""Endings of picture files that figures are not written in; a request for one is refused."""
+"""Endings of other picture files. A figure cannot be written in these formats."""
 FILM_SUFFIXES: Final = (".mp4", ".avi", ".mkv", ".mov")
 GRID_FORMATS: Final = {"npz": ".npz", "safetensors": ".safetensors"}
 DEFAULT_WIDTH_MM: Final = 180.0

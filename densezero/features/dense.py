@@ -98,7 +98,7 @@ def is_memory_error(error: Exception) -> bool:
 def _to_pixels(rgb: NDArray[np.uint8], device: torch.device) -> Tensor:
     """(h, w, 3) levels to (1, 3, h, w) float32 in [0, 1] on a device. Bytes are a quarter of the floats to copy."""
     levels = to_device(rgb, device).permute(2, 0, 1)[None].to(torch.float32, memory_format=torch.contiguous_format)
-    # CUDA multiplies by the reciprocal of a Python number, which gives other last bits than the division here.
+    # CUDA multiplies by the reciprocal of a Python number. A tensor is divided by: the bits are those of the processor.
     return levels.div_(torch.tensor(255.0, dtype=torch.float32, device=device))
 
 

@@ -19,7 +19,7 @@ class _DecodingThreads:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # held while settings change, never while a file is decoded
         self._threads: list[int] = []
-        self._filter: Final = ("ignore", self, Warning, None, 0)  # Python asks ``match`` of the second item
+        self._filter: Final = ("ignore", self, Warning, None, 0)  # Python calls ``match`` of the second item
         self._filter_lists: list[list[Any]] = []
         self._callers_flag: Any = False
 
@@ -28,7 +28,7 @@ class _DecodingThreads:
         return threading.get_ident() in self._threads
 
     def enter(self) -> None:
-        """Add this thread, and change what is not changed yet."""
+        """Add this thread, and change the settings that still have the caller's values."""
         with self._lock:
             self._threads.append(threading.get_ident())
             filters = cast("list[Any]", warnings.filters)
@@ -45,7 +45,7 @@ class _DecodingThreads:
             self._threads.remove(threading.get_ident())
             if self._threads:
                 return
-            # Another thread's catch_warnings may have put a copy of the list in place of the one that we changed.
+            # catch_warnings in another thread may have replaced the list that we changed by a copy.
             for filters in (*self._filter_lists, cast("list[Any]", warnings.filters)):
                 filters[:] = [known for known in filters if known is not self._filter]
             self._filter_lists.clear()

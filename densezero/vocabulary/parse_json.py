@@ -83,7 +83,7 @@ def _holds_objects(value: object) -> bool:
 
 
 def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a repeated key. The json module would keep the last one without a word."""
+    """Refuse a repeated key. The json module would keep the last value, and raise no error."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
         keys = [key for key, _ in pairs]

@@ -11,7 +11,7 @@ RED, GREEN, BLUE, WHITE = [255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]
 
 
 def draw_scene(height=24, width=36):
-    """Smooth and without symmetry, so that lossy formats keep it and any turn shows."""
+    """Smooth and without symmetry, so that lossy formats keep it and any rotation shows."""
     y, x = np.mgrid[:height, :width]
     return np.stack([y * 255 // height, x * 255 // width, (x + y) * 255 // (height + width)], axis=2).astype(np.uint8)
 
