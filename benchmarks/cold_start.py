@@ -64,7 +64,7 @@ class Seconds(NamedTuple):
 
 def list_cases(folder: Path, model: Path | None) -> dict[str, Case]:
     """The cases by name; all of them work on the same picture and the same weights."""
-    program, filled = [sys.executable, "-m", "densezero.cli.main"], folder / "filled"
+    program, filled = [sys.executable, "-m", "densezero"], folder / "filled"
     words = ["--classes", "sky, grass, cat", "--model", str(model or "nano"), "--overwrite"]
     segment = [*program, "segment", str(SCENE), *words, "--out", str(folder / "out")]
     return {

@@ -44,7 +44,7 @@ def main() -> None:
         folder, protocol = Path(options.one[0]), options.one[1]
         words = ["--vocabulary", options.vocabulary, "--templates", "plain", "--protocol", protocol]
         place = ["--model", str(folder / "model"), "--out", str(folder / protocol), "--dtype", options.dtype]
-        program = [sys.executable, "-m", "densezero.cli.main", "segment", str(folder / "photo.jpg")]
+        program = [sys.executable, "-m", "densezero", "segment", str(folder / "photo.jpg")]
         print(measure([*program, *words, *place]))
         return
     with tempfile.TemporaryDirectory() as name:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from densezero.vocabulary.parse import load_class_list
     from densezero.vocabulary.templates import load_templates
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Background",

@@ -57,7 +57,7 @@ def _densezero(
 def main() -> None:
     """Run the command line; every error of ours becomes one sentence on standard error and an exit status."""
     try:
-        app()
+        app(prog_name="densezero")  # the usage line says this name for `python -m densezero` too
     except DenseZeroError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(REQUEST_WRONG)
@@ -67,7 +67,3 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has gone; there is nobody to tell
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

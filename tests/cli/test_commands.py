@@ -77,7 +77,7 @@ def test_a_wrong_request_is_one_sentence_and_status_two(tmp_path, monkeypatch, c
 
 
 def test_an_interrupt_before_the_work_ends_quietly(monkeypatch, capsys):
-    def interrupted():
+    def interrupted(prog_name):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "app", interrupted)
@@ -117,9 +117,15 @@ def test_weights_that_are_files_say_where_to_put_them(monkeypatch, capsys):
     assert "tips_oss_b14_highres_distilled_vision.npz" in capsys.readouterr().err
 
 
-def test_the_installed_command_runs(tmp_path):
+def test_the_package_run_as_a_module_names_itself_densezero_in_its_usage_line():
+    done = subprocess.run([sys.executable, "-m", "densezero", "segment"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage: densezero segment [OPTIONS] ")
+
+
+def test_the_package_run_as_a_module_segments(tmp_path):
     folder = write_scenes(tmp_path / "in", ["a.png"])
-    command = [sys.executable, "-m", "densezero.cli.main", "segment", str(folder), "-c", WORDS]
+    command = [sys.executable, "-m", "densezero", "segment", str(folder), "-c", WORDS]
     done = subprocess.run([*command, "--model", "nano", "-o", str(tmp_path / "out")], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"1 written: {tmp_path / 'out'}\n"), done.stderr
     assert "Warning" not in done.stderr

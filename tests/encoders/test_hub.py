@@ -52,7 +52,7 @@ class Home:
             "OMP_NUM_THREADS": "1",
             **environment,
         }
-        command = [sys.executable, "-m", "densezero.cli.main", *map(str, arguments)]
+        command = [sys.executable, "-m", "densezero", *map(str, arguments)]
         if terminal:
             return _run_at_terminal(command, environment)
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)

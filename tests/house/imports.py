@@ -12,7 +12,7 @@ FLOORS = {
     "output": 4, "datasets": 4,
     "engine": 5,
     "evaluation": 6, "integrations": 6,
-    "jobs": 7, "cli": 8,
+    "jobs": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
 
 # Heavy libraries and the rooms or files that alone may import them.

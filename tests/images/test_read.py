@@ -164,7 +164,7 @@ def test_the_limit_of_pillow_itself_does_not_count(read, monkeypatch):
         + b"\0\2\2L\1\0;",
         b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 30000, 30000, 1, 24, *[0] * 6),
         tiff((60_000, 60_000), 8, 1, b"\0"),
-        b"RIFF\x26\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0"
+        b"RIFF\x24\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0"
         + (16382).to_bytes(3, "little") * 2
         + b"VP8L\x06\0\0\0\x2f"
         + b"\xfe\xbf\xff\x0f\0",

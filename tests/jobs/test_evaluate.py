@@ -105,7 +105,7 @@ def test_a_run_killed_half_way_goes_on_to_the_same_report(root, tmp_path):
 def test_two_processes_make_the_same_matrix_as_one(root, tmp_path):
     alone = job.evaluate_dataset(settings(root, tmp_path / "one.json"))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
-    words = ["densezero.cli.main", "evaluate", "folder", "--root", str(root), "--out", str(tmp_path / "two.json")]
+    words = ["densezero", "evaluate", "folder", "--root", str(root), "--out", str(tmp_path / "two.json")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*command, *words, "--model", "nano", "--templates", "plain"],
