@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from densezero.errors import InputError
-from densezero.images.colours import read_orientation, to_rgb, rotate_upright
+from densezero.images.colours import read_orientation, rotate_upright, to_rgb
 from densezero.images.read import read_rgb
 
 AnyImage: TypeAlias = Any  # str | Path | Image.Image | NDArray[np.uint8] | torch.Tensor; images import no torch
