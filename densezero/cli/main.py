@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from densezero.cli.models import models
 from densezero.cli.report import report
 from densezero.cli.segment import segment
 from densezero.cli.vocabularies import vocabularies
-from densezero.errors import DenseZeroError
+from densezero.errors import DenseZeroError, DenseZeroWarning
 
 REQUEST_WRONG = 2
 INTERRUPTED = 130
@@ -54,8 +55,20 @@ def _densezero(
     """Zero-shot dense prediction: masks from image-text encoders and class names, with no training."""
 
 
+def show_warning(message: Warning | str, category: type[Warning], *place: object) -> None:
+    """Print a warning of ours as a note, without the place in the code; pass others on."""
+    if issubclass(category, DenseZeroWarning):
+        typer.echo(f"note: {message}", err=True)
+    else:
+        _show_warning_of_python(message, category, *place)  # type: ignore[arg-type]  # passed on as it came
+
+
+_show_warning_of_python = warnings.showwarning
+
+
 def main() -> None:
-    """Run the command line; every error of ours becomes one sentence on standard error and an exit status."""
+    """Run the command line. Every error of ours becomes one sentence on standard error and an exit status."""
+    warnings.showwarning = show_warning
     try:
         app(prog_name="densezero")  # the usage line says this name for `python -m densezero` too
     except DenseZeroError as error:

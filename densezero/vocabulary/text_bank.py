@@ -138,7 +138,7 @@ def build_text_bank(
     vectors = read_vectors(file, (len(flat), encoder.width))
     if vectors is None:
         vectors = embed_words(encoder, flat, templates, progress)
-        write_vectors(file, vectors)
+        write_vectors(file, vectors.cpu())
     return TextBank(vectors, class_of, len(words)).to(encoder.device)
 
 
@@ -149,15 +149,15 @@ def embed_words(
     templates: Templates,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    """Embed words without the cache: (P, D) float32 unit vectors on the processor."""
+    """Embed words without the cache: (P, D) float32 unit vectors on the encoder's device."""
     at_once = max(1, PROMPTS_AT_ONCE // len(templates))
-    parts = [torch.empty(0, encoder.width)]
+    parts = [torch.empty(0, encoder.width, device=encoder.device)]
     if progress is not None:
         progress(0, len(words))
     for start in range(0, len(words), at_once):
         chosen = words[start : start + at_once]
         prompts = [prompt for word in chosen for prompt in templates.fill(word)]
-        embeddings = encoder.encode_text(prompts).float().cpu()  # (words * templates, D)
+        embeddings = encoder.encode_text(prompts).float()  # (words * templates, D)
         units = F.normalize(embeddings, dim=-1).reshape(len(chosen), len(templates), -1)
         parts.append(F.normalize(units.mean(1), dim=-1))
         if progress is not None:

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 from densezero import __version__
 from densezero.cli import main as cli
 from densezero.encoders.catalog import MODELS
+from densezero.errors import DenseZeroWarning
 from tests.jobs.photos import write_scenes
 
 WORDS = "sky, grass, sea, house=home|cottage"
@@ -136,3 +137,12 @@ def test_models_of_other_libraries_are_listed_by_the_form_of_their_names():
     for part in ("open_clip:MODEL/TAG", "densezero[open-clip]", "timm:MODEL", "densezero[timm]"):
         assert part in listed
     assert "there is nothing to download" in run("models", "download", "open_clip:ViT-B-32/random").stdout
+
+
+def test_a_warning_of_ours_is_a_note_and_others_are_passed_on(capsys, monkeypatch):
+    passed_on = []
+    monkeypatch.setattr("densezero.cli.main._show_warning_of_python", lambda *given: passed_on.append(given))
+    cli.show_warning(DenseZeroWarning("The memory is small."), DenseZeroWarning, "file.py", 1)
+    cli.show_warning(UserWarning("another"), UserWarning, "file.py", 1)
+    assert capsys.readouterr().err == "note: The memory is small.\n"
+    assert [category for _, category, *_ in passed_on] == [UserWarning]

@@ -1,4 +1,4 @@
-"""README's commands and code run as they stand; only the model and the photographs are swapped for what is here."""
+"""The documentation's commands and code run as they stand; only the model and the photographs are swapped."""
 
 import re
 import shlex
@@ -8,12 +8,19 @@ import pytest
 from typer.testing import CliRunner
 
 from densezero.cli.main import app
+from densezero.output.labels import read_labels
 from tests.conftest import ROOT
 from tests.datasets.devkits import draw_ade
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHELL = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
-COMMANDS = [line for line in SHELL if line.startswith("densezero ")]
+FRONT = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in ROOT.rglob("README.md")}
+SHELL = {
+    page: [line for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines()]
+    for page, text in PAGES.items()
+}
+COMMANDS = sorted({line for lines in SHELL.values() for line in lines if line.startswith("densezero ")})
+EVALUATE = next(line for line in COMMANDS if " evaluate " in line)
+FIGURES = ("pca", "similarity", "features")
 
 
 @pytest.fixture
@@ -33,12 +40,20 @@ def run(words):
     return outcome
 
 
-def test_there_are_exactly_two_set_up_lines():
-    assert len([line for line in SHELL if "pip install" in line]) == 2
+def with_nano(words):
+    """Take the embedded model, whatever model the line names."""
+    if "--model" not in words:
+        return [*words, "--model", "nano"]
+    return ["nano" if words[place - 1] == "--model" else word for place, word in enumerate(words)]
+
+
+def test_the_front_page_is_short_and_has_exactly_two_set_up_lines():
+    assert FRONT.count("\n") <= 150
+    assert len([line for line in SHELL["README.md"] if "pip install" in line]) == 2
 
 
 def test_the_first_line_segments_every_scene(checkout):
-    line = next(line for line in SHELL if "pip install -e . " in line)
+    line = next(line for line in SHELL["README.md"] if "pip install -e . " in line)
     words = shlex.split(line.split("&&")[-1])
     assert words[0] == ".venv/bin/densezero"
     run([*words[1:], "--short-side", "112"])
@@ -51,35 +66,54 @@ def test_the_first_line_segments_every_scene(checkout):
 def test_every_command_runs(checkout, line):
     words = shlex.split(line)[1:]
     if words[0] == "segment":
-        words += ["--model", "nano", "--short-side", "56", "--templates", "plain"]
+        words = [*with_nano(words), "--short-side", "56", "--templates", "plain"]
     if words[0] == "evaluate":
-        words += ["--model", "nano", "--templates", "plain"]
-    if words[0] in ("pca", "similarity", "features"):
-        words = ["nano" if word == "tipsv2-l14" else word for word in words]
-        words += ["--grid", "12"]
-    if words[0] in ("table", "report"):  # they read what the line before them wrote
-        evaluate = next(shlex.split(line)[1:] for line in COMMANDS if " evaluate " in line)
-        run([*evaluate, "--model", "nano", "--templates", "plain"])
+        words = [*with_nano(words), "--templates", "plain"]
+    if words[0] in FIGURES:
+        words = [*with_nano(words), "--grid", "12"]
+    if words[0] in ("table", "report"):  # they read what another line wrote
+        run([*with_nano(shlex.split(EVALUATE)[1:]), "--templates", "plain"])
     run(words)
 
 
-def test_the_python_examples_run(checkout):
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if "```python" in text])
+def test_the_python_examples_of_a_page_run(checkout, page):
+    if page == "densezero/output/README.md":  # it reads what a command wrote
+        run(["segment", "photos", "--classes", "sky, sea", "--model", "nano", "--short-side", "56", "--out", "masks"])
     names = {}
-    for code in re.findall(r"```python\n(.*?)```", README, re.S):
+    for code in re.findall(r"```python\n(.*?)```", PAGES[page], re.S):
         exec(code, names)
-    assert names["result"].classes.names == ("sky", "grass", "boat")
-    assert names["result"].scores().shape == (3, 448, 640)
-    assert names["picture"].shape == (448, 640, 3)
+    if page == "README.md":
+        assert names["result"].classes.names == ("sky", "mountain", "sea", "boat")
+        assert read_labels(checkout / "lake-mask.png").shape == (448, 640)
+    if page == "densezero/engine/README.md":
+        assert names["scores"].shape == (2, 448, 640)
+        assert names["vectors"].shape == (4, names["encoder"].width)
+    if page == "densezero/features/README.md":
+        assert names["smooth"].shape == names["sharp"].shape == (448, 640, 3)
+    if page == "densezero/output/README.md":
+        assert names["labels"].shape == (448, 640)
 
 
-def test_every_picture_of_the_readme_is_there():
-    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
-    assert len(pictures) == 4
-    assert [file for file in pictures if not (ROOT / file).is_file()] == []
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_and_picture_of_a_page_is_there(page):
+    folder = (ROOT / page).parent
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", PAGES[page])
+    assert [target for target in targets if "://" not in target and not (folder / target).exists()] == []
 
 
-def test_every_protocol_and_model_is_in_the_readme():
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_within_a_page_has_its_heading(page):
+    def anchor(heading):
+        return re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+
+    for target, name in re.findall(r"\]\(([^)#\s]*)#([^)]+)\)", PAGES[page]):
+        text = ((ROOT / page).parent / target).read_text(encoding="utf-8") if target else PAGES[page]
+        assert name in {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.M)}, (target, name)
+
+
+def test_every_protocol_and_model_is_on_the_front_page():
     from densezero.encoders import MODELS
     from densezero.engine import PROTOCOLS
 
-    assert [name for name in [*MODELS, *PROTOCOLS] if f"`{name}`" not in README] == []
+    assert [name for name in [*MODELS, *PROTOCOLS] if f"`{name}`" not in FRONT] == []
