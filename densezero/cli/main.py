@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,12 +55,12 @@ def _densezero(
     """Zero-shot dense prediction: masks from image-text encoders and class names, with no training."""
 
 
-def show_warning(message: Warning | str, category: type[Warning], *place: object) -> None:
+def show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
     """Print a warning of ours as a note, without the place in the code; pass others on."""
     if issubclass(category, DenseZeroWarning):
         typer.echo(f"note: {message}", err=True)
     else:
-        _show_warning_of_python(message, category, *place)  # type: ignore[arg-type]  # passed on as it came
+        _show_warning_of_python(message, category, *place)
 
 
 _show_warning_of_python = warnings.showwarning
