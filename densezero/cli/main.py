@@ -68,7 +68,7 @@ _show_warning_of_python = warnings.showwarning
 
 def main() -> None:
     """Run the command line. Every error of ours becomes one sentence on standard error and an exit status."""
-    warnings.showwarning = show_warning
+    warnings.showwarning = show_warning  # type: ignore[assignment]  # takes what it gets, and passes it on
     try:
         app(prog_name="densezero")  # the usage line says this name for `python -m densezero` too
     except DenseZeroError as error:

@@ -9,10 +9,11 @@ from densezero.lazy import lazy_names
 if TYPE_CHECKING:
     from densezero.engine.presets import DEFAULT_PROTOCOL, PROTOCOLS, find_protocol
     from densezero.engine.protocol import Background, Protocol
-    from densezero.engine.scoring import cosine, dense_scores
+    from densezero.engine.scoring import dense_scores
     from densezero.engine.segmenter import Segmenter
     from densezero.images.windows import Window, window_boxes
     from densezero.output.segmentation import Provenance
+    from densezero.vocabulary.text_bank import cosine
 
 __all__ = [
     "DEFAULT_PROTOCOL",
@@ -39,7 +40,7 @@ __getattr__ = lazy_names(
         "Provenance": "densezero.output.segmentation",
         "Segmenter": "densezero.engine.segmenter",
         "Window": "densezero.images.windows",
-        "cosine": "densezero.engine.scoring",
+        "cosine": "densezero.vocabulary.text_bank",
         "dense_scores": "densezero.engine.scoring",
         "find_protocol": "densezero.engine.presets",
         "window_boxes": "densezero.images.windows",

@@ -10,7 +10,7 @@ from densezero.vocabulary import ClassEntry, ClassList
 
 
 class PromptedClasses(NamedTuple):
-    """Classes in label order, and the words to prompt for each. A background found by the threshold alone has none."""
+    """Classes in label order, and the words to prompt for each. A background by threshold alone has no words."""
 
     classes: ClassList
     words: tuple[tuple[str, ...], ...]

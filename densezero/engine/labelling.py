@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from densezero.engine.protocol import Background, Protocol
 from densezero.engine.score_map import ScoreMap, Tile
 from densezero.vocabulary.text_bank import TextBank
 
-BYTE_CLASSES = 254  # labels fit into a byte up to here; 255 means "no label"
+BYTE_CLASSES = 254  # labels are uint8 up to here, else uint16; 255 and 65535 mean "no label" in files
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class LabelRule:
     temperature: float | None
 
     @property
-    def channel_class(self) -> Tensor:
-        """(K,) class index of each channel of a score map: words with a scale, else the classes that have words."""
+    def class_of_channel(self) -> Tensor:
+        """(K,) class index of each channel. With a scale a channel is a word, without one a class that has words."""
         return self.bank.class_of if self.protocol.scale is not None else self.bank.worded_classes
 
 
@@ -44,30 +45,32 @@ def label_map(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
     """Label every pixel of an image.
 
     Args:
-        scores: as the protocol defines them before the last resize.
+        scores: of the image's patches.
         hw: (H, W) of the image.
         rule: how scores become labels.
 
     Returns:
         (H, W) class indices on the device of the scores, uint8 up to 254 classes, else int32.
     """
-    class_of = rule.channel_class.to(scores.grids.device)  # (K,)
+    class_of_channel = rule.class_of_channel.to(scores.grids.device)  # (K,)
+    threshold, background = rule.protocol.background.threshold, rule.background_index
     dropped = _small_classes(scores, hw, rule) if rule.protocol.min_area_share else None  # (C,)
-    allowed = None if dropped is None else ~dropped[class_of]  # (K,)
-    threshold = rule.protocol.background.threshold
+    allowed = None if dropped is None else ~dropped[class_of_channel]  # (K,)
     dtype = torch.uint8 if rule.bank.classes <= BYTE_CLASSES else torch.int32
-    labels = torch.empty(hw, dtype=dtype, device=class_of.device)
+    labels = torch.empty(hw, dtype=dtype, device=class_of_channel.device)
 
     def label(tile: Tile) -> None:
-        values = scores.tile(tile)  # (R, C, K)
-        best = _argmax(values if allowed is None else values.masked_fill(~allowed, -torch.inf))  # (R, C)
-        classes = class_of[best]
-        if threshold and rule.background_index is not None:
+        values = scores.compute(tile)  # (th, tw, K)
+        best = _argmax(values if allowed is None else values.masked_fill(~allowed, -torch.inf))  # (th, tw)
+        classes = class_of_channel[best]
+        if allowed is not None and background is not None:
+            classes.masked_fill_(~allowed[best], background)  # only where all channels are dropped
+        if threshold and background is not None:
             confidence = _probabilities(values, rule).gather(-1, best[..., None])[..., 0]
-            classes.masked_fill_(confidence < threshold, rule.background_index)
-        labels[tile.rows.targets, tile.columns.targets] = classes
+            classes.masked_fill_(confidence < threshold, background)
+        labels[tile.rows.pixels, tile.columns.pixels] = classes
 
-    parallel_for(label, scores.tiles(hw), _threads(scores))
+    _for_each_tile(label, scores, hw)
     return labels
 
 
@@ -83,29 +86,32 @@ def class_scores(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> NDAr
     result = np.empty((bank.classes, *hw), np.float32)
 
     def fill(tile: Tile) -> None:
-        values = scores.tile(tile)  # (R, C, K)
+        values = scores.compute(tile)  # (th, tw, K)
         if rule.protocol.scale is not None:
             values = bank.best_of_class(_probabilities(values, rule))
-        result[:, tile.rows.targets, tile.columns.targets] = to_numpy(bank.scatter(values)).transpose(2, 0, 1)
+        result[:, tile.rows.pixels, tile.columns.pixels] = to_numpy(bank.scatter(values)).transpose(2, 0, 1)
 
-    parallel_for(fill, scores.tiles(hw), _threads(scores))
+    _for_each_tile(fill, scores, hw)
     return result
 
 
-def _threads(scores: ScoreMap) -> int:
-    return torch.get_num_threads() if scores.grids.device.type == "cpu" else 1
+def _for_each_tile(work: Callable[[Tile], None], scores: ScoreMap, hw: tuple[int, int]) -> None:
+    on_cpu = scores.grids.device.type == "cpu"
+    parallel_for(work, scores.plan_tiles(hw), threads=torch.get_num_threads() if on_cpu else 1)
 
 
 def _argmax(values: Tensor) -> Tensor:
-    """Find the first highest channel: (R, C, K) to (R, C) int64. On a CPU, NumPy is six times faster than torch."""
+    """Find the first highest channel, (th, tw) int64. On a CPU, NumPy is six times faster than torch."""
     return torch.from_numpy(values.numpy().argmax(-1)) if values.device.type == "cpu" else values.argmax(-1)
 
 
 def _probabilities(values: Tensor, rule: LabelRule) -> Tensor:
-    """Turn scores (R, C, K) into probabilities over the channels, in place: softmax(cosine x scale or / temperature).
+    """Turn scores (th, tw, K) into probabilities over the channels. The scores are overwritten.
 
-    The softmax of temperature 1, which ``tips-slide`` averages, is nearly uniform. Its logarithm is the cosine up to a
-    constant wherever one window reaches, so that takes the place of the cosine.
+    With a scale: softmax(scale x cosine). Else: softmax(cosine / temperature). ``tips-slide`` averages softmax values
+    instead of cosines. Where one window covers a pixel, the logarithm of a softmax value is the cosine minus a
+    constant, and softmax ignores constants. So the logarithm takes the place of the cosine. Where windows overlap, this
+    is approximate.
     """
     if rule.protocol.scale is not None:
         return values.mul_(rule.protocol.scale).softmax(-1)
@@ -115,15 +121,15 @@ def _probabilities(values: Tensor, rule: LabelRule) -> Tensor:
 
 
 def _small_classes(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
-    """(C,) True for each class, other than background, whose share of the area without background is too small.
+    """(C,) True for each class, except background, that covers at most ``min_area_share`` of the foreground.
 
-    No class is dropped where all of them are too small and there is no background to take their place.
+    Areas are those of a first labelling, without threshold. If all classes are too small and there is no background
+    class, none is dropped.
     """
-    plain = replace(rule, protocol=replace(rule.protocol, min_area_share=0.0, background=Background()))
-    pixels = label_map(scores, hw, plain).flatten().bincount(minlength=rule.bank.classes)  # (C,)
+    without_threshold = replace(rule, protocol=replace(rule.protocol, min_area_share=0.0, background=Background()))
+    pixels = label_map(scores, hw, without_threshold).flatten().bincount(minlength=rule.bank.classes)  # (C,)
     foreground = torch.ones_like(pixels, dtype=torch.bool)
     if rule.background_index is not None:
         foreground[rule.background_index] = False
-    total = (pixels * foreground).sum()
-    small = (pixels <= rule.protocol.min_area_share * total) & foreground
+    small = (pixels <= rule.protocol.min_area_share * (pixels * foreground).sum()) & foreground
     return small & ~small.all()

@@ -9,37 +9,26 @@ from densezero.engine.protocol import Background, Protocol
 from densezero.errors import ProtocolError, did_you_mean
 from densezero.vocabulary.classes import ClassList
 
-
-def _ovss(name: str, short_side_px: int, window_px: int, stride_px: int, scale: float) -> Protocol:
-    return Protocol(
-        name,
-        short_side_px=short_side_px,
-        long_side_cap_px=2048,
-        rounding="nearest",
-        window_px=window_px,
-        stride_px=stride_px,
-        window_scores="cosine",
-        scale=scale,
-        templates="imagenet80",
-    )
-
-
-# Sources: tips-* the TIPSv2 notebook and paper (arXiv 2604.12012); ovss* the papers' released configurations.
+# Sources: tips-* the TIPSv2 notebook and paper (arXiv 2604.12012); ovss-* the papers' released configurations.
+_SCLIP = Protocol(
+    "ovss", short_side_px=336, long_side_cap_px=2048, rounding="nearest", window_px=224, stride_px=112,
+    window_scores="cosine", scale=40, templates="imagenet80",
+)  # fmt: skip
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
         Protocol("tips-simple", window_px=None, window_scores="cosine"),
         Protocol("tips-slide"),
-        _ovss("ovss", 336, 224, 112, scale=40),
-        _ovss("ovss-naclip", 336, 224, 112, scale=40),
-        _ovss("ovss-clearclip", 448, 448, 224, scale=50),
-        _ovss("ovss-proxyclip", 336, 336, 112, scale=40),
+        _SCLIP,
+        replace(_SCLIP, name="ovss-naclip"),
+        replace(_SCLIP, name="ovss-clearclip", short_side_px=448, window_px=448, stride_px=224, scale=50),
+        replace(_SCLIP, name="ovss-proxyclip", window_px=336),
     )
 }
 DEFAULT_PROTOCOL = "tips-slide"
 
-# SCLIP's constants, by benchmark.
-_SCLIP: dict[str, dict[str, Any]] = {
+# Each paper's constants, by benchmark.
+_OVSS: dict[str, dict[str, Any]] = {
     "voc21": {"scale": 65.0, "background": Background(threshold=0.1), "min_area_share": 0.1},
     "pascal-context60": {"scale": 50.0, "background": Background(threshold=0.1)},
     "coco-object": {"scale": 50.0, "background": Background(threshold=0.1)},
@@ -65,10 +54,10 @@ _PROXYCLIP: dict[str, dict[str, Any]] = {
     "ade20k": {"short_side_px": 448},
     "cityscapes": {"short_side_px": 448},
 }
-_BY_BENCHMARK = {"ovss": _SCLIP, "ovss-naclip": _NACLIP, "ovss-clearclip": _CLEARCLIP, "ovss-proxyclip": _PROXYCLIP}
+_BY_BENCHMARK = {"ovss": _OVSS, "ovss-naclip": _NACLIP, "ovss-clearclip": _CLEARCLIP, "ovss-proxyclip": _PROXYCLIP}
 
 
-# The benchmark of each class list of the training-free papers.
+# The benchmark of each packaged class list of the training-free papers.
 _BENCHMARK_OF = {
     "ovss-voc20": "voc20",
     "proxyclip-voc20": "voc20",
@@ -89,8 +78,8 @@ def find_protocol(name: str, class_list: str | None = None) -> Protocol:
 
     Args:
         name: of the preset.
-        class_list: a packaged class list, for example ``voc21``, stands for its benchmark. None, or a list of no
-            benchmark, gives the preset as it is.
+        class_list: name of a packaged class list, for example ``voc21``. It selects the constants of its benchmark.
+            None or another name gives the preset as it is.
 
     Raises:
         ProtocolError: if there is no such preset. The message gives the nearest name.

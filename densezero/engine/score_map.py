@@ -1,4 +1,4 @@
-"""Score maps: the patch scores of an image's windows, read tile by tile at the image's own size."""
+"""Score maps: the patch scores of an image's windows, computed tile by tile at the image's own size."""
 
 from __future__ import annotations
 
@@ -10,39 +10,45 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from densezero.engine.bilinear import Taps, axis_taps, bilinear
+from densezero.engine.bilinear import Neighbours, bilinear, find_neighbours
 from densezero.images.windows import Window
 
-CPU_TILE_NUMBERS, CPU_TILE_COLUMNS = 2**18, 64  # 1 MB of float32: a tile and its steps stay in a core's cache
-GPU_TILE_NUMBERS = 2**25  # 128 MB: a GPU works on the whole width at once
-MIN_TILE_ROWS = 8
+# Columns of a tile, and values in it: 1 MB of float32 on a CPU, 128 MB on a GPU.
+CPU_TILE = (64, 2**18)
+GPU_TILE = (1024, 2**25)
+MIN_TILE_ROWS = 8  # with fewer, most map rows would be computed twice, for two tiles
 
 
-class WindowPart(NamedTuple):
-    """Along one axis, the map positions of a tile that a window covers, and the taps from its patches to them."""
+class WindowOverlap(NamedTuple):
+    """How a window overlaps a tile along one axis.
 
-    positions: slice
-    taps: Taps
+    Args:
+        within_tile: where the overlap lies among the map positions of the tile.
+        neighbours: the patches of the window that each of these positions is interpolated from.
+    """
+
+    within_tile: slice
+    neighbours: Neighbours
 
 
 class AxisTile(NamedTuple):
-    """Rows (or columns) of a tile.
+    """The rows (or columns) of a tile.
 
     Args:
-        targets: rows of the image.
-        length: number of map rows that they need.
-        taps: from these map rows to the rows of the image.
-        windows: the part of each window that reaches the tile, by the window's first row.
+        pixels: rows of the image.
+        map_length: number of map rows that they are interpolated from.
+        neighbours: of each row of the image, among these map rows.
+        windows: for each window that overlaps the tile, by the window's first row.
     """
 
-    targets: slice
-    length: int
-    taps: Taps
-    windows: dict[int, WindowPart]
+    pixels: slice
+    map_length: int
+    neighbours: Neighbours
+    windows: dict[int, WindowOverlap]
 
 
 class Tile(NamedTuple):
-    """A rectangle of the image."""
+    """The plan of a rectangle of the image, th x tw pixels."""
 
     rows: AxisTile
     columns: AxisTile
@@ -50,14 +56,13 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True)
 class ScoreMap:
-    """Scores of K words or classes over a map of (h, w), kept as the patch grids of the windows.
+    """Scores of K channels over a map of (h, w). A channel is a word or a class.
 
     Args:
-        grids: (N, gh, gw, K) float32 cosines, contiguous.
-        windows: N windows of one size that cover the map; for a whole image without a scale the map is the patch grid
-            itself, and the one window is all of it.
-        hw: rows and columns of the map.
-        softmax: whether each window's scores become probabilities (softmax over K) before the windows are averaged.
+        grids: (N, gh, gw, K) float32 cosines of the patches of each window.
+        windows: N windows of one size that cover the map.
+        hw: rows and columns of the map: the model input, or the patch grid itself where one window is all of it.
+        softmax: whether each window's scores become probabilities (softmax over K) before windows are averaged.
     """
 
     grids: Tensor
@@ -65,53 +70,51 @@ class ScoreMap:
     hw: tuple[int, int]
     softmax: bool
 
-    def tiles(self, image_hw: tuple[int, int]) -> list[Tile]:
+    def plan_tiles(self, image_hw: tuple[int, int]) -> list[Tile]:
         """Cut an image of (H, W) into tiles that cover it once."""
-        rows_columns = tile_hw(image_hw[1], self.grids.shape[3], self.grids.device)
-        rows, columns = (self._axis(axis, image_hw[axis], rows_columns[axis]) for axis in (0, 1))
+        tw, values = CPU_TILE if self.grids.device.type == "cpu" else GPU_TILE
+        th = max(values // (tw * self.grids.shape[3]), MIN_TILE_ROWS)
+        rows, columns = self._plan_axis(0, image_hw[0], th), self._plan_axis(1, image_hw[1], tw)
         return [Tile(*pair) for pair in product(rows, columns)]
 
-    def tile(self, tile: Tile) -> Tensor:
+    def compute(self, tile: Tile) -> Tensor:
         """Compute the scores of one tile of the image.
 
         Returns:
-            (R, C, K) float32: each window upsampled to the map, softmax where the protocol has it, the mean over the
+            (th, tw, K) float32: windows upsampled to the map, softmax where the protocol has it, the mean over the
             windows, resized to the image.
         """
-        parts = [
-            (rows, columns, bilinear(grid, rows.taps, columns.taps))  # (r, c, K) of the map
+        overlaps = [
+            (grid, tile.rows.windows[window.top], tile.columns.windows[window.left])
             for grid, window in zip(self.grids, self.windows, strict=True)
-            if (rows := tile.rows.windows.get(window.top)) and (columns := tile.columns.windows.get(window.left))
+            if window.top in tile.rows.windows and window.left in tile.columns.windows
         ]
-        scores = [part.softmax(-1) if self.softmax else part for _, _, part in parts]
-        if len(scores) == 1:  # the windows cover the map, so this one covers the tile
-            return bilinear(scores[0], tile.rows.taps, tile.columns.taps)
-        total = scores[0].new_zeros(tile.rows.length, tile.columns.length, scores[0].shape[2])
-        count = total.new_zeros(tile.rows.length, tile.columns.length, 1)
-        for (rows, columns, _), score in zip(parts, scores, strict=True):
-            total[rows.positions, columns.positions] += score
-            count[rows.positions, columns.positions] += 1
-        return bilinear(total.div_(count), tile.rows.taps, tile.columns.taps)
+        if len(overlaps) == 1:  # the windows cover the map, so this one covers the tile
+            mean = self._upsample(*overlaps[0])
+        else:
+            mean = self.grids.new_zeros(tile.rows.map_length, tile.columns.map_length, self.grids.shape[3])
+            count = mean.new_zeros(*mean.shape[:2], 1)
+            for grid, rows, columns in overlaps:
+                mean[rows.within_tile, columns.within_tile] += self._upsample(grid, rows, columns)
+                count[rows.within_tile, columns.within_tile] += 1
+            mean /= count
+        return bilinear(mean, tile.rows.neighbours, tile.columns.neighbours)
 
-    def whole(self) -> Tensor:
+    def compute_all(self) -> Tensor:
         """Compute the scores of the whole map: (h, w, K) float32."""
         scores = self.grids.new_empty(*self.hw, self.grids.shape[3])
-        for tile in self.tiles(self.hw):
-            scores[tile.rows.targets, tile.columns.targets] = self.tile(tile)
+        for tile in self.plan_tiles(self.hw):
+            scores[tile.rows.pixels, tile.columns.pixels] = self.compute(tile)
         return scores
 
-    def _axis(self, axis: int, image_length: int, step: int) -> tuple[AxisTile, ...]:
-        begins = tuple(sorted({window[axis] for window in self.windows}))  # top edges, or left edges
+    def _upsample(self, grid: Tensor, rows: WindowOverlap, columns: WindowOverlap) -> Tensor:
+        scores = bilinear(grid, rows.neighbours, columns.neighbours)  # map rows, map columns, K
+        return scores.softmax(-1) if self.softmax else scores
+
+    def _plan_axis(self, axis: int, image_length: int, step: int) -> tuple[AxisTile, ...]:
+        starts = tuple(sorted({window[axis] for window in self.windows}))  # top edges, or left edges
         lengths = (self.grids.shape[1 + axis], self.windows[0].hw[axis], self.hw[axis], image_length)
-        return plan_axis(*lengths, begins, step, self.grids.device)
-
-
-def tile_hw(image_width: int, channels: int, device: torch.device) -> tuple[int, int]:
-    """Choose the rows and columns of a tile by the memory that its K channels take."""
-    on_cpu = device.type == "cpu"
-    columns = CPU_TILE_COLUMNS if on_cpu else image_width
-    rows = (CPU_TILE_NUMBERS if on_cpu else GPU_TILE_NUMBERS) // (columns * channels)
-    return max(rows, MIN_TILE_ROWS), columns
+        return plan_axis(*lengths, starts, step, self.grids.device)
 
 
 @lru_cache(maxsize=128)  # many images have the same size
@@ -120,7 +123,7 @@ def plan_axis(
     window_length: int,
     map_length: int,
     image_length: int,
-    begins: tuple[int, ...],
+    window_starts: tuple[int, ...],
     step: int,
     device: torch.device,
 ) -> tuple[AxisTile, ...]:
@@ -131,22 +134,22 @@ def plan_axis(
         window_length: map pixels along a window.
         map_length: map pixels.
         image_length: image pixels.
-        begins: map pixels at which windows begin.
+        window_starts: first map pixel of the windows.
         step: image pixels along a tile.
-        device: where the taps go.
+        device: where the neighbours go.
     """
     tiles = []
     for start in range(0, image_length, step):
-        targets = torch.arange(start, min(start + step, image_length), device="cpu")
-        taps = axis_taps(targets, map_length, image_length)
-        needed, place = torch.unique(taps.source, return_inverse=True)  # an image smaller than its map skips some rows
+        pixels = torch.arange(start, min(start + step, image_length), device="cpu")
+        source, weight = find_neighbours(pixels, map_length, image_length)
+        needed, source_in_needed = torch.unique(source, return_inverse=True)  # an image smaller than its map skips rows
         windows = {}
-        for begin in begins:
-            edges = torch.tensor([begin, begin + window_length], device="cpu")
+        for window_start in window_starts:
+            edges = torch.tensor([window_start, window_start + window_length], device="cpu")
             first, end = torch.searchsorted(needed, edges).tolist()
             if first < end:
-                part = axis_taps(needed[first:end] - begin, patches, window_length)
-                windows[begin] = WindowPart(slice(first, end), part.to(device))
-        rows = slice(start, start + len(targets))
-        tiles.append(AxisTile(rows, len(needed), Taps(place, taps.weight).to(device), windows))
+                neighbours = find_neighbours(needed[first:end] - window_start, patches, window_length)
+                windows[window_start] = WindowOverlap(slice(first, end), neighbours.to(device))
+        rows = slice(start, start + len(pixels))
+        tiles.append(AxisTile(rows, len(needed), Neighbours(source_in_needed, weight).to(device), windows))
     return tuple(tiles)

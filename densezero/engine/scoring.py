@@ -19,24 +19,8 @@ from densezero.vocabulary.text_bank import TextBank
 
 
 @plain_torch()
-def cosine(features: Tensor, text: Tensor) -> Tensor:
-    """Compute the cosine of every patch with every text vector.
-
-    Args:
-        features: (B, gh, gw, D), of any length.
-        text: (P, D), of any length.
-
-    Returns:
-        (B, P, gh, gw) float32 in [-1, 1]; 0 for a feature of length 0. In memory the words come last.
-    """
-    units = F.normalize(features.float(), dim=-1)
-    similarity = units @ F.normalize(text.float().to(units.device), dim=-1).T  # (B, gh, gw, P)
-    return similarity.permute(0, 3, 1, 2)
-
-
-@plain_torch()
 def dense_scores(encoder: DenseEncoder, pixels: Tensor, text: TextBank | Tensor, protocol: Protocol) -> Tensor:
-    """Compute the scores that a protocol defines before the last resize.
+    """Compute the scores that a protocol defines at the size of the model input, before the last resize.
 
     Args:
         encoder: gives patch features; any object with ``encode_dense`` works.
@@ -45,8 +29,8 @@ def dense_scores(encoder: DenseEncoder, pixels: Tensor, text: TextBank | Tensor,
         protocol: its windows, read-out and averaging are used here.
 
     Returns:
-        (C, h, w) float32, minus infinity for a class without words. With a scale (P, h, w), the cosines of words. For a
-        whole image without a scale (h, w) is the patch grid.
+        (C, h, w) float32, minus infinity for a class without words. With a scale (P, h, w), the cosines of words. Where
+        ``protocol.labels_patch_grid``, (h, w) is the patch grid.
 
     Raises:
         InputError: for pixels of another shape, or features that are not finite.
@@ -55,7 +39,7 @@ def dense_scores(encoder: DenseEncoder, pixels: Tensor, text: TextBank | Tensor,
         text = TextBank(F.normalize(text.float(), dim=-1), torch.arange(len(text), device=text.device), len(text))
     (scores,) = score_images(encoder, [pixels if pixels.ndim == 4 else pixels[None]], text, protocol)
     require_finite(scores, encoder)
-    whole = scores.whole()  # (h, w, K)
+    whole = scores.compute_all()  # (h, w, K)
     return (whole if protocol.scale is not None else text.to(whole.device).scatter(whole)).permute(2, 0, 1)
 
 
@@ -75,9 +59,11 @@ def score_images(encoder: DenseEncoder, images: Sequence[Tensor], bank: TextBank
         InputError: for pixels of another shape.
     """
     for pixels in images:
-        if pixels.ndim != 4 or pixels.shape[:2] != (1, 3):
-            raise InputError(f"Expected the pixels of one image as (1, 3, h, w); got {tuple(pixels.shape)}.")
-    cut = [(pixels, _cut_windows(pixels, protocol)) for pixels in images]
+        if pixels.ndim != 4 or pixels.shape[:2] != (1, 3) or not pixels.is_floating_point():
+            raise InputError(
+                f"Expected the pixels of one image as (1, 3, h, w) float32; got {tuple(pixels.shape)}, {pixels.dtype}."
+            )
+    cut = [(pixels, _windows_of(pixels, protocol)) for pixels in images]
     crops = [pixels[:, :, w.top : w.bottom, w.left : w.right] for pixels, windows in cut for w in windows]
     grids = iter(_score_crops(encoder, crops, bank, protocol))  # (gh, gw, K) each
     return [_build_map([next(grids) for _ in windows], windows, pixels, protocol) for pixels, windows in cut]
@@ -93,7 +79,7 @@ def require_finite(scores: ScoreMap, encoder: DenseEncoder) -> None:
         )
 
 
-def _cut_windows(pixels: Tensor, protocol: Protocol) -> list[Window]:
+def _windows_of(pixels: Tensor, protocol: Protocol) -> list[Window]:
     h, w = pixels.shape[-2:]
     return window_boxes(h, w, protocol.window_px, protocol.stride_px) if protocol.window_px else [Window(0, 0, h, w)]
 
@@ -103,12 +89,11 @@ def _build_map(grids: list[Tensor], windows: list[Window], pixels: Tensor, proto
     stacked = torch.stack(grids)  # (N, gh, gw, K); a copy, so that no map keeps the scores of other images
     if stacked.device.type == "mps":
         stacked = stacked.cpu()  # the grids are small, and some versions of MPS lack embedding_bag
-    softmax = protocol.window_scores == "softmax"
     hw = (pixels.shape[2], pixels.shape[3])
-    if protocol.window_px is None and protocol.scale is None and not softmax:
-        hw = (stacked.shape[1], stacked.shape[2])  # resized once, from the patch grid to the image
+    if protocol.labels_patch_grid:
+        hw = (stacked.shape[1], stacked.shape[2])
         windows = [Window(0, 0, *hw)]
-    return ScoreMap(stacked, windows, hw, softmax)
+    return ScoreMap(stacked, windows, hw, protocol.window_scores == "softmax")
 
 
 def _score_crops(encoder: DenseEncoder, crops: list[Tensor], bank: TextBank, protocol: Protocol) -> list[Tensor]:
@@ -118,5 +103,5 @@ def _score_crops(encoder: DenseEncoder, crops: list[Tensor], bank: TextBank, pro
         on_device = bank.to(features.device)
         cosines = on_device.cosines(features.float())  # (B, gh, gw, P)
         best = cosines if protocol.scale is not None else on_device.best_of_class(cosines)  # (B, gh, gw, K)
-        scores |= zip(indices, best, strict=True)
+        scores.update(zip(indices, best, strict=True))
     return [scores[index] for index in range(len(crops))]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from itertools import islice
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,12 +22,12 @@ from densezero.engine.score_map import ScoreMap
 from densezero.engine.scoring import require_finite, score_images
 from densezero.errors import ProtocolError
 from densezero.images import ResizePlan, plan_resize, resize_rgb
-from densezero.images.any_image import AnyImage, as_rgb
+from densezero.images.any_image import AnyImage, as_rgb, read_in_batches
 from densezero.output.segmentation import Labels, Provenance, Segmentation
 from densezero.vocabulary import ClassEntry, ClassList, Templates, class_list_from, load_templates
 from densezero.vocabulary.text_bank import bank_from_vectors, build_text_bank, vectors_sha256
 
-OWN_EMBEDDINGS = "own text embeddings"  # stands in a report where the name of the templates would
+OWN_EMBEDDINGS = "own text embeddings"  # written to reports in place of the templates' name
 
 
 class Prepared(NamedTuple):
@@ -53,11 +52,11 @@ class Segmenter:
         classes: the name of a packaged class list (``"ade20k"``), text (``"sky, boat=yacht|ship"``), an iterable of
             names in which a list is one class with its synonyms, or a ``ClassList``.
         protocol: the name of a preset, which takes its paper's constants for a packaged class list; or a ``Protocol``.
-        templates: prompt templates; None takes the protocol's.
+        templates: prompt templates or the name of packaged ones; None takes the protocol's.
         progress: called with the words embedded so far and all words, while the text bank is made.
-        text_embeddings: your own text vectors in place of prompts, one row for each class, or for each word of the
-            classes in their order: (C, D) or (P, D), of any length.
-        keep_scores: keep what ``Segmentation.scores`` needs; results then hold memory of the encoder's device.
+        text_embeddings: your own text vectors in place of prompts, of any length: (C, D), one row for each class, or
+            (P, D), one row for each word of the classes in their order.
+        keep_scores: keep what ``Segmentation.scores`` needs. Results then hold memory of the device.
 
     Raises:
         VocabularyError: for classes, templates or text embeddings that cannot be used.
@@ -77,7 +76,7 @@ class Segmenter:
         encoder: DenseEncoder,
         classes: ClassList | str | Iterable[str | Sequence[str] | ClassEntry],
         protocol: str | Protocol = DEFAULT_PROTOCOL,
-        templates: Templates | None = None,
+        templates: Templates | str | None = None,
         progress: Callable[[int, int], None] | None = None,
         text_embeddings: NDArray[np.floating] | Tensor | None = None,
         keep_scores: bool = False,
@@ -85,7 +84,8 @@ class Segmenter:
         self.encoder, self.keep_scores = encoder, keep_scores
         given = class_list_from(classes)
         self.protocol = protocol_for(given, protocol) if isinstance(protocol, str) else protocol
-        self.templates = templates or load_templates(self.protocol.templates)
+        named = templates or self.protocol.templates
+        self.templates = load_templates(named) if isinstance(named, str) else named
         self._own_embeddings = text_embeddings is not None
         if self.protocol.background.threshold and self.protocol.scale is None and encoder.temperature is None:
             raise ProtocolError(
@@ -113,8 +113,8 @@ class Segmenter:
             InputError: if the image cannot be used, or its features are not finite.
         """
         rgb = as_rgb(image)  # (H, W, 3)
-        prepared = self.prepare(rgb)  # (h, w, 3)
-        (scored,) = self.score([prepared])  # windows of patch scores (N, gh, gw, K)
+        prepared = self.prepare(rgb)  # .resized (h, w, 3)
+        (scored,) = self.score([prepared])  # .scores.grids (N, gh, gw, K)
         labels = self.label(scored)  # (H, W)
         return self._result(image, rgb, scored, labels)
 
@@ -131,14 +131,13 @@ class Segmenter:
             The result of each image, in order.
 
         Raises:
-            InputError: when an image that cannot be used is reached. The results before it have been given.
+            InputError: when an image that cannot be used is reached, after the results of all images before it.
         """
-        waiting, done = iter(images), 0
-        while batch := list(islice(waiting, images_at_once(self.encoder.device))):
-            arrays = [as_rgb(image) for image in batch]  # (H, W, 3) each
-            scored = self.score([self.prepare(rgb) for rgb in arrays])
-            for image, rgb, scores in zip(batch, arrays, scored, strict=True):
-                yield self._result(image, rgb, scores, self.label(scores))
+        done = 0
+        for batch in read_in_batches(images, images_at_once(self.encoder.device)):
+            scored_images = self.score([self.prepare(rgb) for _, rgb in batch])
+            for (image, rgb), scored in zip(batch, scored_images, strict=True):
+                yield self._result(image, rgb, scored, self.label(scored))
                 done += 1
                 if progress is not None:
                     progress(done)
@@ -149,7 +148,7 @@ class Segmenter:
         return Prepared(plan.image_hw, resize_rgb(rgb, plan.input_hw))
 
     def prepared_bytes(self, hw: tuple[int, int]) -> int:
-        """Give the memory that ``prepare`` needs for an image of (H, W), bytes."""
+        """Give the size of what ``prepare`` returns for an image of (H, W), bytes."""
         height, width = self._plan(hw).input_hw
         return 3 * height * width
 
@@ -157,8 +156,8 @@ class Segmenter:
     def score(self, images: Sequence[Prepared]) -> list[Scored]:
         """Score prepared images. Windows of several images go through the encoder together."""
         pixels = [self._pixels(image.resized) for image in images]  # (1, 3, h, w) each
-        scores = score_images(self.encoder, pixels, self.rule.bank, self.protocol)
-        return [Scored(image.image_hw, score) for image, score in zip(images, scores, strict=True)]
+        maps = score_images(self.encoder, pixels, self.rule.bank, self.protocol)
+        return [Scored(image.image_hw, score_map) for image, score_map in zip(images, maps, strict=True)]
 
     @plain_torch()
     def label(self, scored: Scored) -> Labels:
@@ -168,7 +167,7 @@ class Segmenter:
             InputError: if the features of the image are not finite.
         """
         labels = to_numpy(label_map(scored.scores, scored.image_hw, self.rule))  # (H, W)
-        require_finite(scored.scores, self.encoder)
+        require_finite(scored.scores, self.encoder)  # here, where a GPU has just been waited for
         return labels if len(self.classes) <= BYTE_CLASSES else labels.astype(np.uint16)
 
     def class_scores(self, scored: Scored) -> NDArray[np.float32]:
@@ -180,7 +179,7 @@ class Segmenter:
         """(P, D) unit text vectors, one for each word of the classes in their order, as a new array."""
         return np.array(to_numpy(self.rule.bank.vectors))
 
-    @property
+    @cached_property
     def provenance(self) -> Provenance:
         """What every result of this segmenter is made with."""
         own = self._own_embeddings
@@ -196,16 +195,19 @@ class Segmenter:
         )
 
     def _result(self, image: AnyImage, rgb: NDArray[np.uint8], scored: Scored, labels: Labels) -> Segmentation:
-        picture = Path(image) if isinstance(image, str | Path) else rgb  # a file is read again when it is needed
+        if isinstance(image, str | Path):
+            picture: Path | NDArray[np.uint8] = Path(image).absolute()  # read again when it is drawn
+        else:
+            picture = rgb.copy() if rgb is image else rgb  # the caller may change the array
         compute = partial(class_scores, scored.scores, scored.image_hw, self.rule) if self.keep_scores else None
         return Segmentation(labels, self.classes, self.provenance, picture, compute)
 
     def _pixels(self, resized: NDArray[np.uint8]) -> Tensor:
         """Move bytes (h, w, 3) to the device and scale them to [0, 1]: (1, 3, h, w) float32."""
         levels = to_device(resized, self.encoder.device).permute(2, 0, 1)[None].float().contiguous()
-        # A GPU would multiply by 1 / 255, which rounds differently, if the divisor were a Python number.
+        # With a Python number as the divisor, a GPU would multiply by 1 / 255, which rounds differently.
         return levels.div_(torch.tensor(255, dtype=torch.float32).to(levels.device))
 
     def _plan(self, hw: tuple[int, int]) -> ResizePlan:
-        settings = self.protocol
-        return plan_resize(hw, settings.short_side_px, settings.long_side_cap_px, settings.rounding)
+        protocol = self.protocol
+        return plan_resize(hw, protocol.short_side_px, protocol.long_side_cap_px, protocol.rounding)

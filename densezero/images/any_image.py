@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -44,6 +46,35 @@ def as_rgb(image: AnyImage) -> NDArray[np.uint8]:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise InputError(f"Expected an image as {FORMS}; got an array of {image.dtype} with shape {image.shape}.")
     return image
+
+
+def read_in_batches(images: Iterable[AnyImage], size: int) -> Iterator[list[tuple[AnyImage, NDArray[np.uint8]]]]:
+    """Read images in batches.
+
+    Args:
+        images: what ``as_rgb`` takes.
+        size: images of a batch; the last one may have fewer.
+
+    Yields:
+        Images as they were given, each with its RGB bytes.
+
+    Raises:
+        InputError: for an image that cannot be used, after the batch of those before it; or if it is a single image.
+    """
+    if isinstance(images, str | Path | Image.Image) or hasattr(images, "shape"):
+        raise InputError(f"Expected several images, for example a list; got one {type(images).__name__}.")
+    reading = ((image, as_rgb(image)) for image in images)
+    while True:
+        batch: list[tuple[AnyImage, NDArray[np.uint8]]] = []
+        try:
+            batch.extend(islice(reading, size))
+        except InputError:
+            if batch:  # it holds the images before the bad one
+                yield batch
+            raise
+        if not batch:
+            return
+        yield batch
 
 
 def _from_pil(image: Image.Image) -> NDArray[np.uint8]:

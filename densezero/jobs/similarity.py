@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from densezero.engine.scoring import cosine
 from densezero.errors import FeatureError, ModelError
 from densezero.features import point_similarity, upsample
 from densezero.features.figure.heat import HeatMap, draw_heat_maps
@@ -18,7 +17,7 @@ from densezero.jobs.pca_fit import shrink
 from densezero.jobs.progress import Listener
 from densezero.output.atomic import write_bytes
 from densezero.vocabulary import load_templates
-from densezero.vocabulary.text_bank import build_text_bank
+from densezero.vocabulary.text_bank import build_text_bank, cosine
 
 
 def draw_similarity(settings: SimilaritySettings, listener: Listener | None = None) -> None:

@@ -112,6 +112,22 @@ class TextBank:
 
 
 @plain_torch()
+def cosine(features: Tensor, text: Tensor) -> Tensor:
+    """Compute the cosine of every patch with every text vector.
+
+    Args:
+        features: (B, gh, gw, D), of any length.
+        text: (P, D), of any length.
+
+    Returns:
+        (B, P, gh, gw) float32 in [-1, 1], a view of (B, gh, gw, P); 0 for a feature of length 0.
+    """
+    units = F.normalize(features.float(), dim=-1)
+    similarity = units @ F.normalize(text.float().to(units.device), dim=-1).T  # (B, gh, gw, P)
+    return similarity.permute(0, 3, 1, 2)
+
+
+@plain_torch()
 def build_text_bank(
     encoder: DenseEncoder,
     words: Sequence[Sequence[str]],

@@ -70,7 +70,7 @@ def oracle(scores, hw, rule):
         (H, W) labels, and (H, W) True where the choice is clear: the two best scores differ by more than 1e-6 of the
         higher one, and the probability is not at the threshold. Nowhere, where near ties decide which class is small.
     """
-    protocol, class_of = rule.protocol, rule.channel_class
+    protocol, class_of = rule.protocol, rule.class_of_channel
     values = oracle_scores(scores, hw)  # (K, H, W)
     dropped = torch.zeros(rule.bank.classes).bool()
     if protocol.min_area_share:
@@ -80,6 +80,8 @@ def oracle(scores, hw, rule):
     allowed = values.masked_fill(dropped[class_of][:, None, None], -torch.inf)
     best, clear = allowed.argmax(0), is_clear(allowed)
     labels = class_of[best]
+    if rule.background_index is not None:
+        labels = labels.masked_fill(dropped[labels], rule.background_index)  # where every channel is dropped
     threshold = protocol.background.threshold
     if threshold and rule.background_index is not None:
         if protocol.scale is not None:
@@ -102,7 +104,7 @@ def is_clear(values):
 
 def small_classes(values, rule):
     """(C,) classes with too small an area, as SCLIP counts it, and whether no near tie changes that."""
-    pixels = rule.channel_class[values.argmax(0)].flatten().bincount(minlength=rule.bank.classes)
+    pixels = rule.class_of_channel[values.argmax(0)].flatten().bincount(minlength=rule.bank.classes)
     foreground = torch.arange(rule.bank.classes) != (-1 if rule.background_index is None else rule.background_index)
     limit = rule.protocol.min_area_share * pixels[foreground].sum()
     small = (pixels <= limit) & foreground

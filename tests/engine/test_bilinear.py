@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from scipy.interpolate import RegularGridInterpolator
 
-from densezero.engine.bilinear import axis_taps, bilinear
+from densezero.engine.bilinear import bilinear, find_neighbours
 
 # Source rows and columns, target rows and columns.
 RESIZES = [
@@ -22,7 +22,7 @@ RESIZES = [
 
 
 def resized(source, hw):
-    rows, columns = (axis_taps(torch.arange(hw[axis]), source.shape[axis], hw[axis]) for axis in (0, 1))
+    rows, columns = (find_neighbours(torch.arange(hw[axis]), source.shape[axis], hw[axis]) for axis in (0, 1))
     return bilinear(source, rows, columns)
 
 
@@ -32,7 +32,7 @@ def random_source(rows, columns, channels=3):
 
 def test_two_rows_made_four_worked_out_by_hand():
     # Centres of the target rows lie at -0.25, 0.25, 0.75 and 1.25 of the source; the first is moved to 0.
-    taps = axis_taps(torch.arange(4), source_length=2, target_length=4)
+    taps = find_neighbours(torch.arange(4), source_length=2, target_length=4)
     assert taps.source.tolist() == [[0, 1], [0, 1], [0, 1], [1, 1]]
     assert taps.weight.tolist() == [[1, 0], [0.75, 0.25], [0.25, 0.75], [0.75, 0.25]]
 
@@ -47,7 +47,7 @@ def test_four_rows_made_two_take_the_middle_pairs():
 
 
 def test_the_middle_of_four_pixels_is_their_mean():
-    middle = bilinear(torch.tensor([[[1.0], [2.0]], [[3.0], [10.0]]]), *[axis_taps(torch.arange(1), 2, 1)] * 2)
+    middle = bilinear(torch.tensor([[[1.0], [2.0]], [[3.0], [10.0]]]), *[find_neighbours(torch.arange(1), 2, 1)] * 2)
     assert middle.flatten().tolist() == [4]
 
 
@@ -72,7 +72,9 @@ def test_the_whole_equals_scipy():
 def test_a_part_equals_the_same_part_of_the_whole(rows, columns, height, width):
     source, (down, across) = random_source(rows, columns), ((height // 3, height), (width // 4, max(width // 2, 1)))
     part = bilinear(
-        source, axis_taps(torch.arange(*down), rows, height), axis_taps(torch.arange(*across), columns, width)
+        source,
+        find_neighbours(torch.arange(*down), rows, height),
+        find_neighbours(torch.arange(*across), columns, width),
     )
     whole = resized(source, (height, width))[down[0] : down[1], across[0] : across[1]]
     assert torch.equal(part, whole)
@@ -80,7 +82,7 @@ def test_a_part_equals_the_same_part_of_the_whole(rows, columns, height, width):
 
 @pytest.mark.parametrize(("rows", "height"), [(4, 4), (4, 9), (448, 13), (13, 448), (1, 5), (7, 3001)])
 def test_weights_lie_between_0_and_1_and_rows_inside_the_source(rows, height):
-    taps = axis_taps(torch.arange(height), rows, height)
+    taps = find_neighbours(torch.arange(height), rows, height)
     assert float(taps.weight.min()) >= 0 and float(taps.weight.max()) <= 1
     torch.testing.assert_close(taps.weight.sum(1), torch.ones(height))
     assert int(taps.source.min()) >= 0 and int(taps.source.max()) <= rows - 1

@@ -215,6 +215,16 @@ def test_where_every_class_is_small_and_there_is_no_background_none_is_dropped()
     assert label_map(one_row([[0.9, 0.1], [0.1, 0.9]]), (1, 2), rule).tolist() == [[0, 1]]
 
 
+@pytest.mark.parametrize("threshold", [0.0, 0.1])
+def test_where_every_class_is_small_the_background_takes_all_even_without_words(threshold):
+    # As in SCLIP, where the probability of dropped classes becomes 0 and class 0 is what remains.
+    protocol = protocol_of(scale=40.0, threshold=threshold, min_area_share=0.6)
+    scores = one_row([[0.9, 0.1], [0.1, 0.9]])
+    for background, class_of in ((0, [1, 2]), (2, [0, 1])):
+        labels = label_map(scores, (1, 2), rule_of(protocol, class_of, background, classes=3))
+        assert labels.tolist() == [[background, background]]
+
+
 @pytest.mark.parametrize(("threshold", "last"), [(0.0, 1), (0.3, 1), (0.4, 0)])
 def test_dropped_classes_keep_their_share_of_the_probability(threshold, last):
     # In the last pixel the small class 2 wins by 0.005, half a temperature: class 1 has 1 / (1 + e^0.5) = 0.378.

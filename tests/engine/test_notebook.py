@@ -86,15 +86,40 @@ def test_many_images_are_segmented_in_order_as_one_by_one(segmenter, photo, rgb,
         assert np.array_equal(result.labels, segmenter.segment(image).labels)
 
 
-def test_results_before_a_bad_image_are_given(segmenter, rgb, tmp_path):
-    stream = segmenter.segment_many([rgb(20, 20), tmp_path / "missing.jpg", rgb(20, 20)])
-    assert next(stream).labels.shape == (20, 20)
+@pytest.mark.parametrize("at_once", [1, 2, 5])
+def test_results_before_a_bad_image_are_given(segmenter, rgb, tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr("densezero.engine.segmenter.images_at_once", lambda *_: at_once)
+    stream = segmenter.segment_many([rgb(20, 20), rgb(20, 30), rgb(20, 40), tmp_path / "missing.jpg", rgb(20, 20)])
+    assert [next(stream).labels.shape for _ in range(3)] == [(20, 20), (20, 30), (20, 40)]
     with pytest.raises(InputError, match=r"missing\.jpg"):
         next(stream)
 
 
 def test_nothing_is_read_before_it_is_asked_for(segmenter):
     segmenter.segment_many(pytest.fail(str(image)) for image in range(3))
+
+
+@pytest.mark.parametrize(
+    "image", ["photo.jpg", np.zeros((4, 5, 3), np.uint8), torch.zeros(3, 4, 5), Image.new("RGB", (5, 4))]
+)
+def test_one_image_in_place_of_many_is_refused(segmenter, image):
+    with pytest.raises(InputError, match="Expected several images"):
+        next(segmenter.segment_many(image))
+
+
+def test_a_result_keeps_its_picture_when_the_caller_changes_the_array_or_the_folder(segmenter, photo, rgb, monkeypatch):
+    array = rgb(60, 90)
+    monkeypatch.chdir(photo.parent)
+    results = [segmenter.segment(array), segmenter.segment(photo.name)]
+    before = [np.asarray(result.overlay()) for result in results]
+    again = [segmenter.segment(array), segmenter.segment(photo.name)]
+    array[:] = 0
+    monkeypatch.chdir("/")
+    assert all(np.array_equal(np.asarray(one.overlay()), old) for one, old in zip(again, before, strict=True))
+
+
+def test_templates_may_be_named(colour_encoder):
+    assert Segmenter(colour_encoder, WORDS, templates="plain").templates == PLAIN
 
 
 def test_a_short_line_says_what_a_result_is(segmenter, rgb):

@@ -109,6 +109,9 @@ def test_an_unknown_protocol_is_refused_with_the_nearest():
         ({"window_scores": "cosine", "scale": float("nan")}, "finite scale"),
         ({"window_scores": "softmax", "scale": 40}, "Set window_scores to 'cosine'"),
         ({"min_area_share": 1}, "min_area_share"),
+        ({"min_area_share": None}, "min_area_share"),
+        ({"window_scores": "cosine", "scale": "40"}, "scale above 0, or None; got '40'"),
+        ({"short_side_px": True}, "short_side_px"),
         ({"min_area_share": -0.1}, "min_area_share"),
     ],
 )
@@ -117,7 +120,7 @@ def test_settings_out_of_range_or_against_each_other_are_refused(change, message
         replace(Protocol("mine"), **change)
 
 
-@pytest.mark.parametrize("threshold", [-0.1, 1, 50, float("nan")])
+@pytest.mark.parametrize("threshold", [-0.1, 1, 50, float("nan"), "0.1", None])
 def test_a_background_threshold_is_a_probability_below_one(threshold):
     with pytest.raises(ProtocolError, match="threshold"):
         Background(threshold=threshold)

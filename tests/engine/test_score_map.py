@@ -5,39 +5,37 @@ import torch
 import torch.nn.functional as F
 
 from densezero.engine import window_boxes
-from densezero.engine.score_map import ScoreMap, tile_hw
+from densezero.engine.score_map import ScoreMap
 from tests.engine.score_maps import at_size, oracle_scores, whole_map, windowed
-
-CPU = torch.device("cpu")
 
 
 def assemble(scores, hw):
     """All tiles of an image put together: (K, H, W); NaN where no tile is."""
     whole = torch.full((*hw, scores.grids.shape[3]), torch.nan)
-    for tile in scores.tiles(hw):
-        part = whole[tile.rows.targets, tile.columns.targets]
+    for tile in scores.plan_tiles(hw):
+        part = whole[tile.rows.pixels, tile.columns.pixels]
         assert bool(part.isnan().all()), "tiles do not overlap"
-        whole[tile.rows.targets, tile.columns.targets] = scores.tile(tile)
+        whole[tile.rows.pixels, tile.columns.pixels] = scores.compute(tile)
     return whole.permute(2, 0, 1)
 
 
 def test_overlapping_windows_are_averaged_by_hand():
     windows = window_boxes(1, 3, side=2, stride=1)  # columns 0-1 and 1-2
     scores = ScoreMap(torch.tensor([1.0, 5.0]).reshape(2, 1, 1, 1), windows, (1, 3), softmax=False)
-    assert scores.whole().flatten().tolist() == [1, 3, 5]
+    assert scores.compute_all().flatten().tolist() == [1, 3, 5]
 
 
 def test_softmax_is_taken_in_each_window_and_then_averaged():
     windows = window_boxes(1, 3, side=2, stride=1)
     grids = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]]).reshape(2, 1, 1, 2)
-    made = ScoreMap(grids, windows, (1, 3), softmax=True).whole()[0].T
+    made = ScoreMap(grids, windows, (1, 3), softmax=True).compute_all()[0].T
     # Softmax of the mean logit would give 1 / (1 + 3 ** 0.5) = 0.366 for the first class in the middle.
     torch.testing.assert_close(made, torch.tensor([[0.25, 0.375, 0.5], [0.75, 0.625, 0.5]]))
 
 
 def test_windows_that_cover_once_equal_each_window_alone():
     scores = windowed(3, hw=(28, 42), side=14, stride=14)
-    made = scores.whole().permute(2, 0, 1)
+    made = scores.compute_all().permute(2, 0, 1)
     for grid, box in zip(scores.grids, scores.windows, strict=True):
         alone = at_size(grid.permute(2, 0, 1), (14, 14))
         torch.testing.assert_close(made[:, box.top : box.bottom, box.left : box.right], alone, rtol=0, atol=1e-6)
@@ -62,27 +60,25 @@ def test_a_patch_grid_is_resized_in_one_step(hw):
 def test_scores_do_not_depend_on_the_size_of_the_tiles(softmax, monkeypatch):
     scores, hw = windowed(4, softmax=softmax), (90, 70)
     made = assemble(scores, hw)
-    for numbers, columns in ((1, 1), (4 * 9 * 11, 11), (2**25, 70)):
-        monkeypatch.setattr("densezero.engine.score_map.CPU_TILE_NUMBERS", numbers)
-        monkeypatch.setattr("densezero.engine.score_map.CPU_TILE_COLUMNS", columns)
+    for columns, values in ((1, 1), (11, 4 * 9 * 11), (70, 2**25)):
+        monkeypatch.setattr("densezero.engine.score_map.CPU_TILE", (columns, values))
         torch.testing.assert_close(assemble(scores, hw), made, rtol=0, atol=1e-7)
 
 
-def test_tiles_have_about_the_size_of_a_cache_and_on_a_gpu_the_whole_width():
-    assert tile_hw(683, 150, CPU) == (27, 64)
-    assert tile_hw(683, 847, CPU) == (8, 64)
-    rows, columns = tile_hw(683, 150, torch.device("cuda"))
-    assert columns == 683 and 100 < rows < 512
+@pytest.mark.parametrize(("channels", "th", "tw"), [(21, 195, 64), (150, 27, 64), (847, 8, 64)])
+def test_the_scores_of_a_tile_take_about_a_megabyte(channels, th, tw):
+    (first, *_) = windowed(channels).plan_tiles((512, 683))
+    assert (first.rows.pixels, first.columns.pixels) == (slice(0, th), slice(0, tw))
 
 
 @pytest.mark.parametrize("hw", [(20, 20), (3, 500), (500, 3)])
 def test_an_image_smaller_than_its_map_needs_few_of_its_rows(hw):
     scores = whole_map(torch.randn(100, 120, 5, generator=torch.Generator().manual_seed(0)))
-    for tile in scores.tiles(hw):
+    for tile in scores.plan_tiles(hw):
         for axis in tile:
-            targets = axis.targets.stop - axis.targets.start
-            assert axis.length <= 2 * targets
-            assert max(part.positions.stop for part in axis.windows.values()) == axis.length
+            targets = axis.pixels.stop - axis.pixels.start
+            assert axis.map_length <= 2 * targets
+            assert max(part.within_tile.stop for part in axis.windows.values()) == axis.map_length
 
 
 def test_a_permutation_of_the_classes_permutes_the_scores():
@@ -97,5 +93,5 @@ def test_one_window_over_all_equals_the_grid_resized_once():
     grid = torch.randn(4, 4, 6, generator=torch.Generator().manual_seed(0))
     one = ScoreMap(grid[None], window_boxes(56, 56, 56, 56), (56, 56), softmax=False)
     expected = F.interpolate(grid.permute(2, 0, 1)[None], (56, 56), mode="bilinear", align_corners=False)[0]
-    torch.testing.assert_close(one.whole().permute(2, 0, 1), expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(one.compute_all().permute(2, 0, 1), expected, rtol=0, atol=1e-6)
     torch.testing.assert_close(assemble(whole_map(grid), (56, 56)), expected, rtol=0, atol=1e-6)

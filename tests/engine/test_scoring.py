@@ -164,7 +164,7 @@ def test_windows_of_several_images_go_through_the_encoder_together(colour_encode
     together = score_images(colour_encoder, images, bank, protocol)
     for one, other in zip(together, alone, strict=True):
         assert one.hw == other.hw
-        torch.testing.assert_close(one.whole(), other.whole(), rtol=0, atol=1e-6)
+        torch.testing.assert_close(one.compute_all(), other.compute_all(), rtol=0, atol=1e-6)
     whole = [(2, 3, 56, 75), (1, 3, 30, 40), (1, 3, 56, 56), (1, 3, 90, 90)]
     assert taken == ([(6, 3, 56, 56), (3, 3, 56, 56), (1, 3, 30, 40)] if protocol.window_px else whole)
 
