@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
-from densezero.encoders.products import Product
+from densezero.encoders.products import linear
 from densezero.vocabulary.templates import Templates
 from densezero.vocabulary.text_cache import bank_file, read_vectors, write_vectors
 
@@ -47,14 +47,7 @@ class TextBank:
         Returns:
             (..., P) float32 in [-1, 1]; 0 for a feature of length nought.
         """
-        units = F.normalize(features, dim=-1)
-        return self._product(units) if self._product is not None else units @ self.vectors.T
-
-    @cached_property
-    def _product(self) -> Product | None:
-        if self.vectors.device.type != "cpu":
-            return None
-        return Product(self.vectors, self.vectors.new_zeros(len(self.vectors)), torch.float32)
+        return linear(F.normalize(features, dim=-1), self.vectors)
 
     def best_of_class(self, rows: Tensor, dim: int) -> Tensor:
         """Take the maximum over each class's words.
