@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from timing import Ways
 from torch import Tensor
 
-from densezero.encoders.products import Product, onednn_multiplies
+from densezero.encoders.products import FastLinear, onednn_multiplies
 from densezero.encoders.tips import VisionConfig
 
 CHECK_ROWS = 4
@@ -54,8 +54,9 @@ def _ways_of(x: Tensor, weight: Tensor, bias: Tensor) -> dict[str, Callable[[], 
         "conv2d": lambda: F.conv2d(pixels, kernel, bias)[0, :, :, 0].T,
     }
     if onednn_multiplies(x.dtype):
-        ours = Product(weight, bias, x.dtype)
-        ways["densezero"] = lambda: ours(x)
+        layer = FastLinear(weight.shape[1], weight.shape[0], device="meta").requires_grad_(False)
+        layer.load_state_dict({"weight": weight, "bias": bias}, assign=True)
+        ways["densezero"] = torch.inference_mode()(partial(layer, x))
     if hasattr(torch.ops.mkldnn, "_linear_pointwise") and hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):
         packed: list[Tensor] = []
 

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from densezero.encoders.products import linear
+
 QUERIES_AND_KEYS = {"patch": ("q", "k"), "q-q": ("q", "q"), "k-k": ("k", "k"), "v-v": ("v", "v")}
 THIRDS = {"q": 0, "k": 1, "v": 2}
 KEPT_BYTES = 32 * 2**20  # of attention weights at once, in a buffer that is kept from block to block
@@ -104,7 +106,7 @@ def project_third(tokens: Tensor, weight: Tensor, bias: Tensor | None, part: str
     """
     width, third = weight.shape[0] // 3, THIRDS[part]
     rows = slice(third * width, (third + 1) * width)
-    return F.linear(tokens, weight[rows], None if bias is None else bias[rows])
+    return linear(tokens, weight[rows], None if bias is None else bias[rows])
 
 
 def split_heads(tokens: Tensor, heads: int) -> Tensor:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from densezero.encoders.device import WINDOW_PX, WINDOWS_AT_ONCE, pick_device, pixels_at_once, plain_torch
 from densezero.errors import ModelError
 
 
@@ -22,6 +24,7 @@ class DenseEncoder(ABC):
         width: channels D of a feature.
         temperature: what the contrastive loss divided cosines by; None where it is not known.
         device: where the towers compute.
+        batch_pixels: pixels of windows that go through the encoder at once; chosen when it is loaded or moved.
         dtype: numeric type of the vision tower; text is always encoded in float32.
         readouts: names of the read-outs that it has, out of ``READOUTS``.
     """
@@ -32,29 +35,38 @@ class DenseEncoder(ABC):
     width: int
     temperature: float | None
     device: torch.device
+    batch_pixels: int = WINDOWS_AT_ONCE * WINDOW_PX
     dtype: torch.dtype
     readouts: tuple[str, ...]
-    batch_pixels: int = 4 * 448 * 448
 
     @property
     @abstractmethod
     def weights_hash(self) -> str:
-        """SHA-256 over the weight files, hexadecimal."""
+        """SHA-256 over everything that changes a feature: weights, sizes, pixel statistics; hexadecimal."""
+
+    @property
+    def text_hash(self) -> str:
+        """SHA-256 over everything that changes a text vector, the tokenizer included; hexadecimal.
+
+        Raises:
+            ModelError: if the tokenizer cannot be loaded.
+        """
+        return self.weights_hash
 
     @abstractmethod
     def encode_dense(self, pixels: Tensor, readout: str = "value") -> Tensor:
         """Encode images into a grid of patch features.
 
         Args:
-            pixels: (B, 3, h, w) float32 in [0, 1], RGB; sides that are no multiples of the patch are stretched to the
-                next multiple.
+            pixels: (B, 3, h, w) float32 in [0, 1], RGB, on any device; sides that are not multiples of the patch are
+                stretched to the next multiple.
             readout: one of ``readouts``.
 
         Returns:
             (B, gh, gw, D) float32 on the encoder's device, not normalised.
 
         Raises:
-            ModelError: for a read-out that the encoder lacks.
+            ModelError: for a read-out that the encoder lacks, or pixels that are not floating-point numbers.
         """
 
     @abstractmethod
@@ -65,8 +77,29 @@ class DenseEncoder(ABC):
             ModelError: if the encoder has no text tower.
         """
 
-    def release_text(self) -> None:  # noqa: B027 - most encoders have nothing to let go of
-        """Let go of the text tower's weights where they lie apart; they are read again when a text comes."""
+    def to(self, device: str | torch.device) -> Self:
+        """Move both towers to another device; the numeric types stay.
+
+        Args:
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+        Returns:
+            This encoder.
+
+        Raises:
+            ModelError: for an unknown device or one that this machine lacks.
+        """
+        target = pick_device(str(device))
+        with plain_torch(inference=False):
+            self._move(target)
+        self.device, self.batch_pixels = target, pixels_at_once(target)
+        return self
+
+    def _move(self, device: torch.device) -> None:
+        raise ModelError(f"{self.name} cannot be moved to {device}: its class does not say how. Load it there.")
+
+    def release_text(self) -> None:  # noqa: B027 - most encoders have nothing to free
+        """Free the text tower's weights if they can be read again from their file; the next text reads them."""
 
     @property
     def has_text(self) -> bool:
@@ -80,11 +113,18 @@ class DenseEncoder(ABC):
 
 
 def stretch_to_patch(pixels: Tensor, patch_px: int) -> Tensor:
-    """Stretch (B, 3, h, w) to the next multiples of the patch: bicubic without antialias, as the notebook has it."""
+    """Stretch (B, 3, h, w) to the next multiples of the patch: bicubic without antialias, as in the official notebook.
+
+    Apple GPUs lack this resize in some versions of torch, so the CPU does it for them.
+    """
+    if not pixels.is_floating_point():
+        raise ModelError(f"Expected pixels as float32 in [0, 1]; got {pixels.dtype}. Divide 8-bit pixels by 255.")
+    pixels = pixels.float()
     h, w = pixels.shape[-2:]
     if h < 1 or w < 1:
         raise ModelError(f"Expected images of at least 1 x 1 pixel; got {h} x {w}.")
     hw = (-(-h // patch_px) * patch_px, -(-w // patch_px) * patch_px)
     if hw == (h, w):
         return pixels
-    return F.interpolate(pixels, size=hw, mode="bicubic", align_corners=False)
+    nearby = pixels.cpu() if pixels.device.type == "mps" else pixels
+    return F.interpolate(nearby, size=hw, mode="bicubic", align_corners=False)

@@ -13,7 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from densezero.encoders.attention import mix_values, project_third, split_heads
+from densezero.encoders.device import plain_torch
+from densezero.encoders.patches import project_patches
+from densezero.encoders.positions import resize_positions
 from densezero.encoders.readouts import PATCH, READOUTS, Readout
+from densezero.encoders.size_cache import SizeCache
 from densezero.encoders.timm_trunk import TimmTrunk
 from densezero.errors import ModelError
 
@@ -30,8 +34,8 @@ class ClipTower(Protocol):
     def grid(self, pixels: Tensor, readout: Readout) -> Tensor:
         """Encode (B, 3, h, w), already normalised, into (B, gh, gw, D)."""
 
-    def rest(self) -> None:
-        """Put the module's weights back as they were loaded."""
+    def forget_sizes(self) -> None:
+        """Drop what was made of the weights for the last image sizes: the weights have been moved."""
 
 
 def read_tower(visual: Any, name: str) -> ClipTower:
@@ -64,8 +68,9 @@ class VitTower:
         if visual.patch_size[0] != visual.patch_size[1]:
             raise ModelError(f"Expected square patches; those of {name} have {visual.patch_size} pixels.")
         self.patch_px, self.native_px = int(visual.patch_size[0]), int(visual.image_size[0])
-        plain = type(visual.transformer.resblocks[-1]).__name__ == PLAIN_BLOCK
-        self.readouts = tuple(READOUTS) if plain else ("patch",)
+        self._is_plain = type(visual.transformer.resblocks[-1]).__name__ == PLAIN_BLOCK
+        self.readouts = tuple(READOUTS) if self._is_plain else ("patch",)
+        self._resized: SizeCache[Tensor] = SizeCache()
 
     def grid(self, pixels: Tensor, readout: Readout) -> Tensor:
         """Encode (B, 3, h, w), already normalised, into (B, gh, gw, D)."""
@@ -78,15 +83,20 @@ class VitTower:
         *earlier, last = self.module.transformer.resblocks
         tokens = self._embed(pixels)  # (B, 1 + gh * gw, W)
         for block in earlier:
-            tokens = block(tokens)
-        tokens = last(tokens) if readout == PATCH else _run_block(last, tokens, readout)
+            tokens = self._run(block, tokens, PATCH)
+        tokens = self._run(last, tokens, readout)
         return self.module.ln_post(tokens) @ self.module.proj  # type: ignore[no-any-return]
 
-    def rest(self) -> None:
-        """Do nothing: positions are resized aside."""
+    def forget_sizes(self) -> None:
+        """Drop the resized positions."""
+        self._resized.clear()
+
+    def _run(self, block: Any, tokens: Tensor, readout: Readout) -> Tensor:
+        return _run_block(block, tokens, readout) if self._is_plain else block(tokens)
 
     def _embed(self, pixels: Tensor) -> Tensor:
-        patches = self.module.conv1(pixels)  # (B, W, gh, gw)
+        conv = self.module.conv1
+        patches = project_patches(pixels, conv.weight, conv.bias)  # (B, W, gh, gw)
         grid_hw = (patches.shape[-2], patches.shape[-1])
         cls = self.module.class_embedding.expand(patches.shape[0], 1, -1)
         tokens = torch.cat([cls, patches.flatten(2).transpose(1, 2)], dim=1)
@@ -94,12 +104,12 @@ class VitTower:
 
     def _positions(self, grid_hw: tuple[int, int]) -> Tensor:
         stored: Tensor = self.module.positional_embedding  # (1 + rows * columns, W)
-        native_hw = tuple(self.module.grid_size)
+        native_hw = (int(self.module.grid_size[0]), int(self.module.grid_size[1]))
         if grid_hw == native_hw:
             return stored
-        square = stored[1:].float().reshape(*native_hw, -1).permute(2, 0, 1)[None]  # (1, W, rows, columns)
-        resized = F.interpolate(square, size=grid_hw, mode="bicubic", antialias=True, align_corners=False)
-        return torch.cat([stored[:1], resized[0].flatten(1).T.to(stored.dtype)])
+        with plain_torch(inference=False):
+            resized = self._resized.get(grid_hw, lambda: resize_positions(stored[1:], native_hw, grid_hw, "bicubic"))
+        return torch.cat([stored[:1], resized])
 
 
 class TrunkTower:
@@ -129,9 +139,9 @@ class TrunkTower:
             tokens = _pool_alone(trunk.attn_pool, tokens)
         return self.module.head(trunk.head(trunk.fc_norm(tokens)))  # type: ignore[no-any-return]
 
-    def rest(self) -> None:
-        """Put the positions back as they were loaded."""
-        self._trunk.fit(*self._trunk.native_hw)
+    def forget_sizes(self) -> None:
+        """Drop the trunk's copies."""
+        self._trunk.forget_sizes()
 
 
 def _pools_one(pool: Any) -> bool:

@@ -100,14 +100,18 @@ def free_memory(device: torch.device) -> None:
 
 
 @contextmanager
-def plain_torch() -> Iterator[None]:
+def plain_torch(inference: bool = True) -> Iterator[None]:
     """Compute with torch's own defaults, whatever the caller has set: float32, CPU, no autocast, no gradients.
 
     Without this, a caller's ``torch.autocast``, ``set_default_dtype`` or ``set_default_device`` would change our
     numbers, or mix types and devices. Use it on every public function that computes: ``@plain_torch()``.
+
+    Args:
+        inference: use torch's inference mode; False gives tensors that can still be trained, for loading weights.
     """
     with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode())
+        stack.enter_context(torch.inference_mode(inference))
+        stack.enter_context(torch.no_grad())
         for kind in ("cpu", "cuda", "mps"):
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,11 +13,20 @@ import torch
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
+from densezero.encoders.clip_tokenizer import TextTokenizer, WrappedTokenizer, tokenizer_sha256
 from densezero.encoders.clip_towers import read_tower
-from densezero.encoders.device import pick_device, pick_dtype
+from densezero.encoders.device import pick_device, pick_dtype, pixels_at_once, plain_torch
 from densezero.encoders.hub import cache_alone_if_silent
 from densezero.encoders.readouts import find_readout
-from densezero.encoders.weights import RANDOM, RANDOM_NOTE, as_channels, first_line, fixed_seed, weights_sha256
+from densezero.encoders.weights import (
+    RANDOM,
+    RANDOM_NOTE,
+    as_channels,
+    facts_sha256,
+    first_line,
+    fixed_seed,
+    weights_sha256,
+)
 from densezero.errors import ModelError, did_you_mean
 
 PREFIX = "open_clip:"
@@ -34,16 +43,18 @@ class OpenClipEncoder(DenseEncoder):
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, of the vision tower.
         note: a line the user should read.
+        config: what the model was made with, for its hash.
     """
 
     def __init__(
         self,
         name: str,
         model: Any,
-        load_tokenizer: Callable[[], Callable[[list[str]], Tensor]],
+        load_tokenizer: Callable[[], TextTokenizer],
         device: str = "auto",
         dtype: str = "auto",
         note: str | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
         self.device = pick_device(device)
@@ -51,37 +62,51 @@ class OpenClipEncoder(DenseEncoder):
         self._model = model.eval().requires_grad_(False)
         self._load_tokenizer = load_tokenizer
         self._note = note
+        self._config = config or {}
         self._tower = read_tower(model.visual, name)
+        self._mean = as_channels(model.visual.image_mean, self.device)
+        self._std = as_channels(model.visual.image_std, self.device)
         if self.dtype != torch.float32:
-            _ = self.weights_hash  # of the weights as published, which the next lines round
+            _ = self.weights_hash  # of the published weights, which the next lines round
         self._model.to(self.device)
         self._model.visual.to(self.dtype)
+        self.batch_pixels = pixels_at_once(self.device)
         self.patch_px, self.native_px = self._tower.patch_px, self._tower.native_px
         self.readouts = self._tower.readouts
         self.temperature = float((-model.logit_scale.float()).exp())
         self.width = self.encode_dense(torch.zeros(1, 3, self.patch_px, self.patch_px), self.readouts[0]).shape[-1]
-        self._tower.rest()
 
     @cached_property
     def weights_hash(self) -> str:
-        """SHA-256 over all tensors of both towers."""
-        self._tower.rest()
-        return weights_sha256(self._model.state_dict())
+        """SHA-256 over the tensors of both towers, the configuration, the activation and the pixel statistics."""
+        facts = {
+            "tensors": weights_sha256(self._model.state_dict()),
+            "config": self._config,
+            "quick_gelu": any(type(layer).__name__ == "QuickGELU" for layer in self._model.modules()),
+            "mean": list(self._model.visual.image_mean),
+            "std": list(self._model.visual.image_std),
+        }
+        return facts_sha256(facts)
+
+    @property
+    def text_hash(self) -> str:
+        """SHA-256 over ``weights_hash`` and the tokenizer."""
+        return facts_sha256({"weights": self.weights_hash, "tokenizer": tokenizer_sha256(self._tokenizer)})
 
     @property
     def note(self) -> str | None:
         """One line that a user should read before trusting the results; None for pretrained weights."""
         return self._note
 
-    @torch.inference_mode()
+    @plain_torch()
     def encode_dense(self, pixels: Tensor, readout: str = "value") -> Tensor:
         """Encode (B, 3, h, w) in [0, 1] into (B, gh, gw, D) float32 patch features."""
         how = find_readout(readout, self.readouts, self.name)
-        stretched = stretch_to_patch(pixels.to(self.device), self.patch_px)
+        stretched = stretch_to_patch(pixels, self.patch_px).to(self.device)
         normed = ((stretched - self._mean) / self._std).to(self.dtype)
         return self._tower.grid(normed, how).float()
 
-    @torch.inference_mode()
+    @plain_torch()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
         """Encode N prompts into (N, D) float32 embeddings."""
         rows = [torch.empty(0, self.width, device=self.device)]
@@ -90,16 +115,13 @@ class OpenClipEncoder(DenseEncoder):
             rows.append(self._model.encode_text(ids.to(self.device)).float())
         return torch.cat(rows)
 
-    @cached_property
-    def _mean(self) -> Tensor:
-        return as_channels(self._model.visual.image_mean, self.device)
+    def _move(self, device: torch.device) -> None:
+        self._model.to(device)
+        self._tower.forget_sizes()
+        self._mean, self._std = self._mean.to(device), self._std.to(device)
 
     @cached_property
-    def _std(self) -> Tensor:
-        return as_channels(self._model.visual.image_std, self.device)
-
-    @cached_property
-    def _tokenizer(self) -> Callable[[list[str]], Tensor]:
+    def _tokenizer(self) -> TextTokenizer:
         try:
             return self._load_tokenizer()
         except Exception as error:  # the tokenizers' library, the hub's and its transport's own exceptions
@@ -125,6 +147,7 @@ class _Parts(NamedTuple):
     weights: str  # a tag, the path of a checkpoint, or RANDOM
 
 
+@plain_torch(inference=False)
 def load_openclip(name: str, device: str = "auto", dtype: str = "auto") -> OpenClipEncoder:
     """Load ``open_clip:MODEL/TAG``, ``open_clip:MODEL/FILE.safetensors`` or ``open_clip:MODEL/random``.
 
@@ -137,7 +160,8 @@ def load_openclip(name: str, device: str = "auto", dtype: str = "auto") -> OpenC
     """
     parts = _parse(name)
     note = RANDOM_NOTE.format(name=name) if parts.weights == RANDOM else None
-    return OpenClipEncoder(name, _create(parts), partial(_load_tokenizer, parts), device, dtype, note)
+    config = _open_clip().get_model_config(parts.model)
+    return OpenClipEncoder(name, _create(parts), partial(_load_tokenizer, parts), device, dtype, note, config)
 
 
 def describe_openclip(name: str) -> dict[str, str]:
@@ -206,7 +230,7 @@ def _parse(name: str) -> _Parts:
     return _Parts(model, weights)
 
 
-def _load_tokenizer(parts: _Parts) -> Callable[[list[str]], Tensor]:
+def _load_tokenizer(parts: _Parts) -> TextTokenizer:
     library = _open_clip()
     text = library.get_model_config(parts.model)["text_cfg"]
     from_hub = "hf_tokenizer_name" in text
@@ -216,9 +240,8 @@ def _load_tokenizer(parts: _Parts) -> Callable[[list[str]], Tensor]:
     except Exception:
         if parts.weights != RANDOM:
             raise
-    # To untrained weights one split of a text is as good as another, so that all can be tried without a network.
-    own, vocabulary = library.SimpleTokenizer(context_length=text.get("context_length", 77)), text["vocab_size"]
-    return lambda texts: own(texts) % vocabulary
+    own = library.SimpleTokenizer(context_length=text.get("context_length", 77))
+    return WrappedTokenizer(own, text["vocab_size"])
 
 
 def _create(parts: _Parts) -> Any:

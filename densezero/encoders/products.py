@@ -1,47 +1,133 @@
-"""Products with fixed weights by the fastest exact way that this processor has: the only place that chooses.
+"""Linear layers by the fastest exact way that this processor has: the only place that chooses.
 
 On x86 processors oneDNN multiplies. Left to itself, torch calls MKL for float32, which keeps its fastest code for one
-maker's processors; the same product as a 1 x 1 convolution over channels that come last goes to oneDNN. For bfloat16
-torch lays the weights out anew at every product, so they are laid out once. (In float32 a layout is fast for some
-numbers of rows alone, and twenty times slower for others.) Elsewhere, and for numeric types that oneDNN does not
-compute here, torch's own way stays. So it does for float32 products that narrow, on processors without AVX-512: there
-oneDNN's convolution is up to four times slower for some numbers of rows, and MKL's product for none. All sum in
-float32.
+maker's processors. The same product as a 1 x 1 convolution over channels that come last goes to oneDNN, and needs no
+copy of the weight. In half precision torch reorders the weight for oneDNN at every product; ``FastLinear`` does it
+once. Elsewhere, and in numeric types that oneDNN does not compute here, torch's own product is used. It is also used
+for float32 products that narrow on processors without AVX-512: there oneDNN's convolution is up to four times slower
+for some numbers of rows, and MKL's product for none. All ways sum in float32.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-USUAL_ROWS = 1026  # of x: a window's tokens
-X86 = "AVX"  # begins what torch calls the instructions that it uses on these processors
+from densezero.encoders.device import plain_torch
+
+USUAL_ROWS = 1026  # of x: the tokens of a window
+X86 = "AVX"  # torch's names of the instruction sets of x86 processors start with this
 WITHOUT_AVX512 = "AVX2"
 TRIED_WIDTH = 64
-AGREEMENT = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}  # of products near 8
+HALVES = (torch.bfloat16, torch.float16)
+AGREEMENT = {torch.float32: 1e-5, torch.bfloat16: 2**-7, torch.float16: 2**-10}  # of the largest product: rounding
 
 
-class Product:
-    """A linear layer for inference: x to x W^T + b.
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Give x W^T + b, as ``torch.nn.functional.linear`` does.
 
     Args:
-        weight: (N, K), on the processor.
-        bias: (N,).
-        dtype: numeric type of x and of the result.
+        x: (..., K).
+        weight: (N, K), of the same device and numeric type.
+        bias: (N,), or None.
+
+    Returns:
+        (..., N).
+    """
+    if (
+        weight.dtype == torch.float32
+        and _infers_on_cpu(weight)
+        and not _narrows(weight)
+        and onednn_multiplies(weight.dtype)
+    ):
+        return _convolve(x, weight, bias)
+    return F.linear(x, weight, bias)
+
+
+class FastLinear(nn.Linear):
+    """``nn.Linear`` that keeps the weight in oneDNN's order while a processor computes with it in half precision.
+
+    ``state_dict``, ``load_state_dict``, ``to``, ``deepcopy`` and ``pickle`` see the plain weight. Only a weight that
+    needs no gradient is reordered, at its first product without gradients. There is never a second copy of it.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
-        self._bias = bias.detach().to(dtype, copy=True)
-        self._by_onednn = onednn_multiplies(dtype) and not (_narrows(weight) and dtype == torch.float32)
-        plain = weight.detach().to(dtype, copy=True).contiguous()
-        self._weight = _lay_out(plain) if self._by_onednn else plain
-
-    def __call__(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Multiply (..., K) into (..., N)."""
-        return _multiply(x, self._weight, self._bias) if self._by_onednn else F.linear(x, self._weight, self._bias)
+        if self._is_worth_reordering():
+            return _multiply_reordered(x, self._reordered_weight(), self.bias)
+        return linear(x, self.plain_weight(), self.bias)
+
+    def plain_weight(self) -> Tensor:
+        """The weight (N, K) in torch's own order, for products with a part of it."""
+        weight = self.weight
+        if weight.is_mkldnn:
+            with plain_torch(inference=False):
+                weight = nn.Parameter(weight.to_dense(), requires_grad=weight.requires_grad)
+            self.weight = weight
+        return weight
+
+    def _is_worth_reordering(self) -> bool:
+        weight = self.weight
+        is_fixed = _infers_on_cpu(weight) and not weight.requires_grad
+        return is_fixed and weight.dtype in HALVES and onednn_multiplies(weight.dtype)
+
+    def _reordered_weight(self) -> Tensor:
+        weight = self.weight
+        if not weight.is_mkldnn:
+            with plain_torch(inference=False):
+                weight = nn.Parameter(_reorder(weight), requires_grad=False)
+            self.weight = weight
+        return weight
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.weight.is_mkldnn:
+            destination[f"{prefix}weight"] = self.weight.detach().to_dense()
+
+    def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
+        self.plain_weight()
+        super()._load_from_state_dict(*arguments, **named)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        self.plain_weight()
+        return super()._apply(fn, recurse)  # type: ignore[no-any-return, no-untyped-call]
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.plain_weight()
+        return self.__dict__
+
+
+@lru_cache
+def onednn_multiplies(dtype: torch.dtype) -> bool:
+    """Whether oneDNN multiplies in a numeric type here: tried once, and compared with torch's own product."""
+    x86 = torch.backends.cpu.get_cpu_capability().startswith(X86)
+    if not x86 or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    with plain_torch():
+        steps = torch.arange(2 * TRIED_WIDTH * TRIED_WIDTH, dtype=torch.float32)
+        x, weight = steps.sin().to(dtype).reshape(2, TRIED_WIDTH, TRIED_WIDTH)
+        bias = steps[:TRIED_WIDTH].cos().to(dtype)
+        try:
+            product = _try_product(x, weight, bias).float()
+        except (RuntimeError, AttributeError, TypeError):  # this processor or this torch has no such product
+            return False
+        expected = F.linear(x.float(), weight.float(), bias.float())
+        return bool((product - expected).abs().max() <= AGREEMENT.get(dtype, 0.0) * expected.abs().max())
+
+
+def _try_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    if weight.dtype == torch.float32:
+        return _convolve(x, weight, bias)
+    return _multiply_reordered(x, _reorder(weight), bias)
+
+
+def _infers_on_cpu(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and not torch.is_grad_enabled()
 
 
 def _narrows(weight: Tensor) -> bool:
@@ -49,31 +135,15 @@ def _narrows(weight: Tensor) -> bool:
     return weight.shape[0] < weight.shape[1] and torch.backends.cpu.get_cpu_capability() == WITHOUT_AVX512
 
 
-@lru_cache
-def onednn_multiplies(dtype: torch.dtype) -> bool:
-    """Whether oneDNN multiplies in a numeric type here: tried once, and held to torch's own product."""
-    x86 = torch.backends.cpu.get_cpu_capability().startswith(X86)
-    if not x86 or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return False
-    steps = torch.arange(2 * TRIED_WIDTH * TRIED_WIDTH, dtype=torch.float32)
-    x, weight = steps.sin().to(dtype).reshape(2, TRIED_WIDTH, TRIED_WIDTH)
-    bias = steps[:TRIED_WIDTH].cos().to(dtype)
-    try:
-        product = _multiply(x, _lay_out(weight), bias).float()
-    except (RuntimeError, AttributeError, TypeError):  # no such type on this processor, or no such call in this torch
-        return False
-    expected = F.linear(x.float(), weight.float(), bias.float())
-    return bool((product - expected).abs().max() <= AGREEMENT.get(dtype, 0.0))
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    rows = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, K, rows, 1), channels last
+    product = F.conv2d(rows, weight[:, :, None, None], bias)  # (1, N, rows, 1)
+    return product.permute(0, 2, 3, 1).reshape(*x.shape[:-1], weight.shape[0])
 
 
-def _lay_out(weight: Tensor) -> Tensor:
-    if weight.dtype == torch.float32:
-        return weight[:, :, None, None]
-    return torch.ops.mkldnn._reorder_linear_weight(weight, USUAL_ROWS)  # type: ignore[no-any-return]
+def _reorder(weight: Tensor) -> Tensor:
+    return torch.ops.mkldnn._reorder_linear_weight(weight.detach(), USUAL_ROWS)  # type: ignore[no-any-return]
 
 
-def _multiply(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    if x.dtype == torch.float32:
-        rows = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, K, rows, 1), channels last
-        return F.conv2d(rows, weight, bias).permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+def _multiply_reordered(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]

@@ -10,11 +10,19 @@ import torch
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
-from densezero.encoders.device import pick_device, pick_dtype
+from densezero.encoders.device import pick_device, pick_dtype, pixels_at_once, plain_torch
 from densezero.encoders.hub import cache_alone_if_silent
 from densezero.encoders.readouts import find_readout
 from densezero.encoders.timm_trunk import TimmTrunk
-from densezero.encoders.weights import RANDOM, RANDOM_NOTE, as_channels, first_line, fixed_seed, weights_sha256
+from densezero.encoders.weights import (
+    RANDOM,
+    RANDOM_NOTE,
+    as_channels,
+    facts_sha256,
+    first_line,
+    fixed_seed,
+    weights_sha256,
+)
 from densezero.errors import ModelError, did_you_mean
 
 PREFIX = "timm:"
@@ -40,8 +48,9 @@ class TimmEncoder(DenseEncoder):
         self._model = model.eval().requires_grad_(False)
         self._note = note
         if self.dtype != torch.float32:
-            _ = self.weights_hash  # of the weights as published, which the next line rounds
+            _ = self.weights_hash  # of the published weights, which the next line rounds
         self._trunk = TimmTrunk(self._model.to(self.device, self.dtype), name)
+        self.batch_pixels = pixels_at_once(self.device)
         self.readouts = self._trunk.readouts
         self.patch_px = self._trunk.patch_px
         self.native_px = self._trunk.native_hw[0]
@@ -52,10 +61,15 @@ class TimmEncoder(DenseEncoder):
 
     @cached_property
     def weights_hash(self) -> str:
-        """SHA-256 over all tensors of the model."""
-        if "_trunk" in self.__dict__:
-            self._trunk.fit(*self._trunk.native_hw)  # else the positions would be those of the last image's size
-        return weights_sha256(self._model.state_dict())
+        """SHA-256 over all tensors of the model, its architecture's name and the pixel statistics."""
+        known = self._model.pretrained_cfg
+        facts = {
+            "tensors": weights_sha256(self._model.state_dict()),
+            "architecture": known["architecture"],
+            "mean": list(known["mean"]),
+            "std": list(known["std"]),
+        }
+        return facts_sha256(facts)
 
     @property
     def has_text(self) -> bool:
@@ -67,11 +81,11 @@ class TimmEncoder(DenseEncoder):
         """One line that a user should read before trusting the results; None for pretrained weights."""
         return self._note
 
-    @torch.inference_mode()
+    @plain_torch()
     def encode_dense(self, pixels: Tensor, readout: str = "value") -> Tensor:
         """Encode (B, 3, h, w) in [0, 1] into (B, gh, gw, D) float32 patch features."""
         how = find_readout(readout, self.readouts, self.name)
-        stretched = stretch_to_patch(pixels.to(self.device), self.patch_px)
+        stretched = stretch_to_patch(pixels, self.patch_px).to(self.device)
         normed = ((stretched - self._mean) / self._std).to(self.dtype)
         return self._trunk.tokens(normed, how).float()
 
@@ -82,7 +96,13 @@ class TimmEncoder(DenseEncoder):
             "encoder, such as tipsv2-l14 or open_clip:ViT-B-16/openai."
         )
 
+    def _move(self, device: torch.device) -> None:
+        self._model.to(device)
+        self._trunk.forget_sizes()
+        self._mean, self._std = self._mean.to(device), self._std.to(device)
 
+
+@plain_torch(inference=False)
 def load_timm(name: str, device: str = "auto", dtype: str = "auto") -> TimmEncoder:
     """Load ``timm:MODEL``, ``timm:MODEL.TAG`` or ``timm:MODEL/random``.
 

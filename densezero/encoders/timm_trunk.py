@@ -1,15 +1,19 @@
-"""A ViT of timm read densely: any size, any read-out that its last block allows. Works on the module alone."""
+"""A ViT of timm read densely: any size, any read-out that its last block allows. The given module never changes."""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from densezero.encoders.attention import mix_values, project_third, split_heads
+from densezero.encoders.device import plain_torch
+from densezero.encoders.patches import PatchProjection
 from densezero.encoders.readouts import PATCH, READOUTS, Readout
+from densezero.encoders.size_cache import SizeCache
 from densezero.errors import ModelError
 
 # Blocks and attentions whose arithmetic is known here; others are run as they are.
@@ -42,22 +46,21 @@ class TimmTrunk:
             )
         self.module: Any = trunk
         self.name = name
-        self.patch_px = _patch_px(self.module.patch_embed, name)
-        self.native_hw: tuple[int, int] = tuple(self.module.patch_embed.img_size)
+        self.patch_px = _patch_px(trunk.patch_embed, name)
+        self.native_hw: tuple[int, int] = tuple(trunk.patch_embed.img_size)
         self.readouts = trunk_readouts(trunk)
-        self._hw = self.native_hw
-        self._positions = getattr(trunk, "pos_embed", None)
+        self._fitted: SizeCache[Any] = SizeCache()
 
     def tokens(self, pixels: Tensor, readout: Readout) -> Tensor:
         """Encode (B, 3, h, w), already normalised, into (B, gh, gw, W) patch tokens."""
         h, w = pixels.shape[-2:]
-        self.fit(h, w)
+        trunk = self._fitted.get((h, w), lambda: self._fit(h, w))
         if readout == PATCH:
-            tokens = self.module.forward_features(pixels)
+            tokens = trunk.forward_features(pixels)
         else:
-            tokens = self.module.norm(_run_block(self.module.blocks[-1], self._before_last(pixels), readout))
+            tokens = trunk.norm(_run_block(trunk.blocks[-1], _before_last(trunk, pixels), readout))
         grid_hw = (h // self.patch_px, w // self.patch_px)
-        prefix = self.module.num_prefix_tokens
+        prefix = trunk.num_prefix_tokens
         if tokens.ndim != 3 or tokens.shape[1] != prefix + grid_hw[0] * grid_hw[1]:
             raise ModelError(
                 f"Expected {self.name} to give a token for each of {grid_hw[0]} x {grid_hw[1]} patches; "
@@ -65,40 +68,56 @@ class TimmTrunk:
             )
         return tokens[:, prefix:].unflatten(1, grid_hw)  # type: ignore[no-any-return]
 
-    def fit(self, h: int, w: int) -> None:
-        """Make the model take images of (h, w); positions are always resized from those that were trained.
+    def forget_sizes(self) -> None:
+        """Drop what was made of the weights for the last image sizes: the weights have been moved."""
+        self._fitted.clear()
+
+    def _fit(self, h: int, w: int) -> Any:
+        """Copy the module for images of (h, w). The copy shares all weights, and resizes the trained positions.
 
         Raises:
             ModelError: for a size other than the native one where the model takes no other.
         """
-        if (h, w) == self._hw:
-            return
-        if not any(kind.__name__ in ANY_SIZE for kind in type(self.module).__mro__):
+        if (h, w) != self.native_hw and not any(kind.__name__ in ANY_SIZE for kind in type(self.module).__mro__):
             raise ModelError(
                 f"{self.name} takes images of {self.native_hw[0]} x {self.native_hw[1]} pixels alone; got {h} x {w}. "
                 "Resize the images, or take a ViT with absolute or rotary positions."
             )
-        self.module.set_input_size(img_size=self.native_hw)
-        if self._positions is not None:
-            self.module.pos_embed = self._positions
-        if (h, w) != self.native_hw:
-            self.module.set_input_size(img_size=(h, w))
-        self._hw = (h, w)
+        with plain_torch(inference=False):
+            trunk = deepcopy(self.module, {id(weight): weight for weight in self.module.parameters()})
+            projection = getattr(trunk.patch_embed, "proj", None)
+            if type(projection) is nn.Conv2d and projection.stride == projection.kernel_size:
+                trunk.patch_embed.proj = PatchProjection.of(projection)
+            if (h, w) != self.native_hw:
+                _set_input_size(trunk, h, w)
+        return trunk
 
-    def _before_last(self, pixels: Tensor) -> Tensor:
-        has_prefix = self.module.num_prefix_tokens > 0
-        (found,) = self.module.forward_intermediates(
-            pixels,
-            indices=[len(self.module.blocks) - 2],
-            return_prefix_tokens=has_prefix,
-            stop_early=True,
-            intermediates_only=True,
-            output_fmt="NLC",
-        )
-        if not has_prefix:
-            return found  # type: ignore[no-any-return]
-        patches, prefix = found
-        return torch.cat([prefix, patches], dim=1)  # (B, prefix + gh * gw, W)
+
+def _set_input_size(trunk: Any, h: int, w: int) -> None:
+    """Resize the positions of a trunk on the CPU: other devices differ, or lack the antialiased resize."""
+    positions = getattr(trunk, "pos_embed", None)
+    if positions is not None:
+        trunk.pos_embed = nn.Parameter(positions.cpu(), requires_grad=False)
+    trunk.set_input_size(img_size=(h, w))
+    if positions is not None:
+        trunk.pos_embed = nn.Parameter(trunk.pos_embed.to(positions.device), requires_grad=False)
+
+
+def _before_last(trunk: Any, pixels: Tensor) -> Tensor:
+    """Run all blocks but the last: (B, 3, h, w) to tokens (B, prefix + gh * gw, W)."""
+    has_prefix = trunk.num_prefix_tokens > 0
+    (found,) = trunk.forward_intermediates(
+        pixels,
+        indices=[len(trunk.blocks) - 2],
+        return_prefix_tokens=has_prefix,
+        stop_early=True,
+        intermediates_only=True,
+        output_fmt="NLC",
+    )
+    if not has_prefix:
+        return found  # type: ignore[no-any-return]
+    patches, prefix = found
+    return torch.cat([prefix, patches], dim=1)
 
 
 def trunk_readouts(trunk: Any) -> tuple[str, ...]:

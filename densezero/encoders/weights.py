@@ -1,8 +1,9 @@
-"""Weights of other libraries' models: their hash, and untrained ones from a fixed seed."""
+"""Hashes of models, and what other libraries' models share: untrained weights from a fixed seed, pixel statistics."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -12,6 +13,13 @@ from torch import Tensor
 RANDOM = "random"  # what stands for the tag of untrained weights
 RANDOM_NOTE = "{name} has untrained, random weights: its pictures mean nothing, they only show that all runs."
 SEED = 0
+HASH_VERSION = 2  # of what the hashes cover: all that changes a vector
+
+
+def facts_sha256(facts: Mapping[str, object]) -> str:
+    """Hexadecimal SHA-256 over named facts, which JSON can hold, and over ``HASH_VERSION``."""
+    content = json.dumps({"version": HASH_VERSION, "facts": facts}, sort_keys=True)
+    return hashlib.sha256(content.encode("ascii")).hexdigest()
 
 
 def weights_sha256(state: Mapping[str, Tensor]) -> str:

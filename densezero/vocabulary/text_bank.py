@@ -15,7 +15,7 @@ from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
 from densezero.encoders.device import plain_torch, to_numpy
-from densezero.encoders.products import Product
+from densezero.encoders.products import linear
 from densezero.errors import VocabularyError
 from densezero.vocabulary.templates import Templates
 from densezero.vocabulary.text_cache import bank_file, read_vectors, write_vectors
@@ -52,8 +52,7 @@ class TextBank:
         Returns:
             (..., P) float32 in [-1, 1]; 0 for a feature of length 0.
         """
-        units = F.normalize(features, dim=-1)
-        return self._product(units) if self._product is not None else units @ self.vectors.T
+        return linear(F.normalize(features, dim=-1), self.vectors)
 
     def best_of_class(self, scores: Tensor) -> Tensor:
         """Take the maximum over the words of each class, for the F classes that have words.
@@ -90,12 +89,6 @@ class TextBank:
     def worded_classes(self) -> Tensor:
         """(F,) int64 index of each class that has a word, rising."""
         return self.class_of.bincount(minlength=self.classes).nonzero().flatten()
-
-    @cached_property
-    def _product(self) -> Product | None:
-        if self.vectors.device.type != "cpu":
-            return None
-        return Product(self.vectors, self.vectors.new_zeros(len(self.vectors)), torch.float32)
 
     @cached_property
     def _first_word(self) -> Tensor:
@@ -150,7 +143,7 @@ def build_text_bank(
     """
     flat = [word for of_class in words for word in of_class]
     class_of = torch.tensor([index for index, of_class in enumerate(words) for _ in of_class], dtype=torch.int64)
-    file = bank_file(encoder.weights_hash, flat, templates)
+    file = bank_file(encoder.text_hash, flat, templates)
     vectors = read_vectors(file, (len(flat), encoder.width))
     if vectors is None:
         vectors = embed_words(encoder, flat, templates, progress)

@@ -1,4 +1,4 @@
-"""Word vectors kept on disk by content: what they are made with decides the name of their file."""
+"""Word vectors on disk. The name of a file is a hash of everything that the vectors are made with."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from torch import Tensor
 from densezero.encoders.digest import cache_folder
 from densezero.vocabulary.templates import Templates
 
-LAYOUT = 1  # raised whenever the same key would mean other numbers
+LAYOUT = 2  # raised whenever the same key would mean other numbers
 
 
-def bank_file(weights_hash: str, words: Sequence[str], templates: Templates) -> Path:
-    """File of the vectors of these weights, words (of all classes, in order) and templates."""
-    content = json.dumps([LAYOUT, weights_hash, list(words), templates.sha256])
+def bank_file(text_hash: str, words: Sequence[str], templates: Templates) -> Path:
+    """Give the file of the vectors of a text encoder, words (of all classes, in their order) and templates."""
+    content = json.dumps([LAYOUT, text_hash, list(words), templates.sha256])
     return cache_folder() / "text" / f"{hashlib.sha256(content.encode()).hexdigest()}.safetensors"
 
 
 def read_vectors(file: Path, shape: tuple[int, int]) -> Tensor | None:
-    """Read kept vectors; None where there are none, or none of this shape, or the file is damaged."""
+    """Read kept vectors. None if the file is missing or damaged, or holds another shape."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -37,7 +37,7 @@ def read_vectors(file: Path, shape: tuple[int, int]) -> Tensor | None:
 
 
 def write_vectors(file: Path, vectors: Tensor) -> None:
-    """Keep the vectors if the disk lets us; a full or read-only disk only costs time."""
+    """Keep the vectors. A full or read-only disk is not an error: they are computed again next time."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 

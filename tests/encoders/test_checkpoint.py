@@ -195,6 +195,7 @@ def test_a_prefix_chooses_tensors_and_is_taken_off(tmp_path, suffix):
     loaded = opened.load("a.")
     assert list(loaded) == ["x", "y"]
     assert torch.equal(loaded["x"], tensors["a.x"])
+    assert list(opened.load("a.", like={"y": torch.empty(0)})) == ["y"]
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
@@ -204,7 +205,7 @@ def test_tensors_get_the_numeric_type_that_is_asked_for(tmp_path, suffix):
         np.savez(file, x=np.array([[1.0, 2.5], [1 / 3, -4.0]], np.float32).T)  # stored column by column
     else:
         save_file({"x": torch.tensor([[1.0, 1 / 3], [2.5, -4.0]])}, file)
-    loaded = open_tensors(file).load(device=torch.device("cpu"), dtype=torch.bfloat16)["x"]
+    loaded = open_tensors(file).load(like={"x": torch.empty(0, dtype=torch.bfloat16)})["x"]
     assert loaded.dtype == torch.bfloat16 and loaded.is_contiguous()
     assert loaded.tolist() == [[1.0, 0.333984375], [2.5, -4.0]]  # 1/3 to eight binary digits
     assert open_tensors(file).load()["x"].dtype == torch.float32
@@ -215,7 +216,7 @@ def test_a_large_npz_is_never_in_memory_as_a_whole_beside_its_converted_tensors(
     opened = open_tensors(tmp_path / "large.npz")
     tracemalloc.start()  # sees numpy's memory, not torch's
     try:
-        loaded = opened.load(dtype=torch.bfloat16)
+        loaded = opened.load(like=dict.fromkeys(opened.shapes, torch.empty(0, dtype=torch.bfloat16)))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

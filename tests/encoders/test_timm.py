@@ -24,7 +24,7 @@ def small(kind="vision_transformer.VisionTransformer", **changes):
     module, name = kind.split(".")
     cls = getattr(getattr(timm.models, module), name)
     model = fill_randomly(cls(**{**SMALL, "mlp_ratio": 2.0, **changes}))
-    model.pretrained_cfg = {"mean": (0.1, 0.2, 0.3), "std": (0.5, 0.4, 0.25)}
+    model.pretrained_cfg = {"architecture": name, "mean": (0.1, 0.2, 0.3), "std": (0.5, 0.4, 0.25)}
     return model
 
 

@@ -154,7 +154,7 @@ def test_a_protocol_survives_json(name):
 
 @pytest.mark.parametrize("change", [{"colour": 1}, {"background": None}, {"background": {"word": []}}, {"scale": "40"}])
 def test_json_that_is_no_protocol_is_refused(change):
-    with pytest.raises(ProtocolError, match="fields of a protocol|finite scale"):
+    with pytest.raises(ProtocolError, match=r"fields of a protocol|finite scale"):
         Protocol.from_json({**Protocol("mine").to_json(), **change})
 
 

@@ -1,10 +1,14 @@
 """The transformer blocks of a TIPS vision tower, with the published names of their tensors.
 
+Tokens are float32 from block to block; products and attention compute in the working type, which is that of the
+weights of the linear layers.
+
 Source: TIPS (arXiv 2410.16512); the backbone is DINOv2's (arXiv 2304.07193).
 """
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import torch
@@ -12,29 +16,44 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from densezero.encoders.attention import attend, merge_heads, mix_values, project_third, split_heads
+from densezero.encoders.products import FastLinear
 from densezero.encoders.readouts import PATCH, Readout
 from densezero.encoders.tips.config import VisionConfig
+from densezero.encoders.tips.float32 import LayerNorm, StaysFloat32
+
+HIDDEN_BYTES = 16 * 2**20  # of the feed-forward layer's hidden channels at once, on a CPU
 
 
 class Block(nn.Module):
-    """One transformer block of a vision tower, as published: (B, N, D) to the same."""
+    """One transformer block of a vision tower, as published: (B, N, D) float32 to the same."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(config.width, eps=1e-6)
+        self.norm1 = LayerNorm(config.width, eps=1e-6)
         self.attn = Attention(config.width, config.heads)
         self.ls1 = LayerScale(config.width)
-        self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
+        self.norm2 = LayerNorm(config.width, eps=1e-6)
         self.mlp: Mlp | SwiGlu = SwiGlu(config) if config.ffn == "swiglu" else Mlp(config)
         self.ls2 = LayerScale(config.width)
 
     def forward(self, tokens: Tensor, readout: Readout = PATCH) -> Tensor:
         """Give (B, N, D) after the block, with the attention that the read-out asks for."""
-        mixed = self.ls1(self.attn(self.norm1(tokens), readout.mixing))
+        mixed = self.attn(self.norm1(tokens), readout.mixing)
         if readout.bare:
-            return mixed  # type: ignore[no-any-return]
-        tokens = tokens + mixed
-        return tokens + self.ls2(self.mlp(self.norm2(tokens)))  # type: ignore[no-any-return]
+            return self.ls1(mixed)  # type: ignore[no-any-return]
+        tokens = torch.addcmul(tokens, mixed, self.ls1.gamma)
+        if torch.is_grad_enabled() or tokens.device.type != "cpu":
+            return torch.addcmul(tokens, self.mlp(self.norm2(tokens)), self.ls2.gamma)
+        self._add_feed_forward_in_place(tokens)
+        return tokens
+
+    def _add_feed_forward_in_place(self, tokens: Tensor) -> None:
+        """Take some tokens at a time, so that the hidden channels stay in the processor's cache."""
+        rows = tokens.view(-1, tokens.shape[-1])
+        row_bytes = self.mlp.hidden_width * self.attn.qkv.weight.dtype.itemsize
+        rows_at_once = max(1, HIDDEN_BYTES // row_bytes)
+        for some in rows.tensor_split(math.ceil(len(rows) / rows_at_once)):
+            some.addcmul_(self.mlp(self.norm2(some)), self.ls2.gamma)
 
 
 class Attention(nn.Module):
@@ -43,22 +62,23 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = FastLinear(width, 3 * width)
+        self.proj = FastLinear(width, width)
 
     def forward(self, tokens: Tensor, mixing: str) -> Tensor:
         """Mix (B, N, D) as a read-out says."""
-        if mixing != "patch":
+        tokens = tokens.to(self.qkv.weight.dtype)
+        if mixing != "patch" or tokens.dtype == torch.float32:
             return self.proj(mix_values(partial(self._project, tokens), mixing))  # type: ignore[no-any-return]
         # (B, N, 3 D) -> (3, B, heads, N, D / heads)
         q, k, v = self.qkv(tokens).reshape(*tokens.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         return self.proj(merge_heads(attend(q, k, v)))  # type: ignore[no-any-return]
 
     def _project(self, tokens: Tensor, part: str) -> Tensor:
-        return split_heads(project_third(tokens, self.qkv.weight, self.qkv.bias, part), self.heads)
+        return split_heads(project_third(tokens, self.qkv.plain_weight(), self.qkv.bias, part), self.heads)
 
 
-class LayerScale(nn.Module):
+class LayerScale(StaysFloat32):
     """A learnt factor for every channel."""
 
     def __init__(self, width: int) -> None:
@@ -75,12 +95,14 @@ class Mlp(nn.Module):
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(config.width, config.mlp_width)
-        self.fc2 = nn.Linear(config.mlp_width, config.width)
+        self.hidden_width = config.mlp_width
+        self.fc1 = FastLinear(config.width, config.mlp_width)
+        self.fc2 = FastLinear(config.mlp_width, config.width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (..., D) to the same."""
-        return self.fc2(F.gelu(self.fc1(tokens)))  # type: ignore[no-any-return]
+        hidden = self.fc1(tokens.to(self.fc1.weight.dtype))
+        return self.fc2(F.gelu(hidden) if torch.is_grad_enabled() else torch.ops.aten.gelu_(hidden))  # type: ignore[no-any-return]
 
 
 class SwiGlu(nn.Module):
@@ -88,10 +110,11 @@ class SwiGlu(nn.Module):
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
-        self.w12 = nn.Linear(config.width, 2 * config.mlp_width)
-        self.w3 = nn.Linear(config.mlp_width, config.width)
+        self.hidden_width = 2 * config.mlp_width
+        self.w12 = FastLinear(config.width, 2 * config.mlp_width)
+        self.w3 = FastLinear(config.mlp_width, config.width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (..., D) to the same."""
-        gate, value = self.w12(tokens).chunk(2, dim=-1)
+        gate, value = self.w12(tokens.to(self.w12.weight.dtype)).chunk(2, dim=-1)
         return self.w3(F.silu(gate) * value)  # type: ignore[no-any-return]

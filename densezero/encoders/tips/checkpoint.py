@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,32 +28,27 @@ class TensorFile(ABC):
     file: Path
     shapes: Shapes
 
-    def load(
-        self,
-        prefix: str = "",
-        device: torch.device | None = None,
-        dtype: torch.dtype | None = None,
-        without: str | None = None,
-    ) -> dict[str, Tensor]:
+    def load(self, prefix: str = "", like: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """Read the tensors whose name starts with the prefix, and take the prefix off.
 
-        Each is converted as soon as it is read, so that a large file is never in memory twice.
+        Each is converted as soon as it is read, into memory of its own, so that a large file is never in memory twice.
 
         Args:
             prefix: start of the names.
-            device: where the tensors go; None leaves them on the processor.
-            dtype: numeric type that they get; None leaves the file's.
-            without: tensors whose name starts with this are left out.
+            like: for each tensor to read, by its name without the prefix, one of the numeric type that it shall get;
+                None reads all of them in the file's own types.
 
         Raises:
             ModelError: if the file is damaged, or a tensor holds anything but floating-point numbers.
         """
         tensors = {}
         names = [name for name in self.shapes if name.startswith(prefix)]
-        for name, value in self._each([name for name in names if without is None or not name.startswith(without)]):
+        for name, value in self._each([name for name in names if like is None or name.removeprefix(prefix) in like]):
             if not value.is_floating_point():
                 raise ModelError(f"Expected floating-point numbers in {name} of {self.file}; got {value.dtype}.")
-            tensors[name.removeprefix(prefix)] = value.to(device=device, dtype=dtype).contiguous()
+            short = name.removeprefix(prefix)
+            dtype = None if like is None else like[short].dtype
+            tensors[short] = value.to(dtype=dtype, copy=True, memory_format=torch.contiguous_format)
         return tensors
 
     def shapes_under(self, prefix: str) -> Shapes:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,14 +11,15 @@ import torch
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
+from densezero.encoders.device import pixels_at_once, plain_torch
 from densezero.encoders.digest import file_sha256
 from densezero.encoders.readouts import READOUTS
 from densezero.encoders.tips.checkpoint import TensorFile
 from densezero.encoders.tips.config import TextConfig
-from densezero.encoders.tips.layout import TEMPERATURE
 from densezero.encoders.tips.text import TextTower
 from densezero.encoders.tips.tokenizer import Tokenizer
 from densezero.encoders.tips.vision import VisionTower
+from densezero.encoders.weights import facts_sha256
 from densezero.errors import ModelError
 
 TEXT_BATCH = 256
@@ -68,7 +68,7 @@ class TipsEncoder(DenseEncoder):
         self.native_px = vision.config.native_px
         self.width = vision.config.width
         self.temperature = temperature
-        self.device = device
+        self.device, self.batch_pixels = device, pixels_at_once(device)
         self.dtype = dtype
         self.readouts = tuple(READOUTS)
         self._empty_text = text
@@ -79,24 +79,30 @@ class TipsEncoder(DenseEncoder):
 
     @cached_property
     def weights_hash(self) -> str:
-        """SHA-256 over the digests of the weight files and the tokenizer, in order."""
-        digests = [file_sha256(file) for file in (*self._weight_files, self._tokenizer_file)]
-        return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+        """SHA-256 over the weight files, the tokenizer, the sizes and heads of both towers, and the temperature."""
+        facts = {
+            "weights": [file_sha256(file) for file in self._weight_files],
+            "tokenizer": file_sha256(self._tokenizer_file),
+            "vision": asdict(self.vision.config),
+            "text": asdict(self.text_config),
+            "temperature": self.temperature,
+        }
+        return facts_sha256(facts)
 
     @property
     def note(self) -> str | None:
         """One line that a user should read before trusting the results; None for the published models."""
         return self._note
 
-    @torch.inference_mode()
+    @plain_torch()
     def encode_dense(self, pixels: Tensor, readout: str = "value") -> Tensor:
         """Encode (B, 3, h, w) in [0, 1] into (B, gh, gw, D) float32 patch features."""
-        stretched = stretch_to_patch(pixels.to(self.device), self.patch_px)
+        stretched = stretch_to_patch(pixels, self.patch_px).to(self.device)
         return self.vision(stretched, readout).grid.float()  # type: ignore[no-any-return]
 
-    @torch.inference_mode()
+    @plain_torch()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
-        """Encode N prompts into (N, D) float32 embeddings; prompts of like length are encoded together."""
+        """Encode N prompts into (N, D) float32 embeddings; prompts of about the same length are encoded together."""
         order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
         embeddings = torch.empty(len(prompts), self.width, device=self.device)
         for start in range(0, len(order), TEXT_BATCH):
@@ -106,7 +112,7 @@ class TipsEncoder(DenseEncoder):
         return embeddings
 
     def release_text(self) -> None:
-        """Let go of the text tower's weights, which are read again when a text comes."""
+        """Free the text tower's weights; the next text reads them again."""
         if self.__dict__.pop("text", None) is not None:
             self._empty_text.to("meta")
 
@@ -128,8 +134,15 @@ class TipsEncoder(DenseEncoder):
 
     @cached_property
     def text(self) -> TextTower:
-        """The text tower, float32."""
-        tensors = self._text_source.tensors.load(self._text_source.prefix, self.device, torch.float32)
-        tensors.pop(TEMPERATURE, None)
-        self._empty_text.load_state_dict(tensors, assign=True)
-        return self._empty_text.eval().requires_grad_(False)
+        """The text tower, float32, on the encoder's device; its weights are read at the first text."""
+        with plain_torch(inference=False):
+            tower = self._empty_text
+            tower.load_state_dict(
+                self._text_source.tensors.load(self._text_source.prefix, tower.state_dict()), assign=True
+            )
+            return tower.to(self.device).eval().requires_grad_(False)
+
+    def _move(self, device: torch.device) -> None:
+        self.vision.to(device)
+        if "text" in self.__dict__:
+            self.text.to(device)

@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from densezero.encoders.device import pick_device, pick_dtype
-from densezero.encoders.heap import large_pieces_apart
-from densezero.encoders.tips.blocks import Block
+from densezero.encoders.device import pick_device, pick_dtype, plain_torch
 from densezero.encoders.tips.checkpoint import open_tensors
 from densezero.encoders.tips.config import PUBLISHED_SIZES
 from densezero.encoders.tips.encoder import TipsEncoder, TowerSource
@@ -25,7 +22,6 @@ from densezero.encoders.tips.layout import (
     read_text_config,
     read_vision_config,
 )
-from densezero.encoders.tips.packed import PackedBlock
 from densezero.encoders.tips.vision import VisionTower
 from densezero.errors import ModelError
 
@@ -33,6 +29,7 @@ BLOCKS = "blocks."
 TOKENIZER = "tokenizer.model"
 SAFETENSORS = "model.safetensors"
 CONFIG = "config.json"
+LARGE_PIECE = 2**25 - 2**16  # just below 32 MiB, up to which glibc learns from what is freed
 MAX_TEMPERATURE = 1000  # published ones are near 0.005
 VISION_SUFFIX, TEXT_SUFFIX = "_vision.npz", "_text.npz"
 
@@ -128,6 +125,7 @@ def _names_in(folder: Path) -> list[str]:
         ) from None
 
 
+@plain_torch(inference=False)
 def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: TipsOptions, name: str) -> TipsEncoder:
     device = pick_device(options.device)
     dtype = pick_dtype(options.dtype, device)
@@ -144,8 +142,8 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
     vision_tower, text_tower = empty_towers(vision_config, text_config)
     check_layout(vision_tower, vision_shapes, vision_file)
     check_layout(text_tower, text_shapes, text_file)
-    with large_pieces_apart():
-        _fill(vision_tower, vision, device, dtype)
+    _fill(vision_tower.to(dtype), vision, device)
+    _let_allocator_keep_activations()
     files = (vision_file,) if vision_file == text_file else (vision_file, text_file)
     return TipsEncoder(
         options.name or name,
@@ -161,25 +159,24 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
     )
 
 
-def _fill(tower: VisionTower, source: TowerSource, device: torch.device, dtype: torch.dtype) -> None:
+def _fill(tower: VisionTower, source: TowerSource, device: torch.device) -> None:
     """Read a tower's weights one block at a time, so that no more than a block is in memory twice."""
-    on_processor = device.type == "cpu"
-    stored = torch.float32 if on_processor else dtype
     for index, block in enumerate(tower.blocks):
-        _read_into(block, source, f"{BLOCKS}{index}.", device, stored)
-        if on_processor:
-            assert isinstance(block, Block)
-            tower.blocks[index] = PackedBlock(block, dtype)
-    _read_into(tower, source, "", device, stored)
+        tensors = source.tensors.load(f"{source.prefix}{BLOCKS}{index}.", like=block.state_dict())
+        block.load_state_dict(tensors, assign=True)
+        block.to(device)
+    rest = {name: value for name, value in tower.state_dict().items() if not name.startswith(BLOCKS)}
+    tower.load_state_dict(source.tensors.load(source.prefix, like=rest), assign=True, strict=False)
+    tower.to(device)
 
 
-def _read_into(module: nn.Module, source: TowerSource, part: str, device: torch.device, dtype: torch.dtype) -> None:
-    """Read the tensors of a part of a tower; those of blocks, already read, are no part of a whole tower."""
-    without = None if part else source.prefix + BLOCKS
-    tensors = source.tensors.load(source.prefix + part, device, dtype, without)
-    if not part:  # clones of what is kept, since a tensor that lies in the file would keep all of it mapped
-        tensors = {name: value.clone() for name, value in tensors.items()}
-    module.load_state_dict(tensors, assign=True, strict=bool(part))
+def _let_allocator_keep_activations() -> None:
+    """Free one large piece of memory, which is never written to.
+
+    From then on glibc reuses the memory of an encoder's activations, which are smaller, instead of giving it back to
+    the system after each block: a ViT-B would wait for fresh pages 2 to 5 % of its time.
+    """
+    torch.empty(LARGE_PIECE, dtype=torch.uint8)
 
 
 def _temperature(text: TowerSource, width: int, options: TipsOptions) -> float | None:

@@ -25,6 +25,7 @@ class TextTower(nn.Module):
         self.token_embedding = nn.Embedding.from_pretrained(zeros, freeze=False)  # type: ignore[no-untyped-call]
         self.transformer = _Transformer(config)
         self.ln_final = nn.LayerNorm(config.width)
+        self.float()  # whatever the default type of the caller
 
     def forward(self, ids: Tensor, paddings: Tensor) -> Tensor:
         """Embed texts.

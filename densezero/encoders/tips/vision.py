@@ -6,15 +6,20 @@ Source: TIPS (arXiv 2410.16512) and TIPSv2 (arXiv 2604.12012); the backbone is D
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from densezero.encoders.device import plain_torch
+from densezero.encoders.patches import PatchProjection
+from densezero.encoders.positions import resize_positions
 from densezero.encoders.readouts import READOUTS, find_readout
+from densezero.encoders.size_cache import SizeCache
 from densezero.encoders.tips.blocks import Block
 from densezero.encoders.tips.config import VisionConfig
+from densezero.encoders.tips.float32 import LayerNorm, StaysFloat32
 from densezero.errors import ModelError
 
 PREFIX_TOKENS = 2  # class token 1 (alt-text) and the register, which serves as class token 2 (captions)
@@ -27,8 +32,12 @@ class VisionFeatures(NamedTuple):
     grid: Tensor
 
 
-class VisionTower(nn.Module):
-    """Vision transformer whose ``state_dict`` has exactly the published key names and shapes."""
+class VisionTower(StaysFloat32):
+    """Vision transformer whose ``state_dict`` has exactly the published key names and shapes.
+
+    ``to(torch.bfloat16)`` rounds the weights of the blocks' linear layers. Embeddings, norms, layer scales and the
+    tokens between the layers stay float32.
+    """
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -40,7 +49,9 @@ class VisionTower(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, width))
         self.patch_embed = _PatchEmbed(config)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
-        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.norm = LayerNorm(width, eps=1e-6)
+        self._positions: SizeCache[Tensor] = SizeCache()
+        self.float()  # whatever the default type of the caller
 
     def forward(self, pixels: Tensor, readout: str = "value") -> VisionFeatures:
         """Encode images into class tokens and a grid of patch features.
@@ -76,11 +87,10 @@ class VisionTower(nn.Module):
         """Cut (B, 3, h, w) into patches and add positions: (B, 2 + gh * gw, D)."""
         grid_hw = self.grid_hw(pixels)
         patches = self.patch_embed(pixels.to(self.cls_token.dtype))  # (B, gh * gw, D)
-        position = self.pos_embed[:, :1], self._grid_positions(grid_hw)  # (1, 1, D), (1, gh * gw, D)
         batch = pixels.shape[0]
-        cls = (self.cls_token + position[0]).expand(batch, -1, -1)
-        register = self.register_tokens.expand(batch, -1, -1)
-        return torch.cat([cls, register, patches + position[1]], dim=1)
+        cls = (self.cls_token + self.pos_embed[:, :1]).expand(batch, -1, -1)  # (B, 1, D)
+        register = self.register_tokens.expand(batch, -1, -1)  # (B, 1, D)
+        return torch.cat([cls, register, patches + self._grid_positions(grid_hw)], dim=1)
 
     def read_out(self, tokens: Tensor, grid_hw: tuple[int, int], readout: str) -> VisionFeatures:
         """Run the last block with the named read-out, then the final norm.
@@ -96,20 +106,39 @@ class VisionTower(nn.Module):
         return VisionFeatures(cls, patches.reshape(patches.shape[0], *grid_hw, -1))
 
     def _grid_positions(self, grid_hw: tuple[int, int]) -> Tensor:
-        stored = self.pos_embed[:, 1:]  # (1, side * side, D)
-        side = math.isqrt(stored.shape[1])
+        """Position embeddings (gh * gw, D) of a grid; while they are not trained, those of the last sizes are kept."""
+        stored = self.pos_embed[0, 1:]  # (side * side, D)
+        side = math.isqrt(stored.shape[0])
         if grid_hw == (side, side):
             return stored
-        square = stored.float().reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, D, side, side)
-        resized = F.interpolate(square, size=grid_hw, mode="bilinear", antialias=True, align_corners=False)
-        return resized.flatten(2).transpose(1, 2).to(stored.dtype)
+        if self.pos_embed.requires_grad:
+            return resize_positions(stored, (side, side), grid_hw, "bilinear")
+        with plain_torch(inference=False):
+            return self._positions.get(grid_hw, lambda: resize_positions(stored, (side, side), grid_hw, "bilinear"))
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """As in torch; before it, the linear layers take their plain weights back, which can be trained."""
+        self._apply(lambda tensor: tensor)
+        return super().requires_grad_(requires_grad)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        self._positions.clear()
+        return super()._apply(fn, recurse)
+
+    def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
+        self._positions.clear()
+        super()._load_from_state_dict(*arguments, **named)
 
 
 class _PatchEmbed(nn.Module):
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(3, config.width, kernel_size=config.patch_px, stride=config.patch_px)
+        self.proj = _PatchProjection(3, config.width, kernel_size=config.patch_px, stride=config.patch_px)
 
     def forward(self, pixels: Tensor) -> Tensor:
         patches: Tensor = self.proj(pixels)  # (B, D, gh, gw)
         return patches.flatten(2).transpose(1, 2)
+
+
+class _PatchProjection(StaysFloat32, PatchProjection):
+    pass
