@@ -5,9 +5,9 @@ from safetensors.torch import load_file, save_file
 
 from densezero.encoders.base import DenseEncoder
 from densezero.encoders.digest import cache_folder
-from densezero.errors import ModelError
+from densezero.errors import ModelError, VocabularyError
 from densezero.vocabulary import Templates, load_templates, text_bank
-from densezero.vocabulary.text_bank import TextBank, build_text_bank, embed_words
+from densezero.vocabulary.text_bank import TextBank, bank_from_vectors, build_text_bank, embed_words
 
 TWO = Templates("two", ("{}", "a {}"))
 PLAIN = load_templates("plain")
@@ -185,34 +185,52 @@ def test_an_encoder_without_a_text_tower_says_so(monkeypatch):
 
 def test_the_best_of_a_class_by_hand():
     bank = TextBank(torch.zeros(4, 2), torch.tensor([0, 2, 2, 2]), 4)
-    best = bank.best_of_class(torch.tensor([[5.0, 1.0, 3.0, 2.0], [0.0, -1.0, -3.0, -2.0]]), dim=1)
+    best = bank.best_of_class(torch.tensor([[5.0, 1.0, 3.0, 2.0], [0.0, -1.0, -3.0, -2.0]]))
+    assert best.tolist() == [[5, 3], [0, -1]]
     nothing = float("-inf")
-    assert best.tolist() == [[5, nothing, 3, nothing], [0, nothing, -1, nothing]]
+    assert bank.scatter(best).tolist() == [[5, nothing, 3, nothing], [0, nothing, -1, nothing]]
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_the_best_of_each_class_equals_a_plain_loop(seed):
     bank, rows = random_layout(seed)
-    expected = naive_best(rows, bank.class_of.tolist(), bank.classes)
-    given = torch.from_numpy(rows)
-    np.testing.assert_array_equal(bank.best_of_class(given, dim=0).numpy(), expected)
-    np.testing.assert_array_equal(bank.best_of_class(given.movedim(0, 2), dim=2).movedim(2, 0).numpy(), expected)
-    np.testing.assert_array_equal(given.numpy(), rows)
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_the_classes_that_have_words_are_found_and_spread_into_their_places(seed):
-    bank, rows = random_layout(seed)
-    assert bank.found.tolist() == sorted(set(bank.class_of.tolist()))
-    found = bank.best_of_found(torch.from_numpy(rows), dim=0)
-    expected = naive_best(rows, bank.class_of.tolist(), bank.classes)
-    np.testing.assert_array_equal(found.numpy(), expected[bank.found.numpy()])
-    np.testing.assert_array_equal(bank.spread(found, dim=0).numpy(), expected)
+    expected = naive_best(rows, bank.class_of.tolist(), bank.classes)  # (C, 3, 4)
+    given = torch.from_numpy(rows).movedim(0, 2)  # (3, 4, P)
+    best = bank.best_of_class(given)
+    assert bank.worded_classes.tolist() == sorted(set(bank.class_of.tolist()))
+    np.testing.assert_array_equal(best.movedim(2, 0).numpy(), expected[bank.worded_classes.numpy()])
+    np.testing.assert_array_equal(bank.scatter(best).movedim(2, 0).numpy(), expected)
+    np.testing.assert_array_equal(given.movedim(2, 0).numpy(), rows)
 
 
 def test_as_many_words_as_classes_are_not_taken_for_one_word_each():
     bank = TextBank(torch.zeros(2, 2), torch.tensor([1, 1]), 2)
-    assert bank.best_of_class(torch.tensor([3.0, 4.0]), dim=0).tolist() == [float("-inf"), 4]
+    assert bank.scatter(bank.best_of_class(torch.tensor([3.0, 4.0]))).tolist() == [float("-inf"), 4]
+
+
+def test_own_vectors_belong_to_words_or_to_classes():
+    words, vectors = (("sky",), (), ("boat", "yacht")), np.array([[3.0, 4.0], [0.0, 2.0], [1.0, 0.0]])
+    by_word = bank_from_vectors(FlatEncoder(), words, vectors)
+    assert by_word.class_of.tolist() == [0, 2, 2]
+    assert by_word.classes == 3
+    torch.testing.assert_close(by_word.vectors, torch.tensor([[0.6, 0.8], [0.0, 1.0], [1.0, 0.0]]))
+    assert bank_from_vectors(FlatEncoder(), words, vectors[:2]).class_of.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (4, 2), (3, 3), (3,), (3, 2, 1)])
+def test_own_vectors_of_another_shape_are_refused(shape):
+    with pytest.raises(
+        VocabularyError, match=r"\(2, 2\), one row for each class, or \(3, 2\), one row for each word; got"
+    ):
+        bank_from_vectors(FlatEncoder(), (("sky",), (), ("boat", "yacht")), np.ones(shape))
+
+
+def test_another_tokenizer_makes_another_file():
+    other = FlatEncoder()
+    other.__class__ = type("OtherTokenizer", (FlatEncoder,), {"text_hash": "9" * 64})
+    build_text_bank(FlatEncoder(), WORDS, TWO)
+    build_text_bank(other, WORDS, TWO)
+    assert len(kept_files()) == 2
 
 
 def test_a_bank_that_is_there_already_is_not_copied():
