@@ -7,6 +7,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import densezero
+
 
 def describe_machine() -> dict[str, str | int]:
     """Processor, cores and the versions that matter, for printing beside a number."""
@@ -17,5 +19,6 @@ def describe_machine() -> dict[str, str | int]:
         "processor": model or platform.processor(),
         "cores": os.cpu_count() or 0,
         "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "numpy", "pillow", "densezero")},
+        **{name: version(name) for name in ("torch", "numpy", "pillow")},
+        "densezero": densezero.__version__,
     }
