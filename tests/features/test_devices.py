@@ -1,4 +1,4 @@
-"""Features on GPUs: what needs one is skipped without one, what can be shown on a processor is shown there."""
+"""Features on GPUs. Tests that need a GPU are skipped without one; the others show on a processor what can be shown."""
 
 from types import SimpleNamespace
 
@@ -31,7 +31,7 @@ on_each_gpu = pytest.mark.parametrize("gpu", GPUS or [pytest.param("", marks=pyt
 
 
 class Waits(TorchDispatchMode):
-    """Counts what makes a program wait for its GPU: numbers that are read, and copies to the processor."""
+    """Counts the operations that wait for a GPU: reads of single numbers, and copies to the processor."""
 
     def __init__(self, monkeypatch):
         super().__init__()
@@ -87,14 +87,14 @@ def test_more_pairs_do_not_make_an_alignment_wait_more_often(monkeypatch):
 
 def test_coordinates_are_computed_on_the_device_of_the_features(random_grid):
     basis = fit_pca([random_grid()], foreground=True)
-    grid = random_grid().to("meta")  # a device that refuses tensors of another one
+    grid = random_grid().to("meta")  # this device refuses operations with tensors of other devices
     assert basis.coordinates(grid).device.type == "meta"
     assert basis.foreground(grid).device.type == "meta"
 
 
 def test_an_apple_gpu_is_asked_for_no_float64():
     on_processor = torch.arange(3.0)
-    apple = SimpleNamespace(device=torch.device("mps"), cpu=lambda: on_processor)  # it has no method double
+    apple = SimpleNamespace(device=torch.device("mps"), cpu=lambda: on_processor)  # without a method double
     assert to_double(apple).tolist() == [0, 1, 2]
     assert to_double(on_processor).dtype == torch.float64
     assert to_double(torch.ones(2, device="meta")).device.type == "meta"
