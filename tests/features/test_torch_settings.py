@@ -25,7 +25,7 @@ from tests.engine.conftest import ColourEncoder
 
 @contextmanager
 def callers_settings():
-    """Settings that would change our numbers, types and devices."""
+    """Torch settings that would change numbers, types and devices."""
     torch.set_default_dtype(torch.float64)
     torch.set_default_device("meta")
     try:
@@ -36,7 +36,7 @@ def callers_settings():
         torch.set_default_dtype(torch.float32)
 
 
-def grid_of(seed, side=40, width=6):  # enough patches for some to lie next to a border of classes
+def grid_of(seed, side=40, width=6):  # enough patches for close decisions
     noise = torch.randn(side, side, width, generator=torch.Generator().manual_seed(seed))
     return noise * torch.arange(width, 0.0, -1) + 3
 

@@ -1,4 +1,4 @@
-"""Threads decode at the same time, and Pillow's and Python's process-wide settings survive it."""
+"""Several threads decode at the same time, and leave the settings of Pillow and of Python's warnings unchanged."""
 
 import io
 import threading
@@ -15,27 +15,27 @@ from densezero.images.pillow_settings import strict_and_quiet
 
 from .draw import WHOLE, draw_scene, tiff
 
-# A text that lies beyond the end of the file: Pillow warns of it.
-ODD = tiff((1, 1), 8, 1, b"\x07", more=[(33432, 2, 900, 60_000)])
+# A text tag points beyond the end of the file, so Pillow warns.
+ODD = tiff((1, 1), 8, 1, b"\x07", more=[(270, 2, 900, 60_000)])
 HALF = WHOLE["jpeg"][: (WHOLE["jpeg"].index(b"\xff\xda") + len(WHOLE["jpeg"])) // 2]
 
 
 @pytest.fixture
 def lenient(monkeypatch):
-    """A caller who lets Pillow fill what a truncated file lacks."""
+    """A caller whose Pillow fills the missing pixels of a truncated file."""
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
 
 
 @pytest.fixture
 def files(tmp_path):
-    """A file that is whole, one that is cut short, and one that Pillow warns of."""
+    """Files: one is whole, one is cut short, and one makes Pillow warn."""
     for name, content in (("whole", WHOLE["bmp"]), ("half", HALF), ("odd", ODD)):
         (tmp_path / name).write_bytes(content)
     return tmp_path
 
 
 class Inside(threading.Thread):
-    """A thread that decodes until it is told to leave."""
+    """A thread that decodes until ``leave`` is called."""
 
     def __init__(self):
         super().__init__()
@@ -59,7 +59,7 @@ def test_several_threads_decode_at_the_same_time(files, monkeypatch):
     load = ImageFile.ImageFile.load
 
     def load_together(image):
-        together.wait(20)  # breaks unless three threads are in here
+        together.wait(20)  # fails unless three threads are here
         return load(image)
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", load_together)
@@ -88,7 +88,7 @@ def test_a_truncated_file_is_refused_even_where_the_caller_is_lenient(files, len
 
 
 def test_leniency_that_is_set_while_another_thread_decodes_does_not_reach_the_next_file(files, monkeypatch):
-    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)  # which is put back after the test
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)  # restored after the test
     other = Inside()
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     with pytest.raises(InputError, match="cut short"):

@@ -83,7 +83,7 @@ def test_a_python_list_may_nest_synonyms():
 
 
 class Column:
-    """Iterates over its values as a column of a table does: not a sequence, and its index says nothing of labels."""
+    """Iterates over its values, as a column of a table does, but is not a sequence."""
 
     def __init__(self, *values):
         self.values = values
