@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
 from densezero.encoders.catalog import load_encoder
+from densezero.encoders.device import is_out_of_memory
 from densezero.encoders.readouts import find_readout
 from densezero.errors import FeatureError
 from densezero.features.dense import encode_grid
@@ -91,7 +91,7 @@ class Shelf:
         try:
             return encode_grid(encoder, rgb, source.readout, side, self._grid.window_side)
         except (MemoryError, RuntimeError) as error:
-            if not _tells_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             raise FeatureError(
                 f"There is not enough memory to encode an image at {side} patches along its long side. "
@@ -122,11 +122,6 @@ class Shelf:
                 listener.note(encoder.note)
             hashes[source] = encoder.weights_hash
         return hashes
-
-
-def _tells_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory ran out; torch's allocator of the processor says so in words alone."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
 
 
 def spread_evenly(count: int, most: int) -> list[int]:
