@@ -19,6 +19,8 @@ WINDOW_PX = 448 * 448
 WINDOWS_AT_ONCE, MOST_WINDOWS = 4, 64
 WINDOWS_AN_IMAGE, MOST_IMAGES = 2, 16
 CUDA_PX_BYTES = 500  # of a pixel on its way through the largest published tower, with the scores of many words
+# What torch's allocators and libraries say. On a CPU and on Apple GPUs only the words of a RuntimeError tell it.
+OUT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory", "STATUS_ALLOC_FAILED")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -64,10 +66,10 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def pixels_at_once(device: torch.device) -> int:
-    """How many pixels of windows go through an encoder at once.
+    """Choose how many pixels of windows go through an encoder at once.
 
-    A processor is at its full rate with a few windows, and more would only take memory. A CUDA device gets as many as a
-    quarter of its free memory holds, within reason.
+    A CPU is at its full rate with a few windows, and more would only take memory. A CUDA device gets as many as a
+    quarter of its free memory holds, up to 64 windows. Free memory changes, so ask once, when an encoder is loaded.
     """
     if device.type != "cuda":
         return WINDOWS_AT_ONCE * WINDOW_PX
@@ -75,28 +77,34 @@ def pixels_at_once(device: torch.device) -> int:
     return min(max(free // 4 // CUDA_PX_BYTES, WINDOWS_AT_ONCE * WINDOW_PX), MOST_WINDOWS * WINDOW_PX)
 
 
-def images_at_once(device: torch.device) -> int:
-    """How many images of a folder lend their windows to one batch.
+def images_at_once(device: torch.device, batch_pixels: int) -> int:
+    """Choose how many images of a folder share one batch of windows.
 
-    One on a processor, which gains nothing by more. A GPU is not at its full rate with the two or three windows of an
-    image: it gets as many images as fill what goes through at once.
+    A CPU gains nothing by more than one. A GPU is not at its full rate with the two or three windows of one image.
+
+    Args:
+        device: where the encoder computes.
+        batch_pixels: pixels of windows that go through the encoder at once.
     """
     if device.type == "cpu":
         return 1
-    return min(max(pixels_at_once(device) // (WINDOWS_AN_IMAGE * WINDOW_PX), 1), MOST_IMAGES)
+    return min(max(batch_pixels // (WINDOWS_AN_IMAGE * WINDOW_PX), 1), MOST_IMAGES)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an error means that memory ran out."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
-        words in str(error) for words in ("allocate memory", "out of memory")
-    )
+    """Whether an error says that memory ran out, on a CPU, a CUDA device or an Apple GPU."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(part in str(error) for part in OUT_OF_MEMORY)
 
 
 def free_memory(device: torch.device) -> None:
-    """Give cached memory back."""
+    """Give the memory that torch keeps for later back to a GPU; on a CPU there is nothing to do."""
     if device.type == "cuda":
-        torch.cuda.empty_cache()
+        with torch.cuda.device(device):
+            torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
 
 
 @contextmanager
@@ -127,6 +135,13 @@ def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
     """Copy an array to a device. A copy to CUDA starts from pinned memory and does not block."""
     tensor = torch.from_numpy(array)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def upload_pixels(levels: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Copy an image (h, w, 3) to a device as bytes, and scale it there: (1, 3, h, w) float32 in [0, 1]."""
+    pixels = to_device(levels, device).permute(2, 0, 1)[None].to(torch.float32, memory_format=torch.contiguous_format)
+    # With a Python number as the divisor, a GPU would multiply by 1 / 255, which rounds differently.
+    return pixels.div_(torch.tensor(255, dtype=torch.float32, device=device))
 
 
 def to_numpy(tensor: Tensor) -> NDArray[Any]:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
-from densezero.encoders.device import images_at_once, plain_torch, to_device, to_numpy
+from densezero.encoders.device import images_at_once, plain_torch, to_numpy, upload_pixels
 from densezero.engine.background import with_background
 from densezero.engine.labelling import BYTE_CLASSES, LabelRule, class_scores, label_map
 from densezero.engine.presets import DEFAULT_PROTOCOL, protocol_for
@@ -133,8 +132,8 @@ class Segmenter:
         Raises:
             InputError: when an image that cannot be used is reached, after the results of all images before it.
         """
-        done = 0
-        for batch in read_in_batches(images, images_at_once(self.encoder.device)):
+        done, at_once = 0, images_at_once(self.encoder.device, self.encoder.batch_pixels)
+        for batch in read_in_batches(images, at_once):
             scored_images = self.score([self.prepare(rgb) for _, rgb in batch])
             for (image, rgb), scored in zip(batch, scored_images, strict=True):
                 yield self._result(image, rgb, scored, self.label(scored))
@@ -155,7 +154,7 @@ class Segmenter:
     @plain_torch()
     def score(self, images: Sequence[Prepared]) -> list[Scored]:
         """Score prepared images. Windows of several images go through the encoder together."""
-        pixels = [self._pixels(image.resized) for image in images]  # (1, 3, h, w) each
+        pixels = [upload_pixels(image.resized, self.encoder.device) for image in images]  # (1, 3, h, w) each
         maps = score_images(self.encoder, pixels, self.rule.bank, self.protocol)
         return [Scored(image.image_hw, score_map) for image, score_map in zip(images, maps, strict=True)]
 
@@ -201,12 +200,6 @@ class Segmenter:
             picture = rgb.copy() if rgb is image else rgb  # the caller may change the array
         compute = partial(class_scores, scored.scores, scored.image_hw, self.rule) if self.keep_scores else None
         return Segmentation(labels, self.classes, self.provenance, picture, compute)
-
-    def _pixels(self, resized: NDArray[np.uint8]) -> Tensor:
-        """Move bytes (h, w, 3) to the device and scale them to [0, 1]: (1, 3, h, w) float32."""
-        levels = to_device(resized, self.encoder.device).permute(2, 0, 1)[None].float().contiguous()
-        # With a Python number as the divisor, a GPU would multiply by 1 / 255, which rounds differently.
-        return levels.div_(torch.tensor(255, dtype=torch.float32).to(levels.device))
 
     def _plan(self, hw: tuple[int, int]) -> ResizePlan:
         protocol = self.protocol

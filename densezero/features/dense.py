@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
-from densezero.encoders.device import plain_torch, to_device
+from densezero.encoders.device import is_out_of_memory, plain_torch, upload_pixels
 from densezero.errors import FeatureError
 from densezero.features.choices import DEFAULT_GRID_SIDE
 from densezero.images import ResizePlan, Window, resize_rgb, window_boxes
@@ -77,29 +77,16 @@ def encode_grid(
     if window_side is not None and window_side < 1:
         raise FeatureError(f"Expected windows of at least 1 patch; got {window_side}.")
     plan = plan_grid((int(rgb.shape[0]), int(rgb.shape[1])), encoder.patch_px, grid_side)
-    pixels = _to_pixels(resize_rgb(rgb, plan.input_hw), encoder.device)  # (1, 3, h, w)
+    pixels = upload_pixels(resize_rgb(rgb, plan.input_hw), encoder.device)  # (1, 3, h, w)
     rows, columns = (side // encoder.patch_px for side in plan.input_hw)
     if window_side is None and rows * columns <= WHOLE_PATCHES:
         try:
             return encoder.encode_dense(pixels, readout)[0].cpu()
         except (MemoryError, RuntimeError) as error:
-            if not is_memory_error(error) or max(rows, columns) <= WINDOW_SIDE:
+            if not is_out_of_memory(error) or max(rows, columns) <= WINDOW_SIDE:
                 raise
     side = window_side or WINDOW_SIDE
     return _blend(encoder, pixels, readout, window_boxes(rows, columns, side, (side + 1) // 2)).cpu()
-
-
-def is_memory_error(error: Exception) -> bool:
-    """Whether memory was too small. torch raises a plain RuntimeError for that on the processor and on Apple GPUs."""
-    words = ("allocate memory", "out of memory")
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(word in str(error) for word in words)
-
-
-def _to_pixels(rgb: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """(h, w, 3) levels to (1, 3, h, w) float32 in [0, 1] on a device. Bytes are a quarter of the floats to copy."""
-    levels = to_device(rgb, device).permute(2, 0, 1)[None].to(torch.float32, memory_format=torch.contiguous_format)
-    # CUDA multiplies by the reciprocal of a Python number. A tensor is divided by: the bits are those of the processor.
-    return levels.div_(torch.tensor(255.0, dtype=torch.float32, device=device))
 
 
 def _blend(encoder: DenseEncoder, pixels: Tensor, readout: str, windows: list[Window]) -> Tensor:

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
 from densezero.encoders.catalog import load_encoder
+from densezero.encoders.device import is_out_of_memory
 from densezero.encoders.readouts import find_readout
 from densezero.errors import FeatureError
-from densezero.features.dense import encode_grid, is_memory_error
+from densezero.features.dense import encode_grid
 from densezero.jobs.feature_settings import GridChoice
 from densezero.jobs.progress import Listener
 
@@ -90,7 +91,7 @@ class EncoderCache:
         try:
             return encode_grid(encoder, rgb, source.readout, side, self._grid.window_side)
         except (MemoryError, RuntimeError) as error:
-            if not is_memory_error(error):
+            if not is_out_of_memory(error):
                 raise
             raise FeatureError(
                 f"There is not enough memory to encode an image at {side} patches along its long side. "

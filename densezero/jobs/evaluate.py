@@ -181,7 +181,8 @@ class _Evaluation:
     def over(self, pairs: list[Pair], known: RunningScores) -> RunningScores:
         """Count this process's share of the images; of several processes the leading one tells of its own."""
         began, fresh = time.perf_counter(), RunningScores(len(self.dataset.classes))
-        at_once = images_at_once(self.segmenter.encoder.device)
+        encoder = self.segmenter.encoder
+        at_once = images_at_once(encoder.device, encoder.batch_pixels)
         with readers(at_once) as reader:
             for ahead in read_ahead(pairs, self._read, self._held_bytes, reader, at_once):
                 for counts in self._counted(ahead):

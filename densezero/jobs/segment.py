@@ -143,4 +143,5 @@ def segment_steps(segmenter: Segmenter, plan: OutputPlan) -> Steps[_Picture[Prep
     def held_bytes(hw: tuple[int, int]) -> int:
         return px_bytes * hw[0] * hw[1] + segmenter.prepared_bytes(hw)
 
-    return Steps(read, work, write, held_bytes, together=score, at_once=images_at_once(segmenter.encoder.device))
+    at_once = images_at_once(segmenter.encoder.device, segmenter.encoder.batch_pixels)
+    return Steps(read, work, write, held_bytes, together=score, at_once=at_once)

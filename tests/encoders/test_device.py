@@ -1,11 +1,15 @@
 """Where to compute and in which numeric type, on machines of several kinds."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
 
 from densezero.encoders.device import (
+    free_memory,
     images_at_once,
+    is_out_of_memory,
     pick_device,
     pick_dtype,
     pixels_at_once,
@@ -98,12 +102,51 @@ def test_a_cuda_device_takes_as_many_windows_as_its_memory_holds(monkeypatch, fr
 @pytest.mark.parametrize(("free_gb", "images"), [(1, 2), (8, 9), (80, 16)])
 def test_a_cuda_device_takes_as_many_images_as_fill_a_batch_of_windows(monkeypatch, free_gb, images):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free_gb * 10**9, 90 * 10**9))
-    assert images_at_once(torch.device("cuda")) == images
+    device = torch.device("cuda")
+    assert images_at_once(device, pixels_at_once(device)) == images
 
 
 def test_a_processor_takes_images_one_by_one_and_an_apple_gpu_two():
-    assert images_at_once(torch.device("cpu")) == 1
-    assert images_at_once(torch.device("mps")) == 2
+    for kind, images in (("cpu", 1), ("mps", 2)):
+        device = torch.device(kind)
+        assert images_at_once(device, pixels_at_once(device)) == images
+    assert images_at_once(torch.device("mps"), batch_pixels=1) == 1
+
+
+OUT_OF_MEMORY = [
+    MemoryError(),
+    torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+    RuntimeError("MPS backend out of memory (MPS allocated: 5.44 GB, max allowed: 6.80 GB)."),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: ..."),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:75] . DefaultCPUAllocator: not enough memory: you tried to ..."),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: str(error)[:20])
+def test_an_error_that_says_that_memory_ran_out_is_known(error):
+    assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), ValueError("out of memory"), KeyboardInterrupt()])
+def test_other_errors_are_not_taken_for_it(error):
+    assert not is_out_of_memory(error)
+
+
+def test_the_processors_own_allocator_is_understood():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["cpu", "mps", "cuda:1"])
+def test_freeing_memory_empties_the_cache_of_that_gpu_alone(monkeypatch, kind):
+    calls = []
+    monkeypatch.setattr(torch.cuda, "device", lambda device: calls.append(str(device)) or nullcontext())
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append("cuda emptied"))
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: calls.append("mps emptied"))
+    free_memory(torch.device(kind))
+    assert calls == {"cpu": [], "mps": ["mps emptied"], "cuda:1": ["cuda:1", "cuda emptied"]}[kind]
 
 
 def test_auto_computes_in_float32_on_an_apple_gpu():
@@ -147,6 +190,16 @@ def test_a_callers_torch_settings_do_not_reach_us_and_stay_as_they_were(own_torc
     outside = torch.ones(2)
     assert (outside.dtype, outside.device.type) == (torch.float64, "meta")
     assert torch.is_autocast_enabled("cpu") and not torch.is_inference_mode_enabled()
+
+
+@pytest.mark.parametrize("outside", [torch.inference_mode, torch.enable_grad])
+def test_without_inference_mode_tensors_need_no_gradient_and_can_be_trained_later(outside):
+    with outside(), plain_torch(inference=False):
+        weight = torch.ones(2)
+        assert not (weight * weight).requires_grad
+    assert not weight.is_inference()
+    weight.requires_grad_().sum().backward()
+    assert weight.grad.tolist() == [1, 1]
 
 
 def test_a_callers_torch_settings_come_back_after_an_error(own_torch_settings):

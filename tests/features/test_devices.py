@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from densezero.encoders.device import to_device
+from densezero.encoders.device import to_device, upload_pixels
 from densezero.features import (
     Alignment,
     DiskCache,
@@ -19,7 +19,6 @@ from densezero.features import (
     point_similarity,
     to_rgb,
 )
-from densezero.features.dense import _to_pixels
 from densezero.features.precision import to_double
 from densezero.images import resize_rgb, to_pixels
 from tests.engine.conftest import ColourEncoder
@@ -106,7 +105,7 @@ def test_an_apple_gpu_is_asked_for_no_float64():
 @on_each_gpu
 def test_the_model_input_on_a_gpu_is_the_processors_to_the_last_bit(gpu):
     plan = plan_grid((100, 60), 14, 30)
-    made = _to_pixels(resize_rgb(picture(100, 60), plan.input_hw), torch.device(gpu))
+    made = upload_pixels(resize_rgb(picture(100, 60), plan.input_hw), torch.device(gpu))
     assert made.device.type == gpu
     assert torch.equal(made.cpu(), torch.from_numpy(to_pixels(picture(100, 60), plan)))
 

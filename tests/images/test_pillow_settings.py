@@ -16,7 +16,7 @@ from densezero.images.pillow_settings import strict_and_quiet
 from .draw import WHOLE, draw_scene, tiff
 
 # A text tag points beyond the end of the file, so Pillow warns.
-ODD = tiff((1, 1), 8, 1, b"\x07", more=[(270, 2, 900, 60_000)])
+ODD = tiff((1, 1), 8, 1, b"\x07", more=[(33432, 2, 900, 60_000)])
 HALF = WHOLE["jpeg"][: (WHOLE["jpeg"].index(b"\xff\xda") + len(WHOLE["jpeg"])) // 2]
 
 

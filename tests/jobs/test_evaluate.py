@@ -200,7 +200,7 @@ def test_a_broken_image_stops_the_evaluation_and_loses_no_count(root, tmp_path):
 
 
 def test_pairs_that_the_model_takes_together_count_as_one_by_one(root, tmp_path, monkeypatch):
-    monkeypatch.setattr(job, "images_at_once", lambda device: 3)
+    monkeypatch.setattr(job, "images_at_once", lambda device, batch_pixels: 3)
     whole = (root / "images" / "s4.png").read_bytes()
     (root / "images" / "s4.png").write_bytes(whole[: len(whole) // 2])
     told = Recorder()
@@ -221,7 +221,7 @@ def test_pairs_that_the_model_fails_on_together_are_taken_one_by_one(root, tmp_p
             raise RuntimeError("out of memory")
         return score(self, images)
 
-    monkeypatch.setattr(job, "images_at_once", lambda device: 3)
+    monkeypatch.setattr(job, "images_at_once", lambda device, batch_pixels: 3)
     monkeypatch.setattr(job.Segmenter, "score", failing)
     report = job.evaluate_dataset(settings(root, tmp_path / "r.json"))
     assert np.array_equal(report.confusion, counted_otherwise(root))

@@ -356,7 +356,7 @@ def test_files_are_the_same_of_images_that_the_model_takes_together(tmp_path, mo
     folder = write_scenes(tmp_path / "in", [f"{name}.png" for name in "abcde"])
     (folder / "c.png").write_bytes(b"no picture")
     job.segment_images(settings(folder, tmp_path / "alone"))
-    monkeypatch.setattr(job, "images_at_once", lambda device: 4)
+    monkeypatch.setattr(job, "images_at_once", lambda device, batch_pixels: 4)
     summary = job.segment_images(settings(folder, tmp_path / "together"))
     assert (summary.done, summary.failed) == (4, 1)
     assert files_under(tmp_path / "alone") == files_under(tmp_path / "together")
