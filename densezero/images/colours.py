@@ -10,6 +10,7 @@ from densezero.errors import InputError
 
 _EIGHT_BIT_MODES: Final = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _ODD_MODES: Final = {"F": "floating-point numbers", "I": "32-bit or signed numbers", "LAB": "CIE Lab colours"}
+_STRIP_PX: Final = 1 << 18  # a strip fits into the cache of a processor
 _TIFF_BITS_PER_SAMPLE: Final = 258
 _TIFF_PHOTOMETRIC: Final = 262
 _TIFF_WHITE_IS_ZERO: Final = 0
@@ -57,7 +58,7 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
         )
     if image.has_transparency_data:
         return _blend_with_white(image)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # converting to the same mode copies
+    return _to_array(image if image.mode == "RGB" else image.convert("RGB"))  # converting to the same mode copies
 
 
 def rotate_upright(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -115,4 +116,18 @@ def _blend_with_white(image: Image.Image) -> NDArray[np.uint8]:
     rgba = straight.convert("RGBA")
     page = Image.new("RGB", rgba.size, "white")
     page.paste(rgba, mask=rgba)
-    return np.array(page)
+    return _to_array(page)
+
+
+def _to_array(image: Image.Image) -> NDArray[np.uint8]:
+    """Copy the pixels of an RGB image, strip by strip.
+
+    ``np.array(image)`` makes two more copies of all pixels on the way, and other threads wait meanwhile.
+    """
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    strip = Image.new("RGB", (width, min(height, max(1, _STRIP_PX // width))))
+    for top in range(0, height, strip.height):
+        strip.paste(image, (0, -top))
+        pixels[top : top + strip.height] = np.asarray(strip)[: height - top]
+    return pixels

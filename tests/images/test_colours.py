@@ -22,6 +22,12 @@ def test_lossless_formats_keep_every_pixel(read, file_format, options):
     assert np.array_equal(rgb, draw_scene())
 
 
+@pytest.mark.parametrize("strip_px", [1, 36, 100, 36 * 23, 36 * 24, 1 << 18])
+def test_pixels_do_not_depend_on_the_strips_in_which_they_are_copied(read, monkeypatch, strip_px):
+    monkeypatch.setattr("densezero.images.colours._STRIP_PX", strip_px)
+    assert np.array_equal(read(encode(draw_scene(), "PNG")), draw_scene())
+
+
 @pytest.mark.parametrize(("file_format", "options"), LOSSY)
 def test_lossy_formats_stay_near_the_picture(read, file_format, options):
     rgb = read(encode(draw_scene(), file_format, **options))
