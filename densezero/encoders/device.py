@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -125,10 +126,35 @@ def plain_torch(inference: bool = True) -> Iterator[None]:
                 stack.enter_context(torch.autocast(kind, enabled=False))
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
-        if torch.get_default_dtype() != torch.float32:  # of the whole process, so changed only where it must be
-            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
-            torch.set_default_dtype(torch.float32)
+        stack.enter_context(_FLOAT32_BY_DEFAULT)
         yield
+
+
+class _Float32ByDefault:
+    """Sets torch's default numeric type, which belongs to the whole process, while any thread computes.
+
+    The first thread in changes it, and only if it must be changed; the last one out restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._threads, self._before = threading.Lock(), 0, torch.float32
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._threads:
+                self._before = torch.get_default_dtype()
+            self._threads += 1
+            if torch.get_default_dtype() != torch.float32:
+                torch.set_default_dtype(torch.float32)
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._threads -= 1
+            if not self._threads and self._before != torch.float32:
+                torch.set_default_dtype(self._before)
+
+
+_FLOAT32_BY_DEFAULT = _Float32ByDefault()
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:

@@ -73,7 +73,7 @@ class Segmenter:
     def __init__(
         self,
         encoder: DenseEncoder,
-        classes: ClassList | str | Iterable[str | Sequence[str] | ClassEntry],
+        classes: ClassList | str | Iterable[str | Iterable[str] | ClassEntry],
         protocol: str | Protocol = DEFAULT_PROTOCOL,
         templates: Templates | str | None = None,
         progress: Callable[[int, int], None] | None = None,

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 import densezero
+from densezero.encoders.device import is_out_of_memory
 from densezero.errors import DenseZeroError, DeviceFullError
 from densezero.images import FoundImage
 from densezero.jobs.manifest import ImageEntry, Manifest
@@ -279,7 +280,7 @@ def failure_sentence(error: Exception, path: Path) -> str:
     """Say in a sentence why an image failed, naming it."""
     if isinstance(error, DenseZeroError):
         return str(error) if str(path) in str(error) else f"{path}: {error}"
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+    if is_out_of_memory(error):
         return f"{path}: not enough memory for an image of this size. Ask for a smaller model input, or --device cpu."
     return f"{path}: {type(error).__name__}: {error}"
 

@@ -1,5 +1,6 @@
 """Where to compute and in which numeric type, on machines of several kinds."""
 
+import threading
 from contextlib import nullcontext
 
 import numpy as np
@@ -206,6 +207,27 @@ def test_a_callers_torch_settings_come_back_after_an_error(own_torch_settings):
     with pytest.raises(ZeroDivisionError), plain_torch():
         1 / 0  # noqa: B018
     assert torch.get_default_dtype() == torch.float64 and torch.is_autocast_enabled("cpu")
+
+
+def test_two_threads_that_compute_at_once_leave_the_callers_default_type(own_torch_settings):
+    inside, may_leave = threading.Barrier(2), threading.Event()
+    seen = []
+
+    def stay():
+        with plain_torch():
+            inside.wait()
+            may_leave.wait()
+            seen.append(torch.get_default_dtype())
+
+    thread = threading.Thread(target=stay)
+    with plain_torch():
+        thread.start()
+        inside.wait()
+    assert torch.get_default_dtype() == torch.float32, "the other thread still computes"
+    may_leave.set()
+    thread.join()
+    assert seen == [torch.float32]
+    assert torch.get_default_dtype() == torch.float64
 
 
 def test_an_array_goes_to_a_device_and_back_unchanged():

@@ -229,7 +229,8 @@ class SmallDevice:
 )
 def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same_scores(colour_encoder, pixels, monkeypatch, error):
     expected = dense_scores(colour_encoder, pixels(150, 150), text_vectors(), SLIDES[0])  # 16 windows
-    small = SmallDevice(colour_encoder, 3, error)
+    small, freed = SmallDevice(colour_encoder, 3, error), []
+    monkeypatch.setattr("densezero.encoders.batches.free_memory", freed.append)
     monkeypatch.setattr(colour_encoder, "encode_dense", small)
     monkeypatch.setattr(colour_encoder, "device", torch.device("cuda"))
     monkeypatch.setattr(colour_encoder, "batch_pixels", 16 * 56 * 56)
@@ -237,6 +238,7 @@ def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same_scores(colour
         made = dense_scores(colour_encoder, pixels(150, 150), text_vectors(), SLIDES[0])
     assert torch.equal(made, expected)
     assert small.taken == [16, 8, 4, *[2] * 8]
+    assert freed == [torch.device("cuda")] * 3
     assert len({str(warning.message) for warning in told}) == 1
     small.taken.clear()
     dense_scores(colour_encoder, pixels(150, 150), text_vectors(), SLIDES[0])
