@@ -10,10 +10,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from densezero.encoders.hashes import HASH_VERSION
+
 RANDOM = "random"  # what stands for the tag of untrained weights
 RANDOM_NOTE = "{name} has untrained, random weights: its pictures mean nothing, they only show that all runs."
 SEED = 0
-HASH_VERSION = 2  # of what the hashes cover: all that changes a vector
 
 
 def facts_sha256(facts: Mapping[str, object]) -> str:

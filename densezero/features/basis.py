@@ -12,6 +12,7 @@ from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
 from densezero.encoders.device import plain_torch
+from densezero.encoders.hashes import OLD_HASHES
 from densezero.errors import FeatureError
 
 FORMAT: Final = "densezero PCA basis 1"
@@ -111,8 +112,8 @@ class PcaBasis:
         if (self.weights_sha256, self.readout) != (encoder.weights_hash, readout):
             raise FeatureError(
                 f"Expected the encoder of the basis, {self.encoder} (weights {self.weights_sha256[:12]}) with read-out "
-                f"{self.readout!r}; got {encoder.name} ({encoder.weights_hash[:12]}) with {readout!r}. "
-                "Fit a basis for each encoder."
+                f"{self.readout!r}; got {encoder.name} ({encoder.weights_hash[:12]}) with {readout!r}. Fit a basis for "
+                f"each encoder. A basis of a version {OLD_HASHES} must be fitted again."
             )
 
 

@@ -21,13 +21,14 @@ import densezero
 from densezero.datasets import Dataset, Pair, load_dataset, refuse_differing_sizes
 from densezero.encoders.catalog import load_encoder
 from densezero.encoders.device import images_at_once
+from densezero.encoders.hashes import HASH_VERSION
 from densezero.engine.presets import protocol_for
 from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.report import Report, read_report, score_counts
 from densezero.images import read_rgb
 from densezero.jobs.counts import CountJournal, ImageCounts
-from densezero.jobs.manifest import list_differences
+from densezero.jobs.manifest import explain_differences
 from densezero.jobs.output_checks import check_output_folder
 from densezero.jobs.overlap import Ahead, picture_bytes, read_ahead, readers, try_together
 from densezero.jobs.processes import (
@@ -289,6 +290,7 @@ def _request(settings: EvaluateSettings, dataset: Dataset, segmenter: Segmenter)
         "model": settings.model,
         "selection": selection,
         "boundary": settings.boundary,
+        "hash_version": HASH_VERSION,
         **segmenter.provenance.to_json(),
     }
     plain: dict[str, Any] = json.loads(json.dumps(request))  # as the report's file gives it back
@@ -318,7 +320,7 @@ def _refuse_other_report(out: Path, request: dict[str, Any]) -> None:
         raise OutputError(f"{out} is there already and would be written over. {error} Choose another --out.") from None
     if there != request:
         raise OutputError(
-            f"{out} is the report of another request; these differ: {', '.join(list_differences(there, request))}. "
+            f"{out} is the report of another request; {explain_differences(there, request)}. "
             "Choose another --out, or remove that file."
         )
 

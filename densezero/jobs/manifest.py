@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from densezero.encoders.hashes import HASH_VERSION, OLD_HASHES
 from densezero.errors import OutputError
 from densezero.output.atomic import output_error, write_atomically
 
@@ -81,7 +82,7 @@ class Manifest:
 
     def __init__(self, folder: Path, request: dict[str, Any], overwrite: bool) -> None:
         self.folder = folder
-        self.request = json.loads(json.dumps(request))
+        self.request = json.loads(json.dumps({**request, "hash_version": HASH_VERSION}))
         self._journal = folder / JOURNAL
         self._known: dict[str, _Known] = {}
         self._start_journal({} if overwrite else self._read_earlier())
@@ -148,8 +149,7 @@ class Manifest:
                 continue
             if request != self.request:
                 raise OutputError(
-                    f"{self.folder} holds results of another request; these differ: "
-                    f"{', '.join(list_differences(request, self.request))}. "
+                    f"{self.folder} holds results of another request; {explain_differences(request, self.request)}. "
                     "Choose another --out, or replace them with --overwrite."
                 )
             earlier.update((entry.relative, entry) for entry in entries)
@@ -235,6 +235,13 @@ def _whole_lines(file: Path) -> Iterator[dict[str, Any]]:
                 yield _values(line)
     except (OSError, ValueError):
         return
+
+
+def explain_differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """Say why two requests are not the same, as the end of a sentence."""
+    if old.get("hash_version", 1) != new.get("hash_version"):
+        return f"they were written by a version of densezero {OLD_HASHES}, so it is not known whether they are the same"
+    return f"these differ: {', '.join(list_differences(old, new))}"
 
 
 def list_differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from densezero.datasets import Dataset, load_dataset
 from densezero.encoders.catalog import load_encoder
+from densezero.encoders.hashes import HASH_VERSION, OLD_HASHES
 from densezero.engine.background import with_background
 from densezero.engine.protocol import Protocol
 from densezero.engine.segmenter import Segmenter
@@ -126,11 +127,14 @@ def _find_templates(report: Report) -> Templates:
 
 def _refuse_other(report: Report, field_name: str, came: str, way: str) -> None:
     expected = _asked(report, field_name)
-    if came != expected:
-        raise InputError(
-            f"Expected {field_name} as in the report, {expected[:16]}...; got {came[:16]}..., which would draw other "
-            f"results than were measured. {way} {WAY_OUT}"
-        )
+    if came == expected:
+        return
+    if field_name == "weights_sha256" and report.request.get("hash_version", 1) != HASH_VERSION:
+        way = f"The report was written by a version of densezero {OLD_HASHES}. Evaluate again,"
+    raise InputError(
+        f"Expected {field_name} as in the report, {expected[:16]}...; got {came[:16]}..., which would draw other "
+        f"results than were measured. {way} {WAY_OUT}"
+    )
 
 
 def _asked(report: Report, name: str) -> Any:

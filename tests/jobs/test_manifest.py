@@ -28,7 +28,7 @@ def test_the_file_is_what_json_would_write_at_once(tmp_path, names):
     entries = [entry(name) for name in names]
     manifest_of(tmp_path, entries).finish({"done": len(names), "note": "[]"})
     ordered = [asdict(one) for one in sorted(entries, key=lambda one: one.relative)]
-    whole = {"done": len(names), "note": "[]", "request": REQUEST, "images": ordered}
+    whole = {"done": len(names), "note": "[]", "request": {**REQUEST, "hash_version": 2}, "images": ordered}
     written = (tmp_path / MANIFEST).read_bytes()
     assert written == json.dumps(whole, ensure_ascii=False, indent=1).encode("utf-8", "surrogateescape")
     assert not (tmp_path / JOURNAL).exists()
@@ -88,3 +88,13 @@ def test_memory_hardly_grows_with_the_entries(tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 1000 * 600 + 500_000
     finally:
         tracemalloc.stop()
+
+
+def test_results_of_a_version_whose_hashes_cover_less_are_refused_with_the_reason(tmp_path):
+    Manifest(tmp_path, {"weights_sha256": "a" * 64}, overwrite=False).finish({})
+    manifest = json.loads((tmp_path / "run.json").read_text())
+    del manifest["request"]["hash_version"]
+    (tmp_path / "run.json").write_text(json.dumps(manifest))
+    with pytest.raises(OutputError, match=r"before 0\.2\.0, whose hashes leave out .* tokenizer.*--overwrite"):
+        Manifest(tmp_path, {"weights_sha256": "b" * 64}, overwrite=False)
+    Manifest(tmp_path, {"weights_sha256": "b" * 64}, overwrite=True)
