@@ -62,7 +62,8 @@ def import_mmseg() -> ModuleType:
             with _compiled_half():
                 packages = [import_module(name) for name in _NEEDED]
                 return packages[0]
-    except (ImportError, AssertionError) as error:  # mmseg asserts the versions that it fits
+    # mmseg asserts the versions that it fits; an old mmengine registers an optimizer that torch has by now.
+    except (ImportError, AssertionError, KeyError) as error:
         raise DenseZeroError(
             f"Expected mmsegmentation 1.2, mmengine and mmcv-lite 2.1; importing them failed: {error}. "
             "Install them with: pip install 'densezero[mmseg]'"

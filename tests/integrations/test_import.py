@@ -26,6 +26,15 @@ def test_without_the_extra_the_message_says_what_to_install(monkeypatch):
     assert "mmcv._ext" not in sys.modules
 
 
+def test_a_version_that_does_not_fit_is_named_in_the_message(monkeypatch):
+    def register_again():
+        raise KeyError("Adafactor is already registered in optimizer at torch.optim")
+
+    monkeypatch.setattr(integration, "_compiled_half", register_again)
+    with pytest.raises(DenseZeroError, match=r"Adafactor is already registered .*pip install 'densezero\[mmseg\]'"):
+        integration.import_mmseg()
+
+
 def test_unknown_names_are_no_attributes():
     with pytest.raises(AttributeError, match="no attribute 'Segmentor'"):
         _ = integration.Segmentor
