@@ -1,12 +1,28 @@
 import socket
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 SHARED = ROOT.parent / "shared"
+
+
+@contextmanager
+def callers_torch_settings():
+    """A caller's torch settings that would change our numbers, types and devices.
+
+    ``torch.set_default_device(None)``, which would take a default device back, breaks some versions of torch.
+    """
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"), torch.autocast("cpu", dtype=torch.bfloat16):
+            yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from densezero.encoders.device import (
     to_numpy,
 )
 from densezero.errors import ModelError
+from tests.conftest import callers_torch_settings
 
 
 @pytest.fixture
@@ -172,15 +173,8 @@ def test_a_torch_without_the_probes_computes_in_float32(monkeypatch):
 
 @pytest.fixture
 def own_torch_settings():
-    """A caller's torch settings that would change our numbers, taken back afterwards."""
-    torch.set_default_dtype(torch.float64)
-    torch.set_default_device("meta")
-    try:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            yield
-    finally:
-        torch.set_default_device(None)
-        torch.set_default_dtype(torch.float32)
+    with callers_torch_settings():
+        yield
 
 
 def test_a_callers_torch_settings_do_not_reach_us_and_stay_as_they_were(own_torch_settings):

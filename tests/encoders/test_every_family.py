@@ -54,14 +54,8 @@ def vectors(encoder, pixels):
 
 def test_a_callers_torch_settings_change_no_number(name, dtype, pixels):
     expected = vectors(densezero.load_encoder(name, "cpu", dtype), pixels)
-    torch.set_default_dtype(torch.float64)
-    torch.set_default_device("meta")
-    try:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            found = vectors(densezero.load_encoder(name, "cpu", dtype), pixels)
-    finally:
-        torch.set_default_device(None)
-        torch.set_default_dtype(torch.float32)
+    with callers_torch_settings():
+        found = vectors(densezero.load_encoder(name, "cpu", dtype), pixels)
     for value, right in zip(found, expected, strict=True):
         assert (value.dtype, value.device.type) == (torch.float32, "cpu")
         torch.testing.assert_close(

@@ -15,6 +15,7 @@ from densezero.engine import Background, Segmenter, find_protocol
 from densezero.errors import InputError, OutputError, VocabularyError
 from densezero.output.labels import read_labels
 from densezero.vocabulary import load_packaged, load_templates
+from tests.conftest import callers_torch_settings
 
 PLAIN = load_templates("plain")
 WORDS = ["sky", ["boat", "sailing ship", "yacht"], "grass", "house"]
@@ -261,14 +262,8 @@ def test_a_callers_torch_settings_change_no_label(colour_encoder, rgb):
     for preset in ("tips-slide", "tips-simple", "ovss"):
         protocol = replace(find_protocol(preset), background=Background(threshold=0.3))
         expected = segment()
-        torch.set_default_dtype(torch.float64)
-        torch.set_default_device("meta")
-        try:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                made = segment()
-        finally:
-            torch.set_default_device(None)
-            torch.set_default_dtype(torch.float32)
+        with callers_torch_settings():
+            made = segment()
         assert all(np.array_equal(*pair) for pair in zip(made, expected, strict=True))
 
 

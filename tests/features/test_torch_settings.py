@@ -23,19 +23,6 @@ from densezero.features.pca import Moments, otsu_threshold, with_percentiles
 from tests.engine.conftest import ColourEncoder
 
 
-@contextmanager
-def callers_settings():
-    """Torch settings that would change numbers, types and devices."""
-    torch.set_default_dtype(torch.float64)
-    torch.set_default_device("meta")
-    try:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            yield
-    finally:
-        torch.set_default_device(None)
-        torch.set_default_dtype(torch.float32)
-
-
 def grid_of(seed, side=40, width=6):  # enough patches for close decisions
     noise = torch.randn(side, side, width, generator=torch.Generator().manual_seed(seed))
     return noise * torch.arange(width, 0.0, -1) + 3
@@ -99,7 +86,7 @@ WORK = {
 @pytest.mark.parametrize("name", WORK)
 def test_a_callers_settings_change_no_number_no_type_and_no_device(name):
     expected = WORK[name]()
-    with callers_settings():
+    with callers_torch_settings():
         made = WORK[name]()
         assert torch.get_default_dtype() == torch.float64 and torch.is_autocast_enabled("cpu")
     assert len(made) == len(expected) > 0
@@ -124,7 +111,7 @@ def test_features_that_require_gradients_give_the_same_and_no_gradient(name, mon
 def test_a_threshold_does_not_depend_on_the_settings():
     values = GRIDS[0].flatten()
     expected = otsu_threshold(values)
-    with callers_settings():
+    with callers_torch_settings():
         assert otsu_threshold(values) == expected
 
 
@@ -133,7 +120,7 @@ def test_what_was_stored_is_read_under_any_settings(tmp_path):
         save_basis(SPLIT_BASIS, file)
     with (tmp_path / "clusters").open("wb") as file:
         save_clusters(CLUSTERS, file)
-    with callers_settings():
+    with callers_torch_settings():
         basis, clusters = load_basis(tmp_path / "basis"), load_clusters(tmp_path / "clusters")
     assert np.array_equal(to_rgb(basis, GRIDS[0], "percentile"), to_rgb(SPLIT_BASIS, GRIDS[0], "percentile"))
     assert torch.equal(clusters.centres, CLUSTERS.centres)
