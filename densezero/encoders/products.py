@@ -58,9 +58,20 @@ class FastLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply (..., K) into (..., N)."""
-        if self._is_worth_reordering():
-            return _multiply_reordered(x, self._reordered_weight(), self.bias)
-        return linear(x, self.plain_weight(), self.bias)
+        weight = self.reorder()
+        return _multiply_reordered(x, weight, self.bias) if weight.is_mkldnn else linear(x, weight, self.bias)
+
+    def reorder(self) -> Tensor:
+        """Bring the weight into the order that the next product wants, and give it."""
+        weight = self.weight
+        is_fixed = _infers_on_cpu(weight) and not weight.requires_grad
+        if not (is_fixed and weight.dtype in HALVES and onednn_multiplies(weight.dtype)):
+            return self.plain_weight()
+        if not weight.is_mkldnn:
+            with plain_torch(inference=False):
+                weight = nn.Parameter(_reorder(weight), requires_grad=False)
+            self.weight = weight
+        return weight
 
     def plain_weight(self) -> Tensor:
         """The weight (N, K) in torch's own order, for products with a part of it."""
@@ -71,27 +82,15 @@ class FastLinear(nn.Linear):
             self.weight = weight
         return weight
 
-    def _is_worth_reordering(self) -> bool:
-        weight = self.weight
-        is_fixed = _infers_on_cpu(weight) and not weight.requires_grad
-        return is_fixed and weight.dtype in HALVES and onednn_multiplies(weight.dtype)
-
-    def _reordered_weight(self) -> Tensor:
-        weight = self.weight
-        if not weight.is_mkldnn:
-            with plain_torch(inference=False):
-                weight = nn.Parameter(_reorder(weight), requires_grad=False)
-            self.weight = weight
-        return weight
-
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if self.weight.is_mkldnn:
             destination[f"{prefix}weight"] = self.weight.detach().to_dense()
 
-    def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
-        self.plain_weight()
-        super()._load_from_state_dict(*arguments, **named)
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
+        if f"{prefix}weight" in state_dict:
+            self.plain_weight()
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         self.plain_weight()

@@ -38,22 +38,27 @@ class Block(nn.Module):
 
     def forward(self, tokens: Tensor, readout: Readout = PATCH) -> Tensor:
         """Give (B, N, D) after the block, with the attention that the read-out asks for."""
-        mixed = self.attn(self.norm1(tokens), readout.mixing)
+        mixed = self.attn(self.norm1(tokens).to(self.dtype), readout.mixing)
         if readout.bare:
             return self.ls1(mixed)  # type: ignore[no-any-return]
         tokens = torch.addcmul(tokens, mixed, self.ls1.gamma)
         if torch.is_grad_enabled() or tokens.device.type != "cpu":
-            return torch.addcmul(tokens, self.mlp(self.norm2(tokens)), self.ls2.gamma)
+            return torch.addcmul(tokens, self.mlp(self.norm2(tokens).to(self.dtype)), self.ls2.gamma)
         self._add_feed_forward_in_place(tokens)
         return tokens
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The working type, of products and attention."""
+        return self.attn.qkv.weight.dtype
 
     def _add_feed_forward_in_place(self, tokens: Tensor) -> None:
         """Take some tokens at a time, so that the hidden channels stay in the processor's cache."""
         rows = tokens.view(-1, tokens.shape[-1])
-        row_bytes = self.mlp.hidden_width * self.attn.qkv.weight.dtype.itemsize
+        row_bytes = self.mlp.hidden_width * self.dtype.itemsize
         rows_at_once = max(1, HIDDEN_BYTES // row_bytes)
         for some in rows.tensor_split(math.ceil(len(rows) / rows_at_once)):
-            some.addcmul_(self.mlp(self.norm2(some)), self.ls2.gamma)
+            some.addcmul_(self.mlp(self.norm2(some).to(self.dtype)), self.ls2.gamma)
 
 
 class Attention(nn.Module):
@@ -67,12 +72,14 @@ class Attention(nn.Module):
 
     def forward(self, tokens: Tensor, mixing: str) -> Tensor:
         """Mix (B, N, D) as a read-out says."""
-        tokens = tokens.to(self.qkv.weight.dtype)
-        if mixing != "patch" or tokens.dtype == torch.float32:
-            return self.proj(mix_values(partial(self._project, tokens), mixing))  # type: ignore[no-any-return]
+        return self.proj(self._mix(tokens, mixing))  # type: ignore[no-any-return]
+
+    def _mix(self, tokens: Tensor, mixing: str) -> Tensor:
+        if mixing != "patch":
+            return mix_values(partial(self._project, tokens), mixing)
         # (B, N, 3 D) -> (3, B, heads, N, D / heads)
         q, k, v = self.qkv(tokens).reshape(*tokens.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        return self.proj(merge_heads(attend(q, k, v)))  # type: ignore[no-any-return]
+        return merge_heads(attend(q, k, v))
 
     def _project(self, tokens: Tensor, part: str) -> Tensor:
         return split_heads(project_third(tokens, self.qkv.plain_weight(), self.qkv.bias, part), self.heads)
@@ -101,7 +108,7 @@ class Mlp(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (..., D) to the same."""
-        hidden = self.fc1(tokens.to(self.fc1.weight.dtype))
+        hidden = self.fc1(tokens)
         return self.fc2(F.gelu(hidden) if torch.is_grad_enabled() else torch.ops.aten.gelu_(hidden))  # type: ignore[no-any-return]
 
 
@@ -116,5 +123,5 @@ class SwiGlu(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (..., D) to the same."""
-        gate, value = self.w12(tokens.to(self.w12.weight.dtype)).chunk(2, dim=-1)
+        gate, value = self.w12(tokens).chunk(2, dim=-1)
         return self.w3(F.silu(gate) * value)  # type: ignore[no-any-return]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -39,17 +39,31 @@ class TensorFile(ABC):
                 None reads all of them in the file's own types.
 
         Raises:
-            ModelError: if the file is damaged, or a tensor holds anything but floating-point numbers.
+            ModelError: as for ``each``.
         """
         tensors = {}
-        names = [name for name in self.shapes if name.startswith(prefix)]
-        for name, value in self._each([name for name in names if like is None or name.removeprefix(prefix) in like]):
+        for name, value in self.each(prefix, like):
+            dtype = None if like is None else like[name].dtype
+            tensors[name] = value.to(dtype=dtype, copy=True, memory_format=torch.contiguous_format)
+        return tensors
+
+    def each(self, prefix: str, names: Container[str] | None = None) -> Iterator[tuple[str, Tensor]]:
+        """Read the tensors whose name starts with the prefix one by one, and take the prefix off.
+
+        A tensor may lie in the mapped file: copy what is kept.
+
+        Args:
+            prefix: start of the names.
+            names: those to read, without the prefix; None reads all of them.
+
+        Raises:
+            ModelError: if the file is damaged, or a tensor holds anything but floating-point numbers.
+        """
+        chosen = [name for name in self.shapes if name.startswith(prefix)]
+        for name, value in self._each([name for name in chosen if names is None or name.removeprefix(prefix) in names]):
             if not value.is_floating_point():
                 raise ModelError(f"Expected floating-point numbers in {name} of {self.file}; got {value.dtype}.")
-            short = name.removeprefix(prefix)
-            dtype = None if like is None else like[short].dtype
-            tensors[short] = value.to(dtype=dtype, copy=True, memory_format=torch.contiguous_format)
-        return tensors
+            yield name.removeprefix(prefix), value
 
     def shapes_under(self, prefix: str) -> Shapes:
         """Shapes of the tensors whose name starts with the prefix, with the prefix taken off."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, replace
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from densezero.encoders.device import pick_device, pick_dtype, plain_torch
+from densezero.encoders.products import HALVES, FastLinear
 from densezero.encoders.tips.checkpoint import open_tensors
 from densezero.encoders.tips.config import PUBLISHED_SIZES
 from densezero.encoders.tips.encoder import TipsEncoder, TowerSource
@@ -142,7 +145,7 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
     vision_tower, text_tower = empty_towers(vision_config, text_config)
     check_layout(vision_tower, vision_shapes, vision_file)
     check_layout(text_tower, text_shapes, text_file)
-    _fill(vision_tower.to(dtype), vision, device)
+    _fill(vision_tower.to(dtype).requires_grad_(False), vision, device)
     _let_allocator_keep_activations()
     files = (vision_file,) if vision_file == text_file else (vision_file, text_file)
     return TipsEncoder(
@@ -160,14 +163,33 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
 
 
 def _fill(tower: VisionTower, source: TowerSource, device: torch.device) -> None:
-    """Read a tower's weights one block at a time, so that no more than a block is in memory twice."""
-    for index, block in enumerate(tower.blocks):
-        tensors = source.tensors.load(f"{source.prefix}{BLOCKS}{index}.", like=block.state_dict())
-        block.load_state_dict(tensors, assign=True)
-        block.to(device)
-    rest = {name: value for name, value in tower.state_dict().items() if not name.startswith(BLOCKS)}
-    tower.load_state_dict(source.tensors.load(source.prefix, like=rest), assign=True, strict=False)
-    tower.to(device)
+    """Read a tower's weights one by one, so that no more than one is in memory twice.
+
+    The file is opened anew for each block, because what has been read of a mapped file counts as memory.
+    """
+    state = tower.state_dict()
+    for part in [*(f"{BLOCKS}{index}." for index in range(len(tower.blocks))), ""]:
+        names = {name.removeprefix(part) for name in state if name.startswith(part)}
+        if not part:
+            names = {name for name in names if not name.startswith(BLOCKS)}
+        for name, value in source.tensors.each(source.prefix + part, names):
+            _put(tower, part + name, value, state[part + name].dtype, device)
+
+
+def _put(tower: VisionTower, name: str, value: Tensor, dtype: torch.dtype, device: torch.device) -> None:
+    layer_name, _, own_name = name.rpartition(".")
+    layer = tower.get_submodule(layer_name)
+    is_reordered = isinstance(layer, FastLinear) and own_name == "weight" and device.type == "cpu" and dtype in HALVES
+    own = _copy_to_pages(value, dtype) if is_reordered else value.to(device, dtype, copy=True).contiguous()
+    layer.load_state_dict({own_name: own}, assign=True, strict=False)
+    if isinstance(layer, FastLinear) and is_reordered:
+        layer.reorder()
+
+
+def _copy_to_pages(value: Tensor, dtype: torch.dtype) -> Tensor:
+    """Copy a tensor to memory that goes back to the system when it is freed; malloc would keep it as a hole."""
+    pages = mmap(-1, value.numel() * dtype.itemsize)
+    return torch.frombuffer(pages, dtype=dtype).view(value.shape).copy_(value)
 
 
 def _let_allocator_keep_activations() -> None:

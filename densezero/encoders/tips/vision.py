@@ -117,8 +117,9 @@ class VisionTower(StaysFloat32):
             return self._positions.get(grid_hw, lambda: resize_positions(stored, (side, side), grid_hw, "bilinear"))
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """As in torch; before it, the linear layers take their plain weights back, which can be trained."""
-        self._apply(lambda tensor: tensor)
+        """As in torch; to be trained, the linear layers first take their plain weights back."""
+        if requires_grad:
+            self._apply(lambda tensor: tensor)
         return super().requires_grad_(requires_grad)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
