@@ -11,6 +11,7 @@ import densezero
 from densezero.encoders import base
 from densezero.encoders.device import pixels_at_once
 from densezero.errors import ModelError
+from tests.conftest import callers_torch_settings
 from tests.encoders.towers import small_pair, write_folder
 
 SMALL_CLIP = {

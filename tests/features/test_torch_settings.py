@@ -1,7 +1,5 @@
 """A caller's torch settings (numeric type, device, autocast) do not change any result."""
 
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 import torch
@@ -20,6 +18,7 @@ from densezero.features import (
 )
 from densezero.features.clusters import load_clusters, save_clusters
 from densezero.features.pca import Moments, otsu_threshold, with_percentiles
+from tests.conftest import callers_torch_settings
 from tests.engine.conftest import ColourEncoder
 
 
