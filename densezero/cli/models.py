@@ -1,4 +1,4 @@
-"""``densezero models``: which encoders there are, and getting one."""
+"""``densezero models``: list, download and describe the encoders."""
 
 from __future__ import annotations
 
@@ -18,15 +18,21 @@ def list_models() -> None:
         where = "in the package" if entry.name == "nano" else entry.repository or f"{entry.pair}_*.npz"
         typer.echo(f"{entry.name:<19} {entry.summary:<57} {where}")
     for family in FAMILIES.values():
-        typer.echo(f"{family.form:<19} {family.summary:<57} pip install 'densezero[{family.extra}]'")
+        typer.echo(f"{family.form:<19} {family.summary:<57} for example {family.example}")
 
 
 @models.command()
-def download(model: Annotated[str, typer.Argument(help="A model's name.")]) -> None:
-    """Download a model into the hub's cache; goes on where an earlier download stopped."""
-    from densezero.encoders.obtain import obtain_by_name
+def download(
+    model: Annotated[str, typer.Argument(help="A model's name.")],
+    revision: Annotated[
+        str | None,
+        typer.Option(help="Branch, tag or commit of the model's hub repository.", show_default="the main branch"),
+    ] = None,
+) -> None:
+    """Download a model into the hub's cache, and print its folder; a download that broke off is resumed."""
+    from densezero.encoders.download import download_by_name
 
-    typer.echo(obtain_by_name(model))
+    typer.echo(download_by_name(model, revision))
 
 
 @models.command()
@@ -35,8 +41,8 @@ def info(
         str, typer.Argument(help="A model's name, open_clip:MODEL/TAG, timm:MODEL, a folder, or a *_vision.npz.")
     ],
 ) -> None:
-    """Describe a model: where it comes from, and its sizes if its files are here."""
-    from densezero.encoders.obtain import describe_model
+    """Describe a model: where it comes from, and its sizes if its files are on this machine."""
+    from densezero.encoders.download import describe_model
 
     for name, value in describe_model(model).items():
         typer.echo(f"{name:<12} {value}")

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densezero.encoders.digest import cache_folder
+from densezero.encoders.file_hash import cache_folder
 from densezero.errors import ModelError, did_you_mean
 
 if TYPE_CHECKING:
@@ -79,13 +79,11 @@ class Family:
         form: how a name is written.
         summary: what they are, in a few words.
         example: a name.
-        extra: of this package, that installs the library.
     """
 
     form: str
     summary: str
     example: str
-    extra: str
 
 
 FAMILIES: dict[str, Family] = {
@@ -93,10 +91,9 @@ FAMILIES: dict[str, Family] = {
         "open_clip:MODEL/TAG",
         "the CLIP family (CLIP, SigLIP, EVA ...) through open_clip",
         "open_clip:ViT-B-16/openai",
-        "open-clip",
     ),
     "timm": Family(
-        "timm:MODEL", "ViTs for images alone (DINOv2, DINOv3 ...) through timm", "timm:vit_small_patch14_dinov2", "timm"
+        "timm:MODEL", "ViTs for images alone (DINOv2, DINOv3 ...) through timm", "timm:vit_small_patch14_dinov2"
     ),
 }
 
@@ -107,7 +104,9 @@ def find_family(model: str) -> str | None:
     return family if colon and family in FAMILIES else None
 
 
-def load_encoder(model: str | Path, device: str = "auto", dtype: str = "auto") -> DenseEncoder:
+def load_encoder(
+    model: str | Path, device: str = "auto", dtype: str = "auto", revision: str | None = None
+) -> DenseEncoder:
     """Load an encoder by name or from files.
 
     Args:
@@ -116,12 +115,14 @@ def load_encoder(model: str | Path, device: str = "auto", dtype: str = "auto") -
             ``tokenizer.model``; or the ``*_vision.npz`` of such a pair.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        revision: branch, tag or commit of the model's hub repository; None takes the main branch.
 
     Returns:
         An encoder, ready to use. A hub model that is not in the cache is downloaded first.
 
     Raises:
-        ModelError: for an unknown name, or files that are missing, damaged or do not belong together.
+        ModelError: for an unknown name, a revision of a model without a hub repository, or files that are missing,
+            damaged or do not belong together.
 
     Example:
         >>> import densezero
@@ -131,13 +132,15 @@ def load_encoder(model: str | Path, device: str = "auto", dtype: str = "auto") -
     from densezero.encoders.tips.load import TipsOptions
 
     family = find_family(str(model))
+    entry = MODELS.get(str(model))
+    if entry is None or entry.repository is None:
+        refuse_revision(str(model), revision)
     if family is not None:
         return _FAMILY_LOADERS[family](str(model), device, dtype)
-    entry = MODELS.get(str(model))
     if entry is None:
         return _load_path(Path(model), TipsOptions(device=device, dtype=dtype))
     note = NANO_NOTE if entry.name == "nano" else None
-    return _load_entry(entry, TipsOptions(name=entry.name, device=device, dtype=dtype, note=note))
+    return _load_entry(entry, TipsOptions(name=entry.name, device=device, dtype=dtype, note=note), revision)
 
 
 def find_model(name: str) -> ModelEntry:
@@ -149,6 +152,20 @@ def find_model(name: str) -> ModelEntry:
     if name not in MODELS:
         raise ModelError(f"Expected the name of a model; got {name!r}. {_known_models(name)}")
     return MODELS[name]
+
+
+def refuse_revision(model: str, revision: str | None) -> None:
+    """Refuse a revision of a model that has no hub repository of this catalog.
+
+    Raises:
+        ModelError: if there is a revision, with the models that take one.
+    """
+    if revision is not None:
+        known = ", ".join(entry.name for entry in MODELS.values() if entry.repository)
+        raise ModelError(
+            f"A revision can be given for {known}, which are hub repositories; got revision {revision!r} for {model}. "
+            "Leave the revision out."
+        )
 
 
 def path_exists(path: Path) -> bool:
@@ -174,13 +191,13 @@ def _load_timm(model: str, device: str, dtype: str) -> DenseEncoder:
 _FAMILY_LOADERS = {"open_clip": _load_openclip, "timm": _load_timm}
 
 
-def _load_entry(entry: ModelEntry, options: TipsOptions) -> DenseEncoder:
+def _load_entry(entry: ModelEntry, options: TipsOptions, revision: str | None) -> DenseEncoder:
     from densezero.encoders.hub import fetch_repository
     from densezero.encoders.tips.load import load_tips_folder
 
     if entry.name == "nano":
         return load_tips_folder(Path(str(resources.files("densezero.encoders") / "nano")), options)
-    if entry.folder.is_dir():
+    if revision is None and entry.folder.is_dir():
         return load_tips_folder(entry.folder, options)
     if entry.repository is None:
         raise ModelError(
@@ -188,7 +205,7 @@ def _load_entry(entry: ModelEntry, options: TipsOptions) -> DenseEncoder:
             f"{entry.pair}_vision.npz, {entry.pair}_text.npz and tokenizer.model into {entry.folder}, "
             "or into any folder and give it as --model FOLDER."
         )
-    return load_tips_folder(fetch_repository(entry.repository), options)
+    return load_tips_folder(fetch_repository(entry.repository, revision), options)
 
 
 def _load_path(path: Path, options: TipsOptions) -> DenseEncoder:

@@ -16,7 +16,7 @@ from densezero.encoders.base import DenseEncoder, stretch_to_patch
 from densezero.encoders.clip_tokenizer import TextTokenizer, WrappedTokenizer, tokenizer_sha256
 from densezero.encoders.clip_towers import read_tower
 from densezero.encoders.device import pick_device, pick_dtype, pixels_at_once, plain_torch
-from densezero.encoders.hub import cache_alone_if_silent
+from densezero.encoders.hub import offline_if_unreachable
 from densezero.encoders.readouts import find_readout
 from densezero.encoders.weights import (
     RANDOM,
@@ -197,8 +197,8 @@ def _open_clip() -> Any:
         import open_clip
     except ImportError:
         raise ModelError(
-            "Models named open_clip:... need the library open_clip, which is not installed. "
-            "Install it: pip install 'densezero[open-clip]'"
+            "Models named open_clip:... need the library open_clip, which cannot be imported. "
+            "Repair the installation: pip install --upgrade densezero open-clip-torch"
         ) from None
     return open_clip
 
@@ -235,7 +235,7 @@ def _load_tokenizer(parts: _Parts) -> TextTokenizer:
     text = library.get_model_config(parts.model)["text_cfg"]
     from_hub = "hf_tokenizer_name" in text
     try:
-        with _root_logger_left_alone(), cache_alone_if_silent() if from_hub else nullcontext():
+        with _root_logger_left_alone(), offline_if_unreachable() if from_hub else nullcontext():
             return library.get_tokenizer(parts.model)  # type: ignore[no-any-return]
     except Exception:
         if parts.weights != RANDOM:
@@ -250,7 +250,7 @@ def _create(parts: _Parts) -> Any:
     text_from_hub = "hf_model_name" in library.get_model_config(model)["text_cfg"]
     asks_hub = text_from_hub or bool(library.get_pretrained_cfg(model, weights))
     try:
-        with _root_logger_left_alone(), cache_alone_if_silent() if asks_hub else nullcontext():
+        with _root_logger_left_alone(), offline_if_unreachable() if asks_hub else nullcontext():
             return _create_random(model) if weights == RANDOM else _create_trained(model, weights)
     except Exception as error:  # the hub's, its transport's and torch's own exceptions come through
         way_out = "" if text_from_hub else f" {PREFIX}{model}/{RANDOM} tries the way out with untrained weights."

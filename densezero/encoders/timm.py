@@ -11,7 +11,7 @@ from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
 from densezero.encoders.device import pick_device, pick_dtype, pixels_at_once, plain_torch
-from densezero.encoders.hub import cache_alone_if_silent
+from densezero.encoders.hub import offline_if_unreachable
 from densezero.encoders.readouts import find_readout
 from densezero.encoders.timm_trunk import TimmTrunk
 from densezero.encoders.weights import (
@@ -155,8 +155,8 @@ def _timm() -> Any:
         import timm
     except ImportError:
         raise ModelError(
-            "Models named timm:... need the library timm, which is not installed. "
-            "Install it: pip install 'densezero[timm]'"
+            "Models named timm:... need the library timm, which cannot be imported. "
+            "Repair the installation: pip install --upgrade densezero timm"
         ) from None
     return timm
 
@@ -187,7 +187,7 @@ def _create(model: str, random: bool) -> Any:
         with fixed_seed():
             return timm.create_model(model, pretrained=False, num_classes=0)
     try:
-        with cache_alone_if_silent():
+        with offline_if_unreachable():
             return timm.create_model(model, pretrained=True, num_classes=0)
     except Exception as error:  # the hub's and its transport's own exceptions come through
         raise ModelError(

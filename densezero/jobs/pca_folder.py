@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densezero.encoders.digest import file_sha256
+from densezero.encoders.file_hash import file_sha256
 from densezero.errors import FeatureError, InputError
 from densezero.features import DiskCache
 from densezero.images import FoundImage, find_images, read_rgb

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from densezero.encoders.digest import cache_folder
+from densezero.encoders.file_hash import cache_folder
 from densezero.vocabulary.templates import Templates
 
 LAYOUT = 2  # raised whenever the same key would mean other numbers

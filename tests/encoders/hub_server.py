@@ -13,12 +13,14 @@ class HubServer:
     """Serves files of one repository; ``asked`` lists (method, path, range, authorization) of every request.
 
     Args:
-        files: name to content.
-        announced: name to the content whose digest is announced, where it is another.
+        files: name to content, on the main branch.
+        announced: name to the content whose hash is announced, where it is another.
+        revisions: name of a branch, tag or commit to its commit and its files.
     """
 
-    def __init__(self, files, announced=None):
+    def __init__(self, files, announced=None, revisions=None):
         self.files, self.announced = files, {**files, **(announced or {})}
+        self.revisions = {"main": (COMMIT, files), COMMIT: (COMMIT, files), **(revisions or {})}
         self.cut_after = None  # bytes of model.safetensors after which the hub falls silent, once
         self.asked = []
         self.port = 0
@@ -49,11 +51,11 @@ class HubServer:
         return f"http://127.0.0.1:{self.port}"
 
 
-def large_digest(content):
+def large_hash(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def small_digest(content):
+def small_hash(content):
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
@@ -74,32 +76,43 @@ class _Handler(BaseHTTPRequestHandler):
         asked = (self.command, self.path, self.headers.get("Range"), self.headers.get("Authorization"))
         self.hub.asked.append(asked)
         folder, _, name = self.path.rpartition("/")
-        if name not in self.hub.files or folder not in (f"/{REPOSITORY}/resolve/main", "/cdn"):
-            known = folder == f"/{REPOSITORY}/resolve/main"
-            self._head(404, 0, {"X-Error-Code": "EntryNotFound" if known else "RepoNotFound"})
-        elif folder == "/cdn":
-            self._content(name)
+        resolve = f"/{REPOSITORY}/resolve/"
+        revision = folder.removeprefix(resolve if folder.startswith(resolve) else "/cdn/")
+        if not folder.startswith((resolve, "/cdn/")):
+            self._head(404, 0, {"X-Error-Code": "RepoNotFound"})
+        elif revision not in self.hub.revisions:
+            self._head(404, 0, {"X-Error-Code": "RevisionNotFound"})
+        elif name not in self.hub.revisions[revision][1]:
+            self._head(404, 0, {"X-Error-Code": "EntryNotFound"})
+        else:
+            self._file(revision, name, folder.startswith("/cdn/"))
+
+    def _file(self, revision, name, is_cdn):
+        commit, files = self.hub.revisions[revision]
+        announced = self.hub.announced[name] if revision == "main" else files[name]
+        if is_cdn:
+            self._content(files, name, {"X-Repo-Commit": commit})
         elif name in LARGE:
-            announced = self.hub.announced[name]
             self._head(
                 302,
                 0,
                 {
                     "ETag": '"something-else"',
-                    "X-Linked-Etag": f'"{large_digest(announced)}"',
+                    "X-Linked-Etag": f'"{large_hash(announced)}"',
                     "X-Linked-Size": str(len(announced)),
-                    "Location": f"http://localhost:{self.hub.port}/cdn/{name}",
+                    "Location": f"http://localhost:{self.hub.port}/cdn/{revision}/{name}",
+                    "X-Repo-Commit": commit,
                 },
             )
         else:
-            self._content(name, {"ETag": f'"{small_digest(self.hub.announced[name])}"'})
+            self._content(files, name, {"ETag": f'"{small_hash(announced)}"', "X-Repo-Commit": commit})
 
-    def _content(self, name, headers=None):
-        content = self.hub.files[name]
+    def _content(self, files, name, headers):
+        content = files[name]
         start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
         rest = content[start:]
         span = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
-        self._head(206 if start else 200, len(rest), {**(headers or {}), "Accept-Ranges": "bytes", **span})
+        self._head(206 if start else 200, len(rest), {**headers, "Accept-Ranges": "bytes", **span})
         if self.command == "HEAD":
             return
         cut = self.hub.cut_after if name == "model.safetensors" else None
@@ -112,6 +125,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _head(self, status, length, headers):
         self.send_response(status)
-        for name, value in {"X-Repo-Commit": COMMIT, "Content-Length": str(length), **headers}.items():
+        for name, value in {"Content-Length": str(length), **headers}.items():
             self.send_header(name, value)
         self.end_headers()

@@ -10,8 +10,8 @@ import torch
 import densezero
 from densezero.encoders import DEFAULT_MODEL, MODELS, find_model
 from densezero.encoders.catalog import NANO_NOTE
+from densezero.encoders.download import describe_model, download_model
 from densezero.encoders.hub import fetch_repository
-from densezero.encoders.obtain import describe_model, obtain_model
 from densezero.errors import ModelError
 from tests.conftest import ROOT
 from tests.encoders.towers import small_pair, write_folder, write_pair
@@ -50,7 +50,7 @@ def test_a_path_that_is_nothing_is_refused(path):
 
 def test_a_model_that_is_published_as_files_says_which_and_where(own_cache):
     entry = find_model("tips-b14")
-    for attempt in (lambda: densezero.load_encoder("tips-b14"), lambda: obtain_model(entry)):
+    for attempt in (lambda: densezero.load_encoder("tips-b14"), lambda: download_model(entry)):
         with pytest.raises(ModelError) as caught:
             attempt()
         for part in ("tips_oss_b14_highres_distilled", "tokenizer.model", str(own_cache / "models" / "tips-b14")):
@@ -93,7 +93,7 @@ def test_nano_is_in_the_package_and_says_what_it_is():
     assert "tipsv2-l14" in encoder.note
     assert encoder.encode_dense(torch.rand(1, 3, 30, 28)).shape == (1, 3, 2, encoder.width)
     assert encoder.encode_text(["sky", "boat"]).shape == (2, encoder.width)
-    assert "nothing to download" in obtain_model(find_model("nano"))
+    assert "nothing to download" in download_model(find_model("nano"))
     assert describe_model("nano")["here"] == "yes"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.encoders.hub_server import LARGE, HubServer, large_digest
+from tests.encoders.hub_server import COMMIT, LARGE, HubServer, large_hash
 from tests.encoders.towers import small_pair, write_folder
 
 CONFIG = {"vision_heads": 2, "text_heads": 2, "text_num_heads": 2, "temperature": 0.005, "vision_fn": "vit_base"}
@@ -137,13 +137,14 @@ def test_a_cut_download_goes_on_where_it_stopped_and_shows_its_progress(home, fi
         hub.asked.clear()
         done = home.run("models", "download", "tipsv2-b14", endpoint=hub.start().endpoint, terminal=True)
         assert done.returncode == 0, done.stderr
-        assert [asked[2] for asked in hub.asked if asked[:2] == ("GET", "/cdn/model.safetensors")] == [
+        assert [asked[2] for asked in hub.asked if asked[:2] == ("GET", "/cdn/main/model.safetensors")] == [
             f"bytes={CHUNK}-"
         ]
     assert "model.safetensors" in done.stderr
     assert "100%" in done.stderr
-    assert "tipsv2-b14 is in" in done.stdout
-    assert (home.blobs / large_digest(files["model.safetensors"])).read_bytes() == files["model.safetensors"]
+    snapshot = home.blobs.parent / "snapshots" / COMMIT
+    assert done.stdout == f"tipsv2-b14 is in {snapshot}\nUse these files with --model {snapshot}\n"
+    assert (home.blobs / large_hash(files["model.safetensors"])).read_bytes() == files["model.safetensors"]
     assert not list(home.blobs.glob("*.incomplete"))
 
 
@@ -177,7 +178,7 @@ def test_a_file_with_other_bytes_than_announced_is_refused_and_can_be_had_again(
         said = refusal(home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint))
     assert "model.safetensors of google/tipsv2-b14 is damaged" in said
     assert "deleted; run the command again" in said
-    assert not list(home.blobs.glob(f"{large_digest(files['model.safetensors'])}*"))
+    assert not list(home.blobs.glob(f"{large_hash(files['model.safetensors'])}*"))
     with HubServer(files) as hub:
         done = home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint)
     assert done.returncode == 0, done.stderr
@@ -185,7 +186,7 @@ def test_a_file_with_other_bytes_than_announced_is_refused_and_can_be_had_again(
 
 @pytest.mark.parametrize("name", LARGE)
 def test_a_cached_file_that_was_changed_is_found_and_deleted(copied_home, files, name):
-    blob = copied_home.blobs / large_digest(files[name])
+    blob = copied_home.blobs / large_hash(files[name])
     content = bytearray(files[name])
     content[len(content) // 2] ^= 1
     blob.write_bytes(content)
@@ -196,9 +197,9 @@ def test_a_cached_file_that_was_changed_is_found_and_deleted(copied_home, files,
 
 @pytest.mark.parametrize("size", ["longer", "equal"])
 def test_a_left_over_part_with_other_bytes_does_not_stay_in_the_way(home, files, size):
-    digest, length = large_digest(files["model.safetensors"]), len(files["model.safetensors"])
+    sha256, length = large_hash(files["model.safetensors"]), len(files["model.safetensors"])
     home.blobs.mkdir(parents=True)
-    (home.blobs / f"{digest}.incomplete").write_bytes(bytes(length + 1 if size == "longer" else length))
+    (home.blobs / f"{sha256}.incomplete").write_bytes(bytes(length + 1 if size == "longer" else length))
     with HubServer(files) as hub:
         if size == "equal":
             assert "is damaged" in refusal(home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint))
@@ -235,3 +236,89 @@ def test_a_repository_without_one_of_the_files_is_one_sentence(home, files):
     with HubServer({name: content for name, content in files.items() if name != "tokenizer.model"}) as hub:
         said = refusal(home.run("models", "download", "tipsv2-b14", endpoint=hub.endpoint))
     assert "answered 404 for tokenizer.model of google/tipsv2-b14" in said
+
+
+# Revisions
+
+OTHER_COMMIT = "2e" * 20
+
+
+@pytest.fixture(scope="module")
+def revisions(tmp_path_factory, tokenizer_file):
+    """A tag of the repository that holds other weights than its main branch, by its name and by its commit."""
+    folder = tmp_path_factory.mktemp("tagged")
+    write_folder(folder, small_pair(seed=5), tokenizer_file, CONFIG, temperature=None)
+    other = {name: (folder / name).read_bytes() for name in ("config.json", "tokenizer.model", "model.safetensors")}
+    return {"v1.0": (OTHER_COMMIT, other), OTHER_COMMIT: (OTHER_COMMIT, other)}
+
+
+@pytest.mark.parametrize("revision", ["v1.0", OTHER_COMMIT])
+def test_a_revision_is_downloaded_beside_the_main_branch_and_then_needs_no_network(home, files, revisions, revision):
+    command = ("models", "download", "tipsv2-b14")
+    with HubServer(files, revisions=revisions) as hub:
+        main = home.run(*command, endpoint=hub.endpoint)
+        done = home.run(*command, "--revision", revision, endpoint=hub.endpoint)
+        assert done.returncode == 0, done.stderr
+        snapshots = home.blobs.parent / "snapshots"
+        assert str(snapshots / COMMIT) in main.stdout
+        assert f"--model {snapshots / OTHER_COMMIT}" in done.stdout
+        model = (snapshots / OTHER_COMMIT / "model.safetensors").read_bytes()
+        assert model == revisions[revision][1]["model.safetensors"] != files["model.safetensors"]
+        hub.asked.clear()
+        again = home.run(*command, "--revision", revision, endpoint=hub.endpoint)
+        assert "is already in" in again.stdout
+        assert hub.asked == []
+    offline = home.run(*command, "--revision", revision, endpoint=hub.endpoint, HF_HUB_OFFLINE="1")
+    assert offline.stdout == again.stdout
+    info = home.run("models", "info", snapshots / OTHER_COMMIT, endpoint=hub.endpoint)
+    assert "2 blocks, 2 heads" in info.stdout
+
+
+def test_a_revision_that_is_not_cached_is_not_taken_from_another(full_home):
+    done = full_home.run(
+        "models", "download", "tipsv2-b14", "--revision", "v1.0", endpoint="http://127.0.0.1:9", HF_HUB_OFFLINE="1"
+    )
+    assert "google/tipsv2-b14 at revision v1.0 is not complete in the cache" in refusal(done)
+
+
+def test_an_unknown_revision_is_one_sentence(home, files):
+    with HubServer(files) as hub:
+        done = home.run("models", "download", "tipsv2-b14", "--revision", "v9", endpoint=hub.endpoint)
+    said = refusal(done)
+    assert "answered 404 for config.json of google/tipsv2-b14 at revision v9" in said
+    assert "the revision" in said
+
+
+def test_python_loads_a_revision(home, files, revisions, monkeypatch):
+    import densezero
+
+    with HubServer(files, revisions=revisions) as hub:
+        for command in ((), ("--revision", "v1.0")):
+            home.run("models", "download", "tipsv2-b14", *command, endpoint=hub.endpoint)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(home.folder / "hf" / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    encoders = [
+        densezero.load_encoder("tipsv2-b14", "cpu", "float32", revision=revision)
+        for revision in (None, "main", "v1.0", OTHER_COMMIT)
+    ]
+    hashes = [encoder.weights_hash for encoder in encoders]
+    assert hashes[0] == hashes[1] != hashes[2] == hashes[3]
+    assert [encoder.name for encoder in encoders] == ["tipsv2-b14"] * 4
+
+
+@pytest.mark.parametrize(
+    "model", ["nano", "tips-b14", "open_clip:ViT-B-32/openai", "timm:vit_tiny_patch16_224/random", "some/folder"]
+)
+def test_a_model_without_a_hub_repository_takes_no_revision(model):
+    import densezero
+    from densezero.encoders.download import download_by_name
+    from densezero.errors import ModelError
+
+    refusals = [lambda: densezero.load_encoder(model, revision="v1.0")]
+    if model != "some/folder":
+        refusals.append(lambda: download_by_name(model, "v1.0"))
+    for refuse in refusals:
+        with pytest.raises(ModelError, match=r"tipsv2-b14, .* got revision 'v1\.0' for ") as caught:
+            refuse()
+        assert model in str(caught.value)
+        assert "Leave the revision out" in str(caught.value)

@@ -208,6 +208,21 @@ def test_rounding_and_resizing_leave_the_hash_of_the_weights_alone(make):
     assert encoder_of(other).weights_hash != known
 
 
+@pytest.mark.parametrize("make", [small_clip, small_siglip])
+def test_other_sizes_leave_the_module_as_it_was_loaded(make):
+    model = make()
+    encoder = encoder_of(model)
+    kept, layers = {name: value.clone() for name, value in model.state_dict().items()}, repr(model)
+    for hw in ((84, 42), (28, 98), (56, 56)):
+        encoder.encode_dense(images(*hw), "patch")
+        assert all(torch.equal(value, kept[name]) for name, value in model.state_dict().items())
+        assert repr(model) == layers
+    if make is small_siglip:
+        assert tuple(model.visual.trunk.patch_embed.img_size) == (56, 56)
+    else:
+        assert tuple(model.visual.grid_size) == (4, 4)
+
+
 def test_bfloat16_is_for_the_vision_tower_alone():
     rounded = OpenClipEncoder("x", small_clip(), lambda: open_clip.tokenize, "cpu", "bfloat16")
     exact, pixels = encoder_of(small_clip()), images(56, 42)

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 import densezero
 from densezero.encoders import hub, openclip
-from densezero.encoders.obtain import describe_model, obtain_by_name
+from densezero.encoders.download import describe_model, download_by_name
 from densezero.encoders.openclip import _load_tokenizer, _Parts, describe_openclip, load_openclip
 from densezero.encoders.readouts import READOUTS
 from densezero.errors import ModelError
@@ -99,7 +99,7 @@ def test_a_tag_that_was_trained_with_the_quick_activation_gets_it(monkeypatch):
         raise RuntimeError("asked enough")
 
     monkeypatch.setattr(open_clip, "create_model", create_model)
-    monkeypatch.setattr(openclip, "cache_alone_if_silent", openclip.nullcontext)
+    monkeypatch.setattr(openclip, "offline_if_unreachable", openclip.nullcontext)
     refusal("open_clip:ViT-B-32/openai")
     refusal("open_clip:ViT-B-32/laion2b_s34b_b79k")
     assert asked == {("ViT-B-32", "openai"): True, ("ViT-B-32", "laion2b_s34b_b79k"): False}
@@ -120,12 +120,12 @@ def test_without_the_network_the_refusal_comes_at_once_and_says_what_to_do(monke
         assert part in message
 
 
-def test_without_the_library_the_refusal_says_what_to_install(monkeypatch):
+def test_without_the_library_the_refusal_says_how_to_repair_the_installation(monkeypatch):
     monkeypatch.setitem(sys.modules, "open_clip", None)
     for refuse in (load_openclip, describe_openclip, densezero.load_encoder):
         with pytest.raises(ModelError) as caught:
             refuse(NAME)
-        assert "pip install 'densezero[open-clip]'" in str(caught.value)
+        assert "pip install --upgrade densezero open-clip-torch" in str(caught.value)
 
 
 @pytest.mark.slow
@@ -158,7 +158,7 @@ def test_clips_own_b32_runs_under_its_real_name():
     assert encoder.encode_text(["sky"]).shape == (1, 512)
 
 
-def test_a_model_is_described_and_obtained_by_its_name(small, monkeypatch, tmp_path):
+def test_a_model_is_described_and_downloaded_by_its_name(small, monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     facts = describe_model("open_clip:ViT-B-32/openai")
     assert facts["repository"] == "timm/vit_base_patch32_clip_224.openai"
@@ -167,12 +167,12 @@ def test_a_model_is_described_and_obtained_by_its_name(small, monkeypatch, tmp_p
     random = describe_model(small)
     assert (random["patch"], random["words"]) == ("14 px", "yes")
     assert "q-q-bare" in random["read-outs"]
-    assert "nothing to download" in obtain_by_name(small)
+    assert "nothing to download" in download_by_name(small)
     with pytest.raises(ModelError, match="cannot be had"):
-        obtain_by_name("open_clip:ViT-B-32/openai")
+        download_by_name("open_clip:ViT-B-32/openai")
     assert describe_model("timm:vit_small_patch14_dinov2")["here"] == "no"
     for unknown in ("open_clip:ViT-B-99/random", "timm:vit_none/random"):
-        for refuse in (describe_model, obtain_by_name):
+        for refuse in (describe_model, download_by_name):
             with pytest.raises(ModelError, match="has no model"):
                 refuse(unknown)
 
@@ -181,9 +181,9 @@ def test_other_libraries_look_in_the_cache_alone_where_the_hub_is_silent(monkeyp
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    with hub.cache_alone_if_silent():  # the network of tests is blocked
+    with hub.offline_if_unreachable():  # the network of tests is blocked
         assert constants.HF_HUB_OFFLINE
     assert not constants.HF_HUB_OFFLINE
     monkeypatch.setattr(hub, "_answers", lambda: True)
-    with hub.cache_alone_if_silent():
+    with hub.offline_if_unreachable():
         assert not constants.HF_HUB_OFFLINE

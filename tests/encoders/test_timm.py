@@ -7,6 +7,7 @@ import torch
 
 from densezero.encoders.base import stretch_to_patch
 from densezero.encoders.readouts import READOUTS
+from densezero.encoders.size_cache import SIZES_KEPT
 from densezero.encoders.timm import TimmEncoder, describe_timm, load_timm
 from densezero.encoders.tips import VisionConfig, VisionTower
 from densezero.errors import ModelError
@@ -177,6 +178,39 @@ def test_a_batch_equals_one_by_one(tiny, readout):
     torch.testing.assert_close(tiny.encode_dense(pixels, readout), single, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "kind", [{}, {"kind": "eva.Eva", "use_rot_pos_emb": True, "embed_dim": 32}], ids=["absolute", "rotary"]
+)
+def test_other_sizes_leave_the_module_as_it_was_loaded(kind):
+    model = small(**kind)
+    encoder = encoder_of(model)
+    kept = {name: value.clone() for name, value in model.state_dict().items()}
+    buffers = {name: value.clone() for name, value in model.named_buffers()}
+    positions, known = model.pos_embed, encoder.weights_hash
+    for hw in ((84, 42), (28, 98), (56, 56)):
+        encoder.encode_dense(images(*hw), "patch")
+        assert tuple(model.patch_embed.img_size) == (56, 56)
+        assert tuple(model.patch_embed.grid_size) == (4, 4)
+        assert model.pos_embed is positions
+        assert type(model.patch_embed.proj) is torch.nn.Conv2d
+        for name, value in {**model.state_dict(), **dict(model.named_buffers())}.items():
+            assert torch.equal(value, {**kept, **buffers}[name]), name
+        del encoder.weights_hash
+        assert encoder.weights_hash == known
+
+
+def test_copies_for_other_sizes_share_the_weights_and_few_are_kept():
+    model = small()
+    encoder = encoder_of(model)
+    for columns in range(1, 3 + SIZES_KEPT):
+        encoder.encode_dense(images(14, 14 * columns))
+    copies = encoder._trunk._fitted._kept
+    assert list(copies) == [(14, 14 * columns) for columns in range(3, 3 + SIZES_KEPT)]
+    for trunk in copies.values():
+        apart = [name for name, value in trunk.named_parameters() if value is not model.get_parameter(name)]
+        assert apart == ["pos_embed"]
+
+
 @torch.inference_mode()
 def test_a_size_seen_in_between_changes_nothing(tiny):
     pixels, other = images(48, 64), images(96, 32)
@@ -245,12 +279,12 @@ def test_without_the_network_the_refusal_says_what_to_do(monkeypatch, tmp_path):
         assert part in str(caught.value)
 
 
-def test_without_the_library_the_refusal_says_what_to_install(monkeypatch):
+def test_without_the_library_the_refusal_says_how_to_repair_the_installation(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     for refuse in (load_timm, describe_timm):
         with pytest.raises(ModelError) as caught:
             refuse(TINY)
-        assert "pip install 'densezero[timm]'" in str(caught.value)
+        assert "pip install --upgrade densezero timm" in str(caught.value)
 
 
 def test_a_model_is_described_without_being_built():

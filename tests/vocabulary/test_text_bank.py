@@ -4,7 +4,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from densezero.encoders.base import DenseEncoder
-from densezero.encoders.digest import cache_folder
+from densezero.encoders.file_hash import cache_folder
 from densezero.errors import ModelError, VocabularyError
 from densezero.vocabulary import Templates, load_templates, text_bank
 from densezero.vocabulary.text_bank import TextBank, bank_from_vectors, build_text_bank, embed_words

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
 from densezero.encoders.device import pixels_at_once, plain_torch
-from densezero.encoders.digest import file_sha256
+from densezero.encoders.file_hash import file_sha256
 from densezero.encoders.readouts import READOUTS
 from densezero.encoders.tips.checkpoint import TensorFile
 from densezero.encoders.tips.config import TextConfig

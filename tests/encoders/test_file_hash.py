@@ -1,4 +1,4 @@
-"""Digests of weight files: right at first, remembered, and right again after a change."""
+"""Hashes of weight files: right at first, remembered, and right again after a change."""
 
 import hashlib
 import json
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from densezero.encoders.digest import cache_folder, file_sha256
+from densezero.encoders.file_hash import cache_folder, file_sha256
 from densezero.errors import ModelError
 
-# Published test vector of SHA-256 (FIPS 180): the digest of "abc".
+# Published test vector of SHA-256 (FIPS 180): the hash of "abc".
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
@@ -31,10 +31,10 @@ def reads(monkeypatch):
 
 
 def notes():
-    return list((cache_folder() / "digests").glob("*"))
+    return list((cache_folder() / "file_hashes").glob("*"))
 
 
-def test_the_digest_is_the_published_one_of_abc(file):
+def test_the_hash_is_the_published_one_of_abc(file):
     assert file_sha256(file) == ABC
 
 
@@ -46,14 +46,14 @@ def test_a_content_is_read_once_also_by_another_name(file, tmp_path, reads):
     assert len(notes()) == 1
 
 
-def test_a_changed_content_has_another_digest(file, reads):
+def test_a_changed_content_has_another_hash(file, reads):
     file_sha256(file)
     file.write_bytes(b"abd and more")
     assert file_sha256(file) == hashlib.sha256(b"abd and more").hexdigest()
     assert len(reads) == 2
 
 
-def test_a_changed_content_of_the_same_length_has_another_digest(file):
+def test_a_changed_content_of_the_same_length_has_another_hash(file):
     file_sha256(file)
     file.write_bytes(b"abd")
     os.utime(file, ns=(1, 1))
@@ -68,11 +68,11 @@ def test_a_damaged_note_only_costs_another_look(file, text):
     assert file_sha256(file) == ABC
 
 
-def test_a_note_of_the_right_stamp_without_a_digest_is_not_believed(file):
+def test_a_note_of_the_right_stamp_without_a_hash_is_not_believed(file):
     file_sha256(file)
     (note,) = notes()
-    for digest in ("", 5, "0" * 63, "x" * 64):
-        note.write_text(json.dumps({"stamp": json.loads(note.read_text())["stamp"], "sha256": digest}))
+    for sha256 in ("", 5, "0" * 63, "x" * 64):
+        note.write_text(json.dumps({"stamp": json.loads(note.read_text())["stamp"], "sha256": sha256}))
         assert file_sha256(file) == ABC
 
 

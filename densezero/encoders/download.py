@@ -1,10 +1,18 @@
-"""Gets a model's files, and says what is known of a model."""
+"""Downloads a model's files, and says what is known of a model."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from densezero.encoders.catalog import MODELS, ModelEntry, find_family, find_model, load_encoder, path_exists
+from densezero.encoders.catalog import (
+    MODELS,
+    ModelEntry,
+    find_family,
+    find_model,
+    load_encoder,
+    path_exists,
+    refuse_revision,
+)
 from densezero.encoders.hub import cached_repository, fetch_repository, holds_any
 from densezero.errors import ModelError
 
@@ -19,14 +27,19 @@ WEIGHT_FILES = (
 )
 
 
-def obtain_by_name(model: str) -> str:
-    """Download a model of the catalog or of a family unless it is here, and say in one sentence where it is.
+def download_by_name(model: str, revision: str | None = None) -> str:
+    """Download a model of the catalog or of a family, unless it is cached, and say where it is.
+
+    Args:
+        model: a name of the catalog or of a family.
+        revision: branch, tag or commit of a hub repository; None takes the main branch.
 
     Raises:
-        ModelError: for an unknown name, or if the model cannot be had.
+        ModelError: for an unknown name, a revision of a model without a hub repository, or a download that fails.
     """
     if find_family(model) is None:
-        return obtain_model(find_model(model))
+        return download_model(find_model(model), revision)
+    refuse_revision(model, revision)
     if _repository_of(model) is None:
         return f"{model} takes no weights from the hub; there is nothing to download."
     encoder = load_encoder(model, device="cpu", dtype="float32")
@@ -35,12 +48,14 @@ def obtain_by_name(model: str) -> str:
     return f"{model} is in the hub's cache."
 
 
-def obtain_model(entry: ModelEntry) -> str:
-    """Download a model unless it is here, and say in one sentence where it is.
+def download_model(entry: ModelEntry, revision: str | None = None) -> str:
+    """Download a model of the catalog, unless it is cached, and say where it is.
 
     Raises:
-        ModelError: if it cannot be had, or is not published on the hub.
+        ModelError: if it cannot be downloaded, or is not published on the hub.
     """
+    if entry.repository is None:
+        refuse_revision(entry.name, revision)
     if entry.name == "nano":
         return "nano is part of the package; there is nothing to download."
     if entry.repository is None:
@@ -48,9 +63,9 @@ def obtain_model(entry: ModelEntry) -> str:
             f"{entry.name} is published as {entry.pair}_vision.npz, {entry.pair}_text.npz and tokenizer.model, not as "
             f"a hub repository. Put the three into {entry.folder}."
         )
-    cached = cached_repository(entry.repository)
-    folder = fetch_repository(entry.repository)
-    return f"{entry.name} is {'already ' if cached else ''}in {folder}"
+    cached = cached_repository(entry.repository, revision)
+    folder = fetch_repository(entry.repository, revision)
+    return f"{entry.name} is {'already ' if cached else ''}in {folder}\nUse these files with --model {folder}"
 
 
 def describe_model(model: str) -> dict[str, str]:
@@ -60,7 +75,7 @@ def describe_model(model: str) -> dict[str, str]:
         model: a name of the catalog or of a family, a folder, or a ``*_vision.npz``.
 
     Returns:
-        What to what, in the order to show it.
+        Label to text, in the order to show them.
 
     Raises:
         ModelError: for an unknown name or damaged files.

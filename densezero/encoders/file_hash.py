@@ -13,7 +13,7 @@ from densezero.errors import ModelError
 
 
 def cache_folder() -> Path:
-    """Folder for what can be computed again: ``DENSEZERO_CACHE``, else ``densezero`` in the user's cache folder."""
+    """Folder for files that can be made again: ``DENSEZERO_CACHE``, else ``densezero`` in the user's cache folder."""
     chosen = os.environ.get("DENSEZERO_CACHE")
     if chosen:
         return Path(chosen)
@@ -35,14 +35,14 @@ def file_sha256(file: Path) -> str:
 def _file_sha256(real: Path) -> str:
     stat = real.stat()
     stamp = f"{real}|{stat.st_size}|{stat.st_mtime_ns}"
-    note = cache_folder() / "digests" / f"{hashlib.sha256(stamp.encode()).hexdigest()[:32]}.json"
+    note = cache_folder() / "file_hashes" / f"{hashlib.sha256(stamp.encode()).hexdigest()[:32]}.json"
     remembered = _remembered(note, stamp)
     if remembered:
         return remembered
     with real.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    _remember(note, stamp, digest)
-    return digest
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    _remember(note, stamp, sha256)
+    return sha256
 
 
 def _remembered(note: Path, stamp: str) -> str | None:
@@ -52,16 +52,16 @@ def _remembered(note: Path, stamp: str) -> str | None:
         return None
     if not isinstance(known, dict) or known.get("stamp") != stamp:
         return None
-    digest = str(known.get("sha256"))
-    return digest if re.fullmatch(r"[0-9a-f]{64}", digest) else None
+    sha256 = str(known.get("sha256"))
+    return sha256 if re.fullmatch(r"[0-9a-f]{64}", sha256) else None
 
 
-def _remember(note: Path, stamp: str, digest: str) -> None:
-    """Write the note if that is possible; a read-only home only costs time."""
+def _remember(note: Path, stamp: str, sha256: str) -> None:
+    """Write the note. Where the folder cannot be written, the file is hashed again the next time."""
     aside = note.with_suffix(f".{os.getpid()}.tmp")
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps({"stamp": stamp, "sha256": digest}))
+        aside.write_text(json.dumps({"stamp": stamp, "sha256": sha256}))
         aside.replace(note)
     except OSError:
         with suppress(OSError):
