@@ -179,11 +179,13 @@ def _fill(tower: VisionTower, source: TowerSource, device: torch.device) -> None
 def _put(tower: VisionTower, name: str, value: Tensor, dtype: torch.dtype, device: torch.device) -> None:
     layer_name, _, own_name = name.rpartition(".")
     layer = tower.get_submodule(layer_name)
-    is_reordered = isinstance(layer, FastLinear) and own_name == "weight" and device.type == "cpu" and dtype in HALVES
-    own = _copy_to_pages(value, dtype) if is_reordered else value.to(device, dtype, copy=True).contiguous()
-    layer.load_state_dict({own_name: own}, assign=True, strict=False)
-    if isinstance(layer, FastLinear) and is_reordered:
-        layer.reorder()
+    if device.type == "cpu" and dtype in HALVES and own_name == "weight" and isinstance(layer, FastLinear):
+        layer.load_state_dict({own_name: _copy_to_pages(value, dtype)}, assign=True, strict=False)
+        if layer is not tower.get_submodule(f"{BLOCKS}{len(tower.blocks) - 1}.attn.qkv"):  # read-outs use parts of it
+            layer.reorder()
+    else:
+        own = value.to(device, dtype, copy=True).contiguous()
+        layer.load_state_dict({own_name: own}, assign=True, strict=False)
 
 
 def _copy_to_pages(value: Tensor, dtype: torch.dtype) -> Tensor:
