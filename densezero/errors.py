@@ -18,6 +18,12 @@ class InputError(DenseZeroError):
     """An image, folder or file that was given cannot be used as it is."""
 
 
+class UnknownImageError(InputError, KeyError):
+    """A run has no image of this name. Like any mapping, results raise a ``KeyError``."""
+
+    __str__ = Exception.__str__  # a KeyError would put the sentence into quotation marks
+
+
 class VocabularyError(DenseZeroError):
     """Class names, synonyms or prompt templates that cannot be used."""
 

@@ -189,8 +189,8 @@ def _not_cached(source: _Source, reason: str) -> ModelError:
 
     return ModelError(
         f"{source} is not complete in the cache ({constants.HF_HUB_CACHE}), and {reason}. Connect once and run "
-        "`densezero models download`, or copy the files here and give their folder as --model FOLDER. "
-        "--model nano works offline, on drawn scenes."
+        f"`densezero models download {source.repository.rpartition('/')[2]}`, or copy {', '.join(HUB_FILES)} here and "
+        "give their folder as --model FOLDER. --model nano works offline, on drawn scenes."
     )
 
 

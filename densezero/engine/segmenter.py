@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from densezero.engine.presets import DEFAULT_PROTOCOL, protocol_for
 from densezero.engine.protocol import Protocol
 from densezero.engine.score_map import ScoreMap
 from densezero.engine.scoring import require_finite, score_images
-from densezero.errors import ProtocolError
+from densezero.errors import ModelError, ProtocolError
 from densezero.images import ResizePlan, plan_resize, resize_rgb
 from densezero.images.any_image import AnyImage, as_rgb, read_in_batches
 from densezero.output.segmentation import Labels, Provenance, Segmentation
@@ -80,6 +81,8 @@ class Segmenter:
         text_embeddings: NDArray[np.floating] | Tensor | None = None,
         keep_scores: bool = False,
     ) -> None:
+        if not hasattr(encoder, "encode_dense"):
+            raise ModelError(f"Expected an encoder from densezero.load_encoder; got {encoder!r}.")
         self.encoder, self.keep_scores = encoder, keep_scores
         given = class_list_from(classes)
         self.protocol = protocol_for(given, protocol) if isinstance(protocol, str) else protocol
@@ -103,7 +106,7 @@ class Segmenter:
 
         Args:
             image: the path of a file, a Pillow image, a uint8 array (H, W, 3), or a tensor (3, H, W), uint8 or
-                floating-point in [0, 1].
+                floating-point in [0, 1]. Arrays and tensors are in RGB.
 
         Returns:
             Labels (H, W) with the classes and what they were made with.
@@ -194,7 +197,7 @@ class Segmenter:
         )
 
     def _result(self, image: AnyImage, rgb: NDArray[np.uint8], scored: Scored, labels: Labels) -> Segmentation:
-        if isinstance(image, str | Path):
+        if isinstance(image, str | os.PathLike):
             picture: Path | NDArray[np.uint8] = Path(image).absolute()  # read again when it is drawn
         else:
             picture = rgb.copy() if rgb is image else rgb  # the caller may change the array

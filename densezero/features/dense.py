@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder
@@ -14,6 +12,7 @@ from densezero.encoders.device import is_out_of_memory, plain_torch, upload_pixe
 from densezero.errors import FeatureError
 from densezero.features.choices import DEFAULT_GRID_SIDE
 from densezero.images import ResizePlan, Window, resize_rgb, window_boxes
+from densezero.images.any_image import AnyImage, as_rgb
 
 WHOLE_PATCHES: Final = 20_000
 """The most patches that are encoded as a whole: the cost of attention grows with the square of their number."""
@@ -51,7 +50,7 @@ def plan_grid(image_hw: tuple[int, int], patch_px: int, grid_side: int = DEFAULT
 @plain_torch()
 def encode_grid(
     encoder: DenseEncoder,
-    rgb: NDArray[np.uint8],
+    image: AnyImage,
     readout: str = "value",
     grid_side: int = DEFAULT_GRID_SIDE,
     window_side: int | None = None,
@@ -60,7 +59,7 @@ def encode_grid(
 
     Args:
         encoder: gives the features.
-        rgb: (H, W, 3) uint8, upright.
+        image: the path of a file, a Pillow image, a uint8 array (H, W, 3) in RGB, or a tensor (3, H, W).
         readout: one of ``encoder.readouts``.
         grid_side: patches along the long side.
         window_side: patches along the side of a window; the stride is half of it. None encodes the whole image at once,
@@ -71,11 +70,12 @@ def encode_grid(
 
     Raises:
         FeatureError: for a grid or a window below 1 patch.
-        InputError: if the array is not an 8-bit RGB image.
+        InputError: if the image cannot be used.
         ModelError: for a read-out that the encoder lacks.
     """
     if window_side is not None and window_side < 1:
         raise FeatureError(f"Expected windows of at least 1 patch; got {window_side}.")
+    rgb = as_rgb(image)  # (H, W, 3)
     plan = plan_grid((int(rgb.shape[0]), int(rgb.shape[1])), encoder.patch_px, grid_side)
     pixels = upload_pixels(resize_rgb(rgb, plan.input_hw), encoder.device)  # (1, 3, h, w)
     rows, columns = (side // encoder.patch_px for side in plan.input_hw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,10 +16,10 @@ from densezero.errors import InputError
 from densezero.images.colours import read_orientation, rotate_upright, to_rgb
 from densezero.images.read import read_rgb
 
-AnyImage: TypeAlias = Any  # str | Path | Image.Image | NDArray[np.uint8] | torch.Tensor; images import no torch
+AnyImage: TypeAlias = Any  # str | os.PathLike | Image.Image | NDArray[np.uint8] | torch.Tensor; this room has no torch
 FORMS = (
-    "the path of a file, a Pillow image, a uint8 array (H, W, 3), or a tensor (3, H, W), uint8 or floating-point in "
-    "[0, 1]"
+    "the path of a file, a Pillow image, a uint8 array (H, W, 3) in RGB, or a tensor (3, H, W) in RGB, uint8 or "
+    "floating-point in [0, 1]"
 )
 
 
@@ -26,8 +27,8 @@ def as_rgb(image: AnyImage) -> NDArray[np.uint8]:
     """Convert an image to RGB bytes.
 
     Args:
-        image: the path of a file, a Pillow image, a uint8 array (H, W, 3), or a torch tensor (3, H, W) on any device,
-            uint8 or floating-point in [0, 1]. Floating-point levels are rounded to the nearest of 256.
+        image: the path of a file, a Pillow image, a uint8 array (H, W, 3) in RGB, or a torch tensor (3, H, W) in RGB on
+            any device, uint8 or floating-point in [0, 1]. Floating-point levels are rounded to the nearest of 256.
 
     Returns:
         (H, W, 3) uint8, upright.
@@ -35,17 +36,31 @@ def as_rgb(image: AnyImage) -> NDArray[np.uint8]:
     Raises:
         InputError: if it is none of these, or the file cannot be read as an image.
     """
-    if isinstance(image, str | Path):
-        return read_rgb(image)
+    if isinstance(image, str | os.PathLike):
+        return read_rgb(Path(image))
     if isinstance(image, Image.Image):
         return _from_pil(image)
-    if hasattr(image, "detach"):
+    if hasattr(image, "is_floating_point"):
         return _from_tensor(image)
     if not isinstance(image, np.ndarray):
-        raise InputError(f"Expected an image as {FORMS}; got {type(image).__name__}.")
+        raise InputError(f"Expected an image as {FORMS}; got {type(image).__name__}.{_advice(image)}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise InputError(f"Expected an image as {FORMS}; got an array of {image.dtype} with shape {image.shape}.")
+        came = f"an array of {image.dtype} with shape {image.shape}"
+        raise InputError(f"Expected an image as {FORMS}; got {came}.{_advice(image)}")
     return image
+
+
+def _advice(image: object) -> str:
+    """Say what to do with things that people give by mistake."""
+    if image is None:
+        return " cv2.imread returns None for a file that it cannot read."
+    if isinstance(image, list | tuple):
+        return " For several images use segment_many."
+    if isinstance(image, np.ndarray) and image.dtype.kind == "f":
+        return " Convert levels in [0, 1] by (255 * image).round().astype('uint8')."
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size:
+        return " Pillow's Image.fromarray takes grey (H, W) and RGBA (H, W, 4)."
+    return ""
 
 
 def read_in_batches(images: Iterable[AnyImage], size: int) -> Iterator[list[tuple[AnyImage, NDArray[np.uint8]]]]:
@@ -61,8 +76,11 @@ def read_in_batches(images: Iterable[AnyImage], size: int) -> Iterator[list[tupl
     Raises:
         InputError: for an image that cannot be used, after the batch of those before it; or if it is a single image.
     """
-    if isinstance(images, str | Path | Image.Image) or hasattr(images, "shape"):
-        raise InputError(f"Expected several images, for example a list; got one {type(images).__name__}.")
+    if isinstance(images, str | os.PathLike | Image.Image) or hasattr(images, "shape"):
+        raise InputError(
+            f"Expected several images, for example a list; got one {type(images).__name__}. Use segment for one image, "
+            "and densezero.find_images for the pictures of a folder."
+        )
     reading = ((image, as_rgb(image)) for image in images)
     while True:
         batch: list[tuple[AnyImage, NDArray[np.uint8]]] = []

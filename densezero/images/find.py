@@ -13,7 +13,7 @@ from densezero.images.formats import IMAGE_SUFFIXES
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """An image file, and its path below the input in which it was found.
+    """An image file, and its path below the input in which it was found. It can be used as a path.
 
     Attributes:
         path: path of the file, as the input was given.
@@ -23,8 +23,11 @@ class FoundImage:
     path: Path
     relative: PurePosixPath
 
+    def __fspath__(self) -> str:
+        return str(self.path)
 
-def find_images(inputs: Sequence[str | Path]) -> tuple[FoundImage, ...]:
+
+def find_images(inputs: str | Path | Sequence[str | Path]) -> tuple[FoundImage, ...]:
     """Find the image files in folders and their sub-folders.
 
     In a folder, image files are found by the ending of their names (``IMAGE_SUFFIXES``, upper or lower case). Hidden
@@ -33,7 +36,7 @@ def find_images(inputs: Sequence[str | Path]) -> tuple[FoundImage, ...]:
     is opened, so a found file may not be an image.
 
     Args:
-        inputs: files and folders, at least one.
+        inputs: a file or a folder, or several.
 
     Returns:
         Every image once. Images are in the order of the inputs, and within a folder in the order of their relative
@@ -43,6 +46,8 @@ def find_images(inputs: Sequence[str | Path]) -> tuple[FoundImage, ...]:
     Raises:
         InputError: there is no input, an input does not exist, a folder cannot be listed, or a folder has no images.
     """
+    if isinstance(inputs, str | Path):
+        inputs = [inputs]
     if not inputs:
         raise InputError("expected at least one image file or folder, but none was given; give one")
     found: dict[tuple[str, str], FoundImage] = {}

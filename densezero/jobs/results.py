@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from densezero.engine.protocol import Protocol
-from densezero.errors import InputError
+from densezero.errors import InputError, UnknownImageError, did_you_mean
 from densezero.jobs.manifest import MANIFEST, ImageEntry
 from densezero.output.labels import read_labels
 from densezero.output.segmentation import Provenance, Segmentation
@@ -38,6 +38,11 @@ class Results(Mapping[str, Segmentation]):
         self._entries = {entry.relative: entry for entry in entries if entry.status == "done"}
 
     def __getitem__(self, image: str) -> Segmentation:
+        if image not in self._entries:
+            raise UnknownImageError(
+                f"Expected the path of an image below its input folder, with its ending; got {image!r}. "
+                f"{did_you_mean(str(image), list(self._entries))}"
+            )
         entry = self._entries[image]
         folder, suffix = FORMATS["labels"].folder, FORMATS["labels"].suffix
         file = next((name for name in entry.outputs if name.startswith(f"{folder}/") and name.endswith(suffix)), None)
@@ -52,9 +57,7 @@ class Results(Mapping[str, Segmentation]):
         return len(self._entries)
 
     def __repr__(self) -> str:
-        return (
-            f"<Results of {len(self)} images in {self.folder}, {len(self.classes)} classes, {len(self.failed)} failed>"
-        )
+        return f"<Results in {self.folder}: images {len(self)}, classes {len(self.classes)}, failed {len(self.failed)}>"
 
 
 def load_results(folder: str | Path) -> Results:

@@ -220,7 +220,7 @@ class ImageRun:
         return entry
 
     def _entry(self, task: _Task) -> ImageEntry:
-        relative, source = str(task.image.relative), str(task.image.path)
+        relative, source = str(task.image.relative), str(task.image.path.absolute())
         if task.error is not None:
             return ImageEntry(relative, "failed", source, task.stamp, error=task.error)
         outcome: Outcome = task.held

@@ -65,7 +65,6 @@ class Segmentation:
         classes: the classes in label order.
         provenance: what it was made with.
         image: (H, W, 3) RGB bytes, or the path that they are read from when a picture is drawn.
-        compute_scores: gives what ``scores`` returns; None where the scores were not kept.
 
     Example:
         >>> import densezero, numpy as np
@@ -79,12 +78,13 @@ class Segmentation:
     classes: ClassList
     provenance: Provenance
     image: NDArray[np.uint8] | Path
-    compute_scores: Callable[[], NDArray[np.float32]] | None = None
+    _compute_scores: Callable[[], NDArray[np.float32]] | None = None
 
     def __repr__(self) -> str:
         height, width = self.labels.shape
         largest = ", ".join(f"{area.name} {area.share:.0%}" for area in self.areas()[:4] if area.pixels)
-        return f"<Segmentation of {height} x {width} pixels, {len(self.classes)} classes: {largest}>"
+        classes = "1 class" if len(self.classes) == 1 else f"{len(self.classes)} classes"
+        return f"<Segmentation of {height} x {width} pixels, {classes}: {largest}>"
 
     def _repr_png_(self) -> bytes:
         from densezero.output.picture import encode_png
@@ -97,11 +97,11 @@ class Segmentation:
         Raises:
             VocabularyError: if no class has this name.
         """
-        if name not in self.classes.names:
-            raise VocabularyError(
-                f"Expected a class name; got {name!r}. {did_you_mean(name, list(self.classes.names))}"
-            )
-        return np.asarray(self.labels == self.classes.names.index(name))
+        if name in self.classes.names:
+            return np.asarray(self.labels == self.classes.names.index(name))
+        owner = next((entry.name for entry in self.classes.entries if name in entry.words), None)
+        advice = f"It is a word of the class {owner!r}." if owner else did_you_mean(str(name), list(self.classes.names))
+        raise VocabularyError(f"Expected a class name; got {name!r}. {advice}")
 
     def areas(self) -> list[Area]:
         """Count the pixels of every class, the largest area first."""
@@ -122,11 +122,11 @@ class Segmentation:
         Raises:
             InputError: if the Segmenter did not keep the scores.
         """
-        if self.compute_scores is None:
+        if self._compute_scores is None:
             raise InputError(
                 "Expected kept scores; this result has none. Make it with Segmenter(..., keep_scores=True)."
             )
-        return self.compute_scores()
+        return self._compute_scores()
 
     def overlay(self) -> Image:
         """Draw the class colours over the image, with a legend, as a Pillow image of at most 2048 pixels a side.
@@ -142,8 +142,8 @@ class Segmentation:
         """Write the result to a file; the ending chooses the format.
 
         Args:
-            path: ``.png`` label map (pixel value = class index), ``.jpg`` overlay, ``.json`` COCO run-length masks,
-                ``.geojson`` polygons, ``.npz`` scores.
+            path: ``.png`` label map (pixel value = class index), ``.jpg`` or ``.jpeg`` overlay, ``.json`` COCO
+                run-length masks, ``.geojson`` polygons, ``.npz`` scores.
             overwrite: replace a file that exists. The image itself is never replaced.
 
         Returns:

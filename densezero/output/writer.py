@@ -161,7 +161,8 @@ def write_single(path: Path, result: ImageResult, overwrite: bool, source: Path 
     Raises:
         OutputError: for an ending without a format, a file that exists, or one that cannot be written.
     """
-    chosen = next((name for name in FORMATS.values() if name.suffix == path.suffix.lower()), None)
+    suffix = path.suffix.lower().replace(".jpeg", ".jpg")
+    chosen = next((known for known in FORMATS.values() if known.suffix == suffix), None)
     if chosen is None:
         endings = ", ".join(f"{known.suffix} ({name})" for name, known in FORMATS.items())
         raise OutputError(f"Expected a file name that ends in one of {endings}; got {path}.")

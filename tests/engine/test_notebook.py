@@ -12,7 +12,7 @@ from PIL import Image
 
 import densezero
 from densezero.engine import Background, Segmenter, find_protocol
-from densezero.errors import InputError, OutputError, VocabularyError
+from densezero.errors import InputError, ModelError, OutputError, VocabularyError
 from densezero.output.labels import read_labels
 from densezero.vocabulary import load_packaged, load_templates
 from tests.conftest import callers_torch_settings
@@ -71,6 +71,11 @@ def test_a_pillow_image_is_turned_upright_and_stays_as_it_was(segmenter, tmp_pat
         (torch.full((3, 4, 5), float("nan")), r"levels in \[0, 1\]"),
         (np.zeros((4, 5, 3), np.float64), "float64"),
         (7, "int"),
+        (None, "NoneType.*cv2.imread returns None"),
+        ([1, 2], "list.*segment_many"),
+        (np.zeros((4, 5), np.uint8), "fromarray"),
+        (np.zeros((4, 5, 3), np.float32), r"\(255 \* image\)"),
+        (io.BufferedReader(io.BytesIO(b"photo")), "BufferedReader"),
     ],
 )
 def test_what_is_not_an_image_is_refused_with_what_is_taken(segmenter, image, words):
@@ -94,6 +99,18 @@ def test_results_before_a_bad_image_are_given(segmenter, rgb, tmp_path, monkeypa
     assert [next(stream).labels.shape for _ in range(3)] == [(20, 20), (20, 30), (20, 40)]
     with pytest.raises(InputError, match=r"missing\.jpg"):
         next(stream)
+
+
+def test_the_pictures_of_a_folder_are_segmented(segmenter, photo):
+    for inputs in (photo.parent, str(photo.parent), [photo.parent]):
+        (result,) = segmenter.segment_many(densezero.find_images(inputs))
+        assert result.image == photo
+        assert np.array_equal(result.labels, segmenter.segment(photo).labels)
+
+
+def test_a_name_in_place_of_an_encoder_is_refused():
+    with pytest.raises(ModelError, match=r"from densezero\.load_encoder; got 'nano'"):
+        Segmenter("nano", WORDS)
 
 
 def test_nothing_is_read_before_it_is_asked_for(segmenter):
@@ -145,6 +162,10 @@ def test_areas_count_every_class_and_masks_hold_their_pixels(segmenter, rgb):
 def test_a_mask_of_an_unknown_class_names_the_nearest(segmenter, rgb):
     with pytest.raises(VocabularyError, match=r"got 'gras'\. Did you mean 'grass'"):
         segmenter.segment(rgb(20, 20)).mask("gras")
+    with pytest.raises(VocabularyError, match=r"got 'yacht'\. It is a word of the class 'boat'"):
+        segmenter.segment(rgb(20, 20)).mask("yacht")
+    with pytest.raises(VocabularyError, match="got 3"):
+        segmenter.segment(rgb(20, 20)).mask(3)
 
 
 def test_a_notebook_shows_the_overlay(segmenter, photo):
@@ -155,7 +176,7 @@ def test_a_notebook_shows_the_overlay(segmenter, photo):
     assert result.overlay().size[0] >= 320
 
 
-@pytest.mark.parametrize("ending", [".png", ".jpg", ".json", ".geojson", ".npz"])
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".JPEG", ".json", ".geojson", ".npz"])
 def test_a_result_is_saved_in_the_format_of_the_ending(colour_encoder, photo, tmp_path, ending):
     segmenter = Segmenter(colour_encoder, WORDS, "tips-simple", PLAIN, keep_scores=True)
     path = segmenter.segment(photo).save(tmp_path / "new" / f"result{ending}")
@@ -195,7 +216,7 @@ def test_a_picture_that_has_changed_since_is_noticed(segmenter, photo, rgb):
 def test_scores_are_kept_on_demand_alone(segmenter, colour_encoder, rgb):
     with pytest.raises(InputError, match=r"keep_scores=True"):
         segmenter.segment(rgb(20, 20)).scores()
-    assert segmenter.segment(rgb(20, 20)).compute_scores is None, "a result holds no tensor"
+    assert segmenter.segment(rgb(20, 20))._compute_scores is None, "a result holds no tensor"
     kept = Segmenter(colour_encoder, WORDS, "tips-simple", PLAIN, keep_scores=True).segment(rgb(20, 20))
     assert kept.scores().shape == (4, 20, 20)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_labels_classes_and_pictures_come_back(run):
     results = densezero.load_results(run)
     assert list(results) == ["a.png", "more/b.png"]
     assert list(results.failed) == ["broken.jpg"]
-    assert repr(results).startswith("<Results of 2 images in ")
+    assert repr(results).endswith(": images 2, classes 3, failed 1>")
     segmenter = densezero.Segmenter(
         densezero.load_encoder("nano", dtype="float32"), "sky, grass=meadow, sea", results.provenance.protocol,
         densezero.load_templates("plain"),
@@ -69,9 +70,25 @@ def test_a_run_without_labels_says_so(run):
         densezero.load_results(run)["a.png"]
 
 
-def test_an_unknown_image_is_a_key_error(run):
-    with pytest.raises(KeyError):
-        densezero.load_results(run)["c.png"]
+def test_an_unknown_image_is_a_key_error_that_names_the_nearest(run):
+    results = densezero.load_results(run)
+    with pytest.raises(KeyError) as caught:
+        results["a.jpg"]
+    assert str(caught.value).startswith("Expected the path of an image below its input folder")
+    assert "Did you mean 'a.png'?" in str(caught.value)
+    assert results.get("a.jpg") is None and "a.jpg" not in results
+
+
+def test_pictures_are_found_from_another_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(draw_scene((7, 0), (60, 90)).rgb).save("photos/a.png")
+    settings = SegmentSettings(
+        (Path("photos"),), Path("out"), classes="sky, sea", model="nano", templates="plain", short_side_px=56
+    )
+    segment_images(settings)
+    monkeypatch.chdir("/")
+    assert densezero.load_results(tmp_path / "out")["a.png"].overlay().size[0] >= 90
 
 
 @pytest.mark.parametrize(
