@@ -1,4 +1,4 @@
-"""Attention, and what a read-out does inside that of a last block, for every tower alike.
+"""Attention, and the attention of each read-out in a last block, for the towers of every family.
 
 Sources: value, MaskCLIP (arXiv 2112.01071); v-v, CLIP Surgery (arXiv 2304.05653); q-q and k-k, SCLIP
 (arXiv 2312.01597); without residual and MLP, ClearCLIP (arXiv 2407.12442).
@@ -16,39 +16,39 @@ from torch import Tensor
 from densezero.encoders.products import linear
 
 QUERIES_AND_KEYS = {"patch": ("q", "k"), "q-q": ("q", "q"), "k-k": ("k", "k"), "v-v": ("v", "v")}
-THIRDS = {"q": 0, "k": 1, "v": 2}
-KEPT_BYTES = 32 * 2**20  # of attention weights at once, in a buffer that is kept from block to block
+PARTS = "qkv"  # in their order in a query-key-value layer
+BUFFER_BYTES = 32 * 2**20  # of attention weights at once, in a buffer that every block reuses
 
-_kept = threading.local()
+_buffers = threading.local()
 
 
-def mix_values(project: Callable[[str], Tensor], mixing: str) -> Tensor:
-    """Mix the values of tokens as a read-out says.
+def mix_values(project: Callable[[str], Tensor], attention: str) -> Tensor:
+    """Compute the attention of a read-out.
 
     Args:
-        project: gives the queries, keys or values, (B, heads, N, d), for ``"q"``, ``"k"`` or ``"v"``; only those that
-            the read-out needs are asked for.
-        mixing: ``"value"`` or a name of ``QUERIES_AND_KEYS``.
+        project: gives the queries, keys or values, (B, heads, N, d), for ``"q"``, ``"k"`` or ``"v"``. It is called only
+            for those that the read-out needs.
+        attention: ``"value"`` or a name of ``QUERIES_AND_KEYS``.
 
     Returns:
         (B, N, heads * d), before the attention's projection.
     """
     values = project("v")
-    if mixing == "value":
+    if attention == "value":
         return merge_heads(values)
     known = {"v": values}
-    for part in QUERIES_AND_KEYS[mixing]:
+    for part in QUERIES_AND_KEYS[attention]:
         if part not in known:
             known[part] = project(part)
-    queries, keys = (known[part] for part in QUERIES_AND_KEYS[mixing])
+    queries, keys = (known[part] for part in QUERIES_AND_KEYS[attention])
     return merge_heads(attend(queries, keys, values))
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Mix values by softmax(q k^T / sqrt(d)), by the fastest way for their device and numeric type.
+    """Give softmax(q k^T / sqrt(d)) v, by the fastest way for the device and numeric type.
 
-    In half precision on a processor, three calls into a kept buffer take less than half the time of torch's fused
-    attention; fresh memory for the weights would cost more than the products. Everywhere else torch's own is fastest.
+    In half precision on a CPU, three calls with a reused buffer take less than half the time of torch's fused
+    attention. New memory for the weights would cost more than the products. Everywhere else torch's own is fastest.
 
     Args:
         queries: (B, heads, N, d).
@@ -60,43 +60,43 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """
     halves = queries.dtype in (torch.bfloat16, torch.float16)
     if queries.device.type == "cpu" and halves and not torch.is_grad_enabled():
-        return attend_in_kept_buffer(queries, keys, values)
+        return attend_in_buffer(queries, keys, values)
     return F.scaled_dot_product_attention(queries, keys, values)
 
 
-def attend_in_kept_buffer(queries: Tensor, keys: Tensor, values: Tensor, kept_bytes: int = KEPT_BYTES) -> Tensor:
-    """As ``attend``: some heads and some queries at a time, so that their weights fit in the kept buffer."""
+def attend_in_buffer(queries: Tensor, keys: Tensor, values: Tensor, buffer_bytes: int = BUFFER_BYTES) -> Tensor:
+    """As ``attend``, for some heads and some queries at a time: as many as have their weights fit in the buffer."""
     batch, heads, count, depth = queries.shape
     row_bytes = keys.shape[2] * queries.dtype.itemsize
-    rows = min(count, max(1, kept_bytes // row_bytes))
-    group = min(heads, max(1, kept_bytes // (row_bytes * rows)))
-    mixed = values.new_empty(batch, count, heads, depth).transpose(1, 2)  # as merge_heads wants it in memory
+    rows = min(count, max(1, buffer_bytes // row_bytes))
+    group = min(heads, max(1, buffer_bytes // (row_bytes * rows)))
+    mixed = values.new_empty(batch, count, heads, depth).transpose(1, 2)  # in the memory order of merge_heads
     for image in range(batch):
         for head in range(0, heads, group):
             some = slice(head, head + group)
             columns, weighted = keys[image, some].transpose(1, 2), values[image, some]
             for row in range(0, count, rows):
-                asked = queries[image, some, row : row + rows]  # (group, rows, d)
-                weights = _kept_buffer(asked.shape[0], asked.shape[1], columns.shape[2], queries.dtype)
-                torch.baddbmm(weights, asked, columns, beta=0, alpha=depth**-0.5, out=weights)
+                chosen = queries[image, some, row : row + rows]  # (group, rows, d)
+                weights = _buffer(chosen.shape[0], chosen.shape[1], columns.shape[2], queries.dtype)
+                torch.baddbmm(weights, chosen, columns, beta=0, alpha=depth**-0.5, out=weights)
                 torch.softmax(weights, -1, out=weights)
                 mixed[image, some, row : row + rows] = torch.bmm(weights, weighted)
     return mixed
 
 
-def _kept_buffer(group: int, rows: int, columns: int, dtype: torch.dtype) -> Tensor:
-    """(group, rows, columns) of this thread's buffer; its contents are whatever was there."""
+def _buffer(group: int, rows: int, columns: int, dtype: torch.dtype) -> Tensor:
+    """(group, rows, columns) of this thread's buffer, with arbitrary contents."""
     size = group * rows * columns
-    buffer: Tensor | None = getattr(_kept, str(dtype), None)
+    buffer: Tensor | None = getattr(_buffers, str(dtype), None)
     if buffer is None or buffer.numel() < size:
-        with torch.inference_mode(False):  # else it could be written in inference mode alone
-            buffer = torch.empty(size, dtype=dtype)
-        setattr(_kept, str(dtype), buffer)
+        with torch.inference_mode(False):  # a tensor made in inference mode cannot be written outside it
+            buffer = torch.empty(size, dtype=dtype, device="cpu")
+        setattr(_buffers, str(dtype), buffer)
     return buffer[:size].view(group, rows, columns)
 
 
-def project_third(tokens: Tensor, weight: Tensor, bias: Tensor | None, part: str) -> Tensor:
-    """Apply one third of a packed query-key-value layer: (B, N, D) to (B, N, A).
+def project_part(tokens: Tensor, weight: Tensor, bias: Tensor | None, part: str) -> Tensor:
+    """Apply the query, key or value part of a query-key-value layer: (B, N, D) to (B, N, A).
 
     Args:
         tokens: (B, N, D).
@@ -104,8 +104,8 @@ def project_third(tokens: Tensor, weight: Tensor, bias: Tensor | None, part: str
         bias: (3 A,), or None.
         part: ``"q"``, ``"k"`` or ``"v"``.
     """
-    width, third = weight.shape[0] // 3, THIRDS[part]
-    rows = slice(third * width, (third + 1) * width)
+    width, index = weight.shape[0] // 3, PARTS.index(part)
+    rows = slice(index * width, (index + 1) * width)
     return linear(tokens, weight[rows], None if bias is None else bias[rows])
 
 

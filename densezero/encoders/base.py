@@ -1,4 +1,4 @@
-"""The one interface that every encoder answers to."""
+"""The interface of every encoder."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class DenseEncoder(ABC):
     """An image encoder with a feature for every patch, and usually a text encoder in the same space.
 
     Attributes:
-        name: what the user asked for, as written into reports.
+        name: the model's name in reports, as the user gave it.
         patch_px: side of a square patch, pixels.
         native_px: image side that the encoder was trained at, pixels.
         width: channels D of a feature.
-        temperature: what the contrastive loss divided cosines by; None where it is not known.
+        temperature: the divisor of cosines in the contrastive loss; None if it is not known.
         device: where the towers compute.
-        batch_pixels: pixels of windows that go through the encoder at once; chosen when it is loaded or moved.
+        batch_pixels: number of pixels to encode in one batch, chosen when the encoder is loaded or moved.
         dtype: numeric type of the vision tower; text is always encoded in float32.
-        readouts: names of the read-outs that it has, out of ``READOUTS``.
+        readouts: names of the read-outs that it supports, out of ``READOUTS``.
     """
 
     name: str
@@ -66,7 +66,7 @@ class DenseEncoder(ABC):
             (B, gh, gw, D) float32 on the encoder's device, not normalised.
 
         Raises:
-            ModelError: for a read-out that the encoder lacks, or pixels that are not floating-point numbers.
+            ModelError: for a read-out that the encoder does not support, or pixels that are not floating-point numbers.
         """
 
     @abstractmethod
@@ -78,7 +78,7 @@ class DenseEncoder(ABC):
         """
 
     def to(self, device: str | torch.device) -> Self:
-        """Move both towers to another device; the numeric types stay.
+        """Move the encoder to another device. Its numeric types stay as they are.
 
         Args:
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
@@ -87,7 +87,7 @@ class DenseEncoder(ABC):
             This encoder.
 
         Raises:
-            ModelError: for an unknown device or one that this machine lacks.
+            ModelError: for an unknown device, or one that this machine does not have.
         """
         target = pick_device(str(device))
         with plain_torch(inference=False):
@@ -96,19 +96,19 @@ class DenseEncoder(ABC):
         return self
 
     def _move(self, device: torch.device) -> None:
-        raise ModelError(f"{self.name} cannot be moved to {device}: its class does not say how. Load it there.")
+        raise ModelError(f"{self.name} cannot be moved to {device}: its class has no way to. Load it on that device.")
 
     def release_text(self) -> None:  # noqa: B027 - most encoders have nothing to free
-        """Free the text tower's weights if they can be read again from their file; the next text reads them."""
+        """Free the text tower's weights if the next text can read them from their file again."""
 
     @property
     def has_text(self) -> bool:
-        """Whether ``encode_text`` gives embeddings; no for encoders of images alone."""
+        """Whether the encoder has a text tower. Encoders of images only have none."""
         return True
 
     @property
     def note(self) -> str | None:
-        """One line that a user should read before trusting the results; None for ordinary models."""
+        """One line that the user should read before using the results; None for most models."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""Every model by its literal name, and how a name or a path becomes an encoder. Importing this loads no torch."""
+"""The models by name, and loading an encoder by name or path. Importing this module does not import torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from densezero.encoders.base import DenseEncoder
     from densezero.encoders.tips.load import TipsOptions
 
-DEFAULT_MODEL = "tipsv2-l14"  # best of the family at this task; larger ones score lower
+DEFAULT_MODEL = "tipsv2-l14"  # the best TIPSv2 model at this task; the larger ones score lower
 NANO_NOTE = (
     "nano is a tiny model that knows only the words of drawn scenes (sky, house, boat ...); "
     "for real photographs use --model tipsv2-l14."
@@ -27,12 +27,12 @@ class ModelEntry:
     """One model of the catalog.
 
     Args:
-        name: what ``--model`` takes.
-        summary: what it is, in a few words.
-        licence: of the weights.
-        repository: hub repository that holds it, if any.
-        pair: common start of the published ``.npz`` files' names, if any.
-        size_mb: download, megabytes, where it is known.
+        name: the value of ``--model``.
+        summary: a description of a few words.
+        licence: licence of the weights.
+        repository: hub repository that has the weights, if any.
+        pair: the start that the names of the published ``.npz`` files share, if any.
+        size_mb: size of the download in megabytes, if known.
     """
 
     name: str
@@ -44,7 +44,7 @@ class ModelEntry:
 
     @property
     def folder(self) -> Path:
-        """Where the published pair is looked for."""
+        """Folder where a user puts the published pair."""
         return cache_folder() / "models" / self.name
 
 
@@ -73,11 +73,11 @@ MODELS: dict[str, ModelEntry] = {
 
 @dataclass(frozen=True)
 class Family:
-    """Models that another library brings, named ``FAMILY:MODEL...``.
+    """The models of another library, named ``FAMILY:MODEL...``.
 
     Args:
-        form: how a name is written.
-        summary: what they are, in a few words.
+        form: form of a name.
+        summary: a description of a few words.
         example: a name.
     """
 
@@ -93,13 +93,13 @@ FAMILIES: dict[str, Family] = {
         "open_clip:ViT-B-16/openai",
     ),
     "timm": Family(
-        "timm:MODEL", "ViTs for images alone (DINOv2, DINOv3 ...) through timm", "timm:vit_small_patch14_dinov2"
+        "timm:MODEL", "ViTs for images only (DINOv2, DINOv3 ...) through timm", "timm:vit_small_patch14_dinov2"
     ),
 }
 
 
 def find_family(model: str) -> str | None:
-    """Name of the family that a model's name is written in, or None."""
+    """Name of the family that a model's name starts with, or None."""
     family, colon, _ = model.partition(":")
     return family if colon and family in FAMILIES else None
 
@@ -112,7 +112,7 @@ def load_encoder(
     Args:
         model: a name of ``MODELS``; ``open_clip:MODEL/TAG`` or ``timm:MODEL``, either with ``/random`` for untrained
             weights; a folder with ``model.safetensors`` or a published ``.npz`` pair, and
-            ``tokenizer.model``; or the ``*_vision.npz`` of such a pair.
+            ``tokenizer.model``; or the ``*_vision.npz`` of a pair.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         revision: branch, tag or commit of the model's hub repository; None takes the main branch.
@@ -147,7 +147,7 @@ def find_model(name: str) -> ModelEntry:
     """Look a model up.
 
     Raises:
-        ModelError: if there is none of this name, with the nearest.
+        ModelError: if no model has this name, with the most similar names.
     """
     if name not in MODELS:
         raise ModelError(f"Expected the name of a model; got {name!r}. {_known_models(name)}")
@@ -155,21 +155,21 @@ def find_model(name: str) -> ModelEntry:
 
 
 def refuse_revision(model: str, revision: str | None) -> None:
-    """Refuse a revision of a model that has no hub repository of this catalog.
+    """Refuse a revision for a model that is not a hub repository of this catalog.
 
     Raises:
-        ModelError: if there is a revision, with the models that take one.
+        ModelError: if a revision is given, with the models that have revisions.
     """
     if revision is not None:
         known = ", ".join(entry.name for entry in MODELS.values() if entry.repository)
         raise ModelError(
-            f"A revision can be given for {known}, which are hub repositories; got revision {revision!r} for {model}. "
+            f"Only the models of hub repositories have revisions: {known}; got revision {revision!r} for {model}. "
             "Leave the revision out."
         )
 
 
 def path_exists(path: Path) -> bool:
-    """Say whether anything is at a path; no also for names that no file system takes."""
+    """Say whether a path exists. The answer is no for a name that the file system does not allow."""
     try:
         return path.exists()
     except OSError:
@@ -214,7 +214,8 @@ def _load_path(path: Path, options: TipsOptions) -> DenseEncoder:
     if path_exists(path):
         return load_tips_folder(path, options) if path.is_dir() else load_tips_pair(path, options)
     raise ModelError(
-        f"Expected a model's name, a folder or a *_vision.npz file; got {str(path)!r}, which is none of them. "
+        f"Expected a model's name, a folder or a *_vision.npz file; got {str(path)!r}, which is neither a name nor a "
+        "path. "
         f"{_known_models(str(path))}"
     )
 

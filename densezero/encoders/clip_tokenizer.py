@@ -17,13 +17,11 @@ STATE_OF_LAST_CALL = ("padding", "truncation")
 
 
 class WrappedTokenizer:
-    """Gives ids below the size of a vocabulary that is not at hand, for untrained weights.
-
-    To untrained weights one way of splitting a text is as good as another.
+    """Replaces a tokenizer that cannot be downloaded, for untrained weights: any way to split a text serves them.
 
     Args:
-        tokenizer: any tokenizer.
-        vocab_size: number of ids that the text tower knows.
+        tokenizer: another tokenizer, whose ids are taken modulo the size of the vocabulary.
+        vocab_size: number of ids that the text tower has.
     """
 
     def __init__(self, tokenizer: TextTokenizer, vocab_size: int) -> None:
@@ -35,7 +33,7 @@ class WrappedTokenizer:
 
 
 def tokenizer_sha256(tokenizer: Any) -> str:
-    """Hexadecimal SHA-256 over everything that decides a text's ids: vocabulary, rules, settings, library version."""
+    """Hexadecimal SHA-256 over all that determines a text's ids: vocabulary, rules, settings, version of open_clip."""
     return facts_sha256(_facts(tokenizer))
 
 

@@ -1,6 +1,6 @@
-"""The vision towers of open_clip read densely: every patch token is treated as if it were the pooled one.
+"""Patch features of open_clip's vision towers: what a tower does to its pooled token is done to every patch token.
 
-Works on the modules alone. Source of the projection per token: MaskCLIP (arXiv 2112.01071), section 3.2.
+Source of the projection per token: MaskCLIP (arXiv 2112.01071), section 3.2.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from densezero.encoders.attention import mix_values, project_third, split_heads
+from densezero.encoders.attention import mix_values, project_part, split_heads
 from densezero.encoders.device import plain_torch
 from densezero.encoders.patches import project_patches
 from densezero.encoders.positions import resize_positions
@@ -21,7 +21,7 @@ from densezero.encoders.size_cache import SizeCache
 from densezero.encoders.timm_trunk import TimmTrunk
 from densezero.errors import ModelError
 
-PLAIN_BLOCK = "ResidualAttentionBlock"  # the one whose arithmetic is known here; others are run as they are
+PLAIN_BLOCK = "ResidualAttentionBlock"  # the class that this module can compute with another read-out
 
 
 class ClipTower(Protocol):
@@ -35,23 +35,23 @@ class ClipTower(Protocol):
         """Encode (B, 3, h, w), already normalised, into (B, gh, gw, D)."""
 
     def forget_sizes(self) -> None:
-        """Drop what was made of the weights for the last image sizes: the weights have been moved."""
+        """Drop what is kept for the last image sizes. Call it after the tower has moved to another device."""
 
 
 def read_tower(visual: Any, name: str) -> ClipTower:
-    """Find the way to read a vision tower of open_clip.
+    """Find the class that reads a vision tower of open_clip.
 
     Raises:
-        ModelError: if it is none of the kinds that can be read densely.
+        ModelError: if the tower has no dense features.
     """
     if hasattr(visual, "trunk"):
         return TrunkTower(visual, name)
     if hasattr(visual, "transformer") and getattr(visual, "attn_pool", None) is None:
         return VitTower(visual, name)
     raise ModelError(
-        f"{name} has a vision tower ({type(visual).__name__}) that cannot be read densely: it is a convolutional "
-        "network or pools by several queries, as CoCa does. Supported are the ViTs of CLIP, and of SigLIP, SigLIP2, "
-        "EVA and PE; open_clip:ViT-B-16/openai is one."
+        f"{name} has a vision tower ({type(visual).__name__}) without dense features: it is a convolutional network, "
+        "or it pools by several queries as CoCa does. Take a ViT of CLIP, SigLIP, SigLIP2, EVA or PE, for example "
+        "open_clip:ViT-B-16/openai."
     )
 
 
@@ -60,7 +60,7 @@ class VitTower:
 
     Args:
         visual: open_clip's ``VisionTransformer``.
-        name: for messages.
+        name: the model's name, for messages.
     """
 
     def __init__(self, visual: Any, name: str) -> None:
@@ -79,7 +79,7 @@ class VitTower:
         return patches.reshape(patches.shape[0], h // self.patch_px, w // self.patch_px, -1)
 
     def tokens(self, pixels: Tensor, readout: Readout) -> Tensor:
-        """Encode into all tokens (B, 1 + gh * gw, D) in the space of the texts, the class token first."""
+        """Encode into all tokens (B, 1 + gh * gw, D) in the space of the texts; the first is the class token."""
         *earlier, last = self.module.transformer.resblocks
         tokens = self._embed(pixels)  # (B, 1 + gh * gw, W)
         for block in earlier:
@@ -113,11 +113,11 @@ class VitTower:
 
 
 class TrunkTower:
-    """A ViT of timm inside open_clip: the pooling head is applied to each token as if it were the only one.
+    """A ViT of timm inside open_clip: the pooling head is applied to each token by itself.
 
     Args:
         visual: open_clip's ``TimmModel``.
-        name: for messages.
+        name: the model's name, for messages.
     """
 
     def __init__(self, visual: Any, name: str) -> None:
@@ -126,8 +126,8 @@ class TrunkTower:
         pool = getattr(visual.trunk, "attn_pool", None)
         if "pool" in dict(visual.head.named_children()) or not _pools_one(pool):
             raise ModelError(
-                f"{name} pools its tokens in a way that is not defined for one of them. "
-                "Supported are SigLIP's attention-pooling head, a class token and a mean."
+                f"{name} pools its tokens in a way that is not defined for a single token. Take a model that pools by "
+                "SigLIP's attention head, by a class token or by the mean."
             )
         self.patch_px, self.native_px = self._trunk.patch_px, self._trunk.native_hw[0]
         self.readouts = self._trunk.readouts
@@ -136,7 +136,7 @@ class TrunkTower:
         """Encode (B, 3, h, w), already normalised, into (B, gh, gw, D)."""
         tokens, trunk = self._trunk.tokens(pixels, readout), self.module.trunk
         if trunk.attn_pool is not None:
-            tokens = _pool_alone(trunk.attn_pool, tokens)
+            tokens = _pool_each(trunk.attn_pool, tokens)
         return self.module.head(trunk.head(trunk.fc_norm(tokens)))  # type: ignore[no-any-return]
 
     def forget_sizes(self) -> None:
@@ -150,8 +150,8 @@ def _pools_one(pool: Any) -> bool:
     return type(pool).__name__ == "AttentionPoolLatent" and pool.latent_len == 1 and pool.pos_embed is None
 
 
-def _pool_alone(pool: Any, tokens: Tensor) -> Tensor:
-    """Attention-pool each token of (..., W) alone: the softmax over one key is 1, so its value is what is pooled."""
+def _pool_each(pool: Any, tokens: Tensor) -> Tensor:
+    """Apply attention pooling to each token of (..., W) by itself. A softmax over one key is 1 and leaves its value."""
     width = tokens.shape[-1]
     bias = None if pool.kv.bias is None else pool.kv.bias[width:]
     pooled: Tensor = pool.proj(F.linear(tokens, pool.kv.weight[width:], bias))
@@ -160,14 +160,14 @@ def _pool_alone(pool: Any, tokens: Tensor) -> Tensor:
 
 def _run_block(block: Any, tokens: Tensor, readout: Readout) -> Tensor:
     attention = block.attn
-    mixed = mix_values(partial(_project, attention, block.ln_1(tokens)), readout.mixing)
+    mixed = mix_values(partial(_project, attention, block.ln_1(tokens)), readout.attention)
     mixed = block.ls_1(attention.out_proj(mixed))
-    if readout.bare:
+    if readout.no_residual:
         return mixed  # type: ignore[no-any-return]
     tokens = tokens + mixed
     return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))  # type: ignore[no-any-return]
 
 
 def _project(attention: Any, tokens: Tensor, part: str) -> Tensor:
-    third = project_third(tokens, attention.in_proj_weight, attention.in_proj_bias, part)
-    return split_heads(third, attention.num_heads)
+    projected = project_part(tokens, attention.in_proj_weight, attention.in_proj_bias, part)
+    return split_heads(projected, attention.num_heads)

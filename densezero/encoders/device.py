@@ -1,4 +1,4 @@
-"""Where to compute, and in which numeric type: the only place that decides."""
+"""Chooses the device, the numeric type and the batch size, and keeps the caller's torch settings away."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 WINDOW_PX = 448 * 448
 WINDOWS_AT_ONCE, MOST_WINDOWS = 4, 64
 WINDOWS_AN_IMAGE, MOST_IMAGES = 2, 16
-CUDA_PX_BYTES = 500  # of a pixel on its way through the largest published tower, with the scores of many words
-# What torch's allocators and libraries say. On a CPU and on Apple GPUs only the words of a RuntimeError tell it.
+CUDA_PX_BYTES = 500  # memory for a pixel in the largest published tower, with the scores of many words
+# Parts of the messages of torch's allocators and libraries. CPUs and Apple GPUs raise a plain RuntimeError.
 OUT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory", "STATUS_ALLOC_FAILED")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """Turn a device's name into a device; ``auto`` takes CUDA, then an Apple GPU, then the processor.
+    """Turn a device's name into a device; ``auto`` takes CUDA, else an Apple GPU, else the CPU.
 
     Raises:
-        ModelError: for an unknown name or a device that this machine lacks.
+        ModelError: for an unknown name, or a device that this machine does not have.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -52,7 +52,7 @@ def pick_device(name: str = "auto") -> torch.device:
 def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     """Turn a numeric type's name into a type.
 
-    ``auto`` takes bfloat16 where the hardware computes in it, float16 on a CUDA device that does not, else float32.
+    ``auto`` takes bfloat16 if the hardware computes in it, float16 on other CUDA devices, else float32.
 
     Raises:
         ModelError: for an unknown name.
@@ -67,10 +67,10 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def pixels_at_once(device: torch.device) -> int:
-    """Choose how many pixels of windows go through an encoder at once.
+    """Choose the number of pixels to encode in one batch.
 
-    A CPU is at its full rate with a few windows, and more would only take memory. A CUDA device gets as many as a
-    quarter of its free memory holds, up to 64 windows. Free memory changes, so ask once, when an encoder is loaded.
+    A CPU reaches its full rate with four windows of 448 px; more only need more memory. A CUDA device gets as many
+    windows as fit in a quarter of its free memory, at most 64. Free memory changes: call this once for an encoder.
     """
     if device.type != "cuda":
         return WINDOWS_AT_ONCE * WINDOW_PX
@@ -81,11 +81,11 @@ def pixels_at_once(device: torch.device) -> int:
 def images_at_once(device: torch.device, batch_pixels: int) -> int:
     """Choose how many images of a folder share one batch of windows.
 
-    A CPU gains nothing by more than one. A GPU is not at its full rate with the two or three windows of one image.
+    On a CPU more than one image is no faster. The two or three windows of one image are too few for a GPU's full rate.
 
     Args:
         device: where the encoder computes.
-        batch_pixels: pixels of windows that go through the encoder at once.
+        batch_pixels: number of pixels to encode in one batch.
     """
     if device.type == "cpu":
         return 1
@@ -100,7 +100,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory(device: torch.device) -> None:
-    """Give the memory that torch keeps for later back to a GPU; on a CPU there is nothing to do."""
+    """Release the GPU memory that torch keeps for later use. On a CPU this does nothing."""
     if device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.empty_cache()
@@ -116,7 +116,7 @@ def plain_torch(inference: bool = True) -> Iterator[None]:
     numbers, or mix types and devices. Use it on every public function that computes: ``@plain_torch()``.
 
     Args:
-        inference: use torch's inference mode; False gives tensors that can still be trained, for loading weights.
+        inference: use torch's inference mode. Use False to load weights: inference tensors can never be trained.
     """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(inference))
@@ -184,7 +184,7 @@ def _computes_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        # Emulated bfloat16 is slower than float32, so only processors with the instructions count.
+        # Without these instructions bfloat16 is emulated, which is slower than float32.
         supported = (
             getattr(torch.cpu, probe, None) for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         )

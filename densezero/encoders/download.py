@@ -16,7 +16,7 @@ from densezero.encoders.catalog import (
 from densezero.encoders.hub import cached_repository, fetch_repository, holds_any
 from densezero.errors import ModelError
 
-# How the two libraries name the weights in a repository.
+# Names that the two libraries give the weights in a repository.
 WEIGHT_FILES = (
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
@@ -41,10 +41,10 @@ def download_by_name(model: str, revision: str | None = None) -> str:
         return download_model(find_model(model), revision)
     refuse_revision(model, revision)
     if _repository_of(model) is None:
-        return f"{model} takes no weights from the hub; there is nothing to download."
+        return f"{model} has no weights on the hub; there is nothing to download."
     encoder = load_encoder(model, device="cpu", dtype="float32")
     if encoder.has_text:
-        encoder.encode_text(["a word"])  # the tokenizer is a download of its own
+        encoder.encode_text(["a word"])  # this downloads the tokenizer
     return f"{model} is in the hub's cache."
 
 

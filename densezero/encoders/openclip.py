@@ -1,4 +1,4 @@
-"""Any model of open_clip as a dense image-text encoder. The only module that imports open_clip."""
+"""The models of open_clip as dense image-text encoders. Only this module imports open_clip."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ TEXT_BATCH = 256
 
 
 class OpenClipEncoder(DenseEncoder):
-    """An open_clip model: patch features in the space of its texts.
+    """An open_clip model: patch features in the same space as its text embeddings.
 
     Args:
-        name: as reports name the model.
-        model: open_clip model with its weights, on the processor, in float32.
+        name: the model's name in reports.
+        model: open_clip model with its weights, on the CPU, in float32.
         load_tokenizer: gives the model's tokenizer; called at the first text.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, of the vision tower.
-        note: a line the user should read.
-        config: what the model was made with, for its hash.
+        note: one line that the user should read.
+        config: the configuration that the model was made with, for its hash.
     """
 
     def __init__(
@@ -88,14 +88,14 @@ class OpenClipEncoder(DenseEncoder):
         }
         return facts_sha256(facts)
 
-    @property
+    @cached_property
     def text_hash(self) -> str:
-        """SHA-256 over ``weights_hash`` and the tokenizer."""
+        """SHA-256 over ``weights_hash`` and the tokenizer, which is loaded for it."""
         return facts_sha256({"weights": self.weights_hash, "tokenizer": tokenizer_sha256(self._tokenizer)})
 
     @property
     def note(self) -> str | None:
-        """One line that a user should read before trusting the results; None for pretrained weights."""
+        """One line that the user should read before using the results; None for pretrained weights."""
         return self._note
 
     @plain_torch()
@@ -126,8 +126,8 @@ class OpenClipEncoder(DenseEncoder):
             return self._load_tokenizer()
         except Exception as error:  # the tokenizers' library, the hub's and its transport's own exceptions
             raise ModelError(
-                f"The tokenizer of {self.name} cannot be had ({first_line(error)}). It comes from the hub apart from "
-                f"the weights: connect once and run `densezero models download {self.name}`."
+                f"The tokenizer of {self.name} cannot be loaded ({first_line(error)}). It is a separate download "
+                f"from the hub: connect once and run `densezero models download {self.name}`."
             ) from None
 
     def _tokenize(self, prompts: list[str]) -> Tensor:
@@ -136,8 +136,8 @@ class OpenClipEncoder(DenseEncoder):
                 prompt.encode()
             except UnicodeError:
                 raise ModelError(
-                    f"Expected a text of whole characters; got {prompt!r}, which cannot be tokenised. "
-                    "Correct its encoding."
+                    f"Expected a text of whole characters; got {prompt!r}, which cannot be encoded. "
+                    "Correct the encoding of its file."
                 ) from None
         return self._tokenizer(prompts)
 
@@ -151,12 +151,12 @@ class _Parts(NamedTuple):
 def load_openclip(name: str, device: str = "auto", dtype: str = "auto") -> OpenClipEncoder:
     """Load ``open_clip:MODEL/TAG``, ``open_clip:MODEL/FILE.safetensors`` or ``open_clip:MODEL/random``.
 
-    Weights come as safetensors where the hub has them; otherwise open_clip reads the pickle with torch's
+    The weights are read from safetensors if the hub has them. Otherwise open_clip reads a pickle with torch's
     ``weights_only``, which builds tensors and nothing else.
 
     Raises:
-        ModelError: if open_clip is missing, has no such model or weights, or cannot get them, or the vision tower is
-            of a kind that cannot be read densely.
+        ModelError: if open_clip cannot be imported, does not know the model or the weights, or cannot load them, or
+            if the vision tower has no dense features.
     """
     parts = _parse(name)
     note = RANDOM_NOTE.format(name=name) if parts.weights == RANDOM else None
@@ -168,7 +168,7 @@ def describe_openclip(name: str) -> dict[str, str]:
     """Say what open_clip knows of a model, without building or downloading it.
 
     Raises:
-        ModelError: if open_clip is missing or has no such model or weights.
+        ModelError: if open_clip cannot be imported, or does not know the model or the weights.
     """
     model, weights = _parse(name)
     facts = {"name": name, "what": "image-text encoder, through open_clip"}
@@ -183,7 +183,7 @@ def describe_openclip(name: str) -> dict[str, str]:
 
 
 def repository_of(name: str) -> str | None:
-    """Hub repository that holds a model's weights, if any.
+    """Hub repository that has a model's weights, if any.
 
     Raises:
         ModelError: as ``describe_openclip``.
@@ -216,14 +216,14 @@ def _parse(name: str) -> _Parts:
     if not weights:
         raise ModelError(
             f"Expected {PREFIX}{model}/WEIGHTS, the weights being one of {', '.join(known)} "
-            f"({RANDOM}: untrained, to try the way out) or the path of a .safetensors file; got {name!r}."
+            f"({RANDOM}: untrained, to try a command) or the path of a .safetensors file; got {name!r}."
         )
     if weights == RANDOM or library.get_pretrained_cfg(model, weights):
         return _Parts(model, weights)
     if not weights.endswith(".safetensors"):
         raise ModelError(
-            f"open_clip has no weights {weights!r} of {model}, and a file must be a .safetensors, for a pickle can run "
-            f"code. {did_you_mean(weights, known)}"
+            f"open_clip has no weights {weights!r} of {model}. A file of weights must be a .safetensors, because a "
+            f"pickle can run code. {did_you_mean(weights, known)}"
         )
     if not Path(weights).is_file():
         raise ModelError(f"Expected the weights of {model} at {weights}; there is no such file. Check the path.")
@@ -235,7 +235,7 @@ def _load_tokenizer(parts: _Parts) -> TextTokenizer:
     text = library.get_model_config(parts.model)["text_cfg"]
     from_hub = "hf_tokenizer_name" in text
     try:
-        with _root_logger_left_alone(), offline_if_unreachable() if from_hub else nullcontext():
+        with _unchanged_root_logger(), offline_if_unreachable() if from_hub else nullcontext():
             return library.get_tokenizer(parts.model)  # type: ignore[no-any-return]
     except Exception:
         if parts.weights != RANDOM:
@@ -250,20 +250,20 @@ def _create(parts: _Parts) -> Any:
     text_from_hub = "hf_model_name" in library.get_model_config(model)["text_cfg"]
     asks_hub = text_from_hub or bool(library.get_pretrained_cfg(model, weights))
     try:
-        with _root_logger_left_alone(), offline_if_unreachable() if asks_hub else nullcontext():
+        with _unchanged_root_logger(), offline_if_unreachable() if asks_hub else nullcontext():
             return _create_random(model) if weights == RANDOM else _create_trained(model, weights)
     except Exception as error:  # the hub's, its transport's and torch's own exceptions come through
-        way_out = "" if text_from_hub else f" {PREFIX}{model}/{RANDOM} tries the way out with untrained weights."
+        hint = "" if text_from_hub else f" {PREFIX}{model}/{RANDOM} has untrained weights, to try a command."
         raise ModelError(
-            f"{PREFIX}{model}/{weights} cannot be had ({first_line(error)}). Where it is a download, connect once and "
-            f"run `densezero models download {PREFIX}{model}/{weights}`; where it is a file, it is of another model "
-            f"or damaged.{way_out}"
+            f"{PREFIX}{model}/{weights} cannot be loaded ({first_line(error)}). For weights of the hub, connect once "
+            f"and run `densezero models download {PREFIX}{model}/{weights}`. A file that fails is damaged or belongs "
+            f"to another model.{hint}"
         ) from None
 
 
 def _create_trained(model: str, weights: str) -> Any:
     library = _open_clip()
-    # Tags of OpenAI and some others were trained with another activation than the model's own setting.
+    # The weights of OpenAI and some others were trained with another activation than the configuration states.
     quick = bool(library.get_pretrained_cfg(model, weights).get("quick_gelu", False))
     return library.create_model(model, pretrained=weights, force_quick_gelu=quick)
 
@@ -277,7 +277,7 @@ def _create_random(model: str) -> Any:
 
 
 @contextmanager
-def _root_logger_left_alone() -> Iterator[None]:
+def _unchanged_root_logger() -> Iterator[None]:
     """Keep open_clip, which logs through the root logger, from setting up logging for the whole process."""
     handler = logging.NullHandler()
     logging.root.addHandler(handler)

@@ -13,7 +13,7 @@ from densezero.encoders.products import linear
 
 
 def project_patches(pixels: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Give what a convolution gives whose stride is the side of its kernel.
+    """Project patches as a convolution does whose stride is the side of its kernel.
 
     Args:
         pixels: (B, 3, h, w); h and w are multiples of the patch.
@@ -39,7 +39,7 @@ class PatchProjection(nn.Conv2d):
 
     @classmethod
     def of(cls, layer: nn.Conv2d) -> Self:
-        """Make one with the weights of another convolution, which it shares."""
+        """Make one that shares the weights of another convolution."""
         side = layer.kernel_size[0]
         projection = cls(layer.in_channels, layer.out_channels, side, side, bias=layer.bias is not None, device="meta")
         projection.weight, projection.bias = layer.weight, layer.bias

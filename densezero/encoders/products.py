@@ -1,11 +1,12 @@
-"""Linear layers by the fastest exact way that this processor has: the only place that chooses.
+"""Linear layers that use the fastest exact product of this processor.
 
-On x86 processors oneDNN multiplies. Left to itself, torch calls MKL for float32, which keeps its fastest code for one
-maker's processors. The same product as a 1 x 1 convolution over channels that come last goes to oneDNN, and needs no
-copy of the weight. In half precision torch reorders the weight for oneDNN at every product; ``FastLinear`` does it
-once. Elsewhere, and in numeric types that oneDNN does not compute here, torch's own product is used. It is also used
-for float32 products that narrow on processors without AVX-512: there oneDNN's convolution is up to four times slower
-for some numbers of rows, and MKL's product for none. All ways sum in float32.
+On x86 processors that is oneDNN's product. For float32 torch itself calls MKL, whose fastest code is only for the
+processors of one maker. A 1 x 1 convolution with channels last is the same product, goes to oneDNN, and needs no copy
+of the weight. In half precision torch reorders the weight for oneDNN at every product; ``FastLinear`` does it once.
+
+Torch's own product is used on other devices, and for numeric types that oneDNN does not support here. It is also used
+on processors without AVX-512 for float32 products with fewer outputs than inputs: there oneDNN's convolution is up to
+four times slower for some numbers of rows. Every way sums in float32.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from torch import Tensor, nn
 
 from densezero.encoders.device import plain_torch
 
-USUAL_ROWS = 1026  # of x: the tokens of a window
-X86 = "AVX"  # torch's names of the instruction sets of x86 processors start with this
+USUAL_ROWS = 1026  # the number of tokens of a window, for which the weight is ordered
+X86 = "AVX"  # the start of torch's names for the instruction sets of x86 processors
 WITHOUT_AVX512 = "AVX2"
 TRIED_WIDTH = 64
 HALVES = (torch.bfloat16, torch.float16)
-AGREEMENT = {torch.float32: 1e-5, torch.bfloat16: 2**-7, torch.float16: 2**-10}  # of the largest product: rounding
+# Largest difference to torch's product, as a share of the largest value: the rounding of each type.
+AGREEMENT = {torch.float32: 1e-5, torch.bfloat16: 2**-7, torch.float16: 2**-10}
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -50,10 +52,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 class FastLinear(nn.Linear):
-    """``nn.Linear`` that keeps the weight in oneDNN's order while a processor computes with it in half precision.
+    """``nn.Linear`` whose weight is in oneDNN's order while a CPU computes with it in half precision.
 
     ``state_dict``, ``load_state_dict``, ``to``, ``deepcopy`` and ``pickle`` see the plain weight. Only a weight that
-    needs no gradient is reordered, at its first product without gradients. There is never a second copy of it.
+    needs no gradient is reordered, at its first product without gradients. The weight is in memory only once.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -62,7 +64,7 @@ class FastLinear(nn.Linear):
         return _multiply_reordered(x, weight, self.bias) if weight.is_mkldnn else linear(x, weight, self.bias)
 
     def reorder(self) -> Tensor:
-        """Bring the weight into the order that the next product wants, and give it."""
+        """Bring the weight into the order of the fastest product, and give it."""
         weight = self.weight
         is_fixed = _infers_on_cpu(weight) and not weight.requires_grad
         if not (is_fixed and weight.dtype in HALVES and onednn_multiplies(weight.dtype)):
@@ -103,7 +105,7 @@ class FastLinear(nn.Linear):
 
 @lru_cache
 def onednn_multiplies(dtype: torch.dtype) -> bool:
-    """Whether oneDNN multiplies in a numeric type here: tried once, and compared with torch's own product."""
+    """Whether oneDNN's product works here for a numeric type: tried once, and compared with torch's own product."""
     x86 = torch.backends.cpu.get_cpu_capability().startswith(X86)
     if not x86 or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
@@ -130,7 +132,7 @@ def _infers_on_cpu(weight: Tensor) -> bool:
 
 
 def _narrows(weight: Tensor) -> bool:
-    """Whether a product gives fewer numbers than it takes, on a processor whose convolution is slow at that."""
+    """Whether a product has fewer outputs than inputs, on a processor whose convolution is slow for it."""
     return weight.shape[0] < weight.shape[1] and torch.backends.cpu.get_cpu_capability() == WITHOUT_AVX512
 
 

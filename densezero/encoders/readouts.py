@@ -1,4 +1,4 @@
-"""The names of the read-outs: what a tower's last block may do in place of its own attention."""
+"""The names of the read-outs: the ways to compute a tower's last block for dense features."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from typing import NamedTuple
 from densezero.errors import ModelError, did_you_mean
 
 READOUTS: dict[str, str] = {
-    "value": "each token keeps its own value in the last block, as if it attended to itself alone",
-    "patch": "the ordinary tokens, the last block's attention as it was trained",
-    "q-q": "tokens of the last block attend by the likeness of their queries",
-    "k-k": "tokens of the last block attend by the likeness of their keys",
-    "v-v": "tokens of the last block attend by the likeness of their values",
+    "value": "in the last block each token keeps its own value, as if it attended only to itself",
+    "patch": "the ordinary tokens; the last block attends as it was trained",
+    "q-q": "in the last block tokens attend to tokens with similar queries",
+    "k-k": "in the last block tokens attend to tokens with similar keys",
+    "v-v": "in the last block tokens attend to tokens with similar values",
     "value-bare": "as value, without the last block's residual and MLP (MaskCLIP)",
     "q-q-bare": "as q-q, without the last block's residual and MLP (ClearCLIP)",
     "k-k-bare": "as k-k, without the last block's residual and MLP",
     "v-v-bare": "as v-v, without the last block's residual and MLP",
 }
-BARE = "-bare"
+NO_RESIDUAL_SUFFIX = "-bare"
 
 
 class Readout(NamedTuple):
-    """What the last block does: ``mixing`` is a name without its suffix, ``bare`` drops the residual and the MLP."""
+    """How the last block computes: its attention (a name without suffix), and whether it drops residual and MLP."""
 
-    mixing: str
-    bare: bool
+    attention: str
+    no_residual: bool
 
 
-PATCH = Readout("patch", bare=False)
+PATCH = Readout("patch", no_residual=False)
 
 
 def find_readout(name: str, supported: tuple[str, ...], encoder: str) -> Readout:
-    """Look a read-out up.
+    """Look up a read-out by name.
 
     Args:
         name: as the user gave it.
-        supported: the names that the encoder can do.
-        encoder: for the message.
+        supported: the names that the encoder supports.
+        encoder: the encoder's name, for the message.
 
     Raises:
-        ModelError: if the encoder has no read-out of this name, with those that it has.
+        ModelError: if the encoder does not support the read-out, with those that it supports.
 
     Example:
         >>> find_readout("q-q-bare", tuple(READOUTS), "nano")
-        Readout(mixing='q-q', bare=True)
+        Readout(attention='q-q', no_residual=True)
     """
     if name not in supported:
         raise ModelError(f"Expected a read-out that {encoder} has; got {name!r}. {did_you_mean(name, list(supported))}")
-    return Readout(name.removesuffix(BARE), name.endswith(BARE))
+    return Readout(name.removesuffix(NO_RESIDUAL_SUFFIX), name.endswith(NO_RESIDUAL_SUFFIX))

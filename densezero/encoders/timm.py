@@ -1,4 +1,4 @@
-"""Any ViT of timm as an encoder of images alone. The only module that imports timm."""
+"""The ViTs of timm as encoders of images only. Only this module imports timm."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class TimmEncoder(DenseEncoder):
     """A vision transformer of timm: patch tokens after its final norm, no text.
 
     Args:
-        name: as reports name the model.
-        model: a timm model with its weights, on the processor, in float32.
+        name: the model's name in reports.
+        model: a timm model with its weights, on the CPU, in float32.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        note: a line the user should read.
+        note: one line that the user should read.
     """
 
     def __init__(
@@ -73,12 +73,12 @@ class TimmEncoder(DenseEncoder):
 
     @property
     def has_text(self) -> bool:
-        """No: timm's models know no words."""
+        """No: timm's models have no text tower."""
         return False
 
     @property
     def note(self) -> str | None:
-        """One line that a user should read before trusting the results; None for pretrained weights."""
+        """One line that the user should read before using the results; None for pretrained weights."""
         return self._note
 
     @plain_torch()
@@ -92,8 +92,8 @@ class TimmEncoder(DenseEncoder):
     def encode_text(self, prompts: Sequence[str]) -> Tensor:  # noqa: ARG002 - the interface's own signature
         """Refuse: there is no text tower."""
         raise ModelError(
-            f"{self.name} is an encoder of images alone and knows no words. For class names take an image-text "
-            "encoder, such as tipsv2-l14 or open_clip:ViT-B-16/openai."
+            f"{self.name} encodes images only; it has no text tower. For class names take an image-text encoder, "
+            "for example tipsv2-l14 or open_clip:ViT-B-16/openai."
         )
 
     def _move(self, device: torch.device) -> None:
@@ -107,7 +107,8 @@ def load_timm(name: str, device: str = "auto", dtype: str = "auto") -> TimmEncod
     """Load ``timm:MODEL``, ``timm:MODEL.TAG`` or ``timm:MODEL/random``.
 
     Raises:
-        ModelError: if timm is missing, has no such model or weights, or cannot get them, or the model is no ViT.
+        ModelError: if timm cannot be imported, does not know the model or the weights, or cannot load them, or if the
+            model is not a ViT.
     """
     model, random = _parse(name)
     note = RANDOM_NOTE.format(name=name) if random else None
@@ -118,10 +119,10 @@ def describe_timm(name: str) -> dict[str, str]:
     """Say what timm knows of a model, without building or downloading it.
 
     Raises:
-        ModelError: if timm is missing or has no such model or weights.
+        ModelError: if timm cannot be imported, or does not know the model or the weights.
     """
     model, random = _parse(name)
-    facts = {"name": name, "what": "encoder of images alone, through timm"}
+    facts = {"name": name, "what": "encoder of images only, through timm"}
     if random:
         return {**facts, "weights": RANDOM_NOTE.format(name=name)}
     known = _timm().models.get_pretrained_cfg(model)
@@ -134,7 +135,7 @@ def describe_timm(name: str) -> dict[str, str]:
 
 
 def repository_of(name: str) -> str | None:
-    """Hub repository that holds a model's weights, if any.
+    """Hub repository that has a model's weights, if any.
 
     Raises:
         ModelError: as ``describe_timm``.
@@ -145,7 +146,7 @@ def repository_of(name: str) -> str | None:
 
 def _repository(known: Any, model: str) -> str | None:
     repository: str = known.hf_hub_id or ""
-    if not repository.endswith("/"):  # timm fills in the model's name where only its own account is given
+    if not repository.endswith("/"):  # timm adds the model's name to the name of its account
         return repository or None
     return f"{repository}{model if '.' in model else f'{model}.{known.tag}'}"
 
@@ -162,7 +163,7 @@ def _timm() -> Any:
 
 
 def _parse(name: str) -> tuple[str, bool]:
-    """Cut a name into timm's own name and whether the weights are random."""
+    """Split a name into timm's own name and whether the weights are random."""
     timm = _timm()
     model, _, weights = name.removeprefix(PREFIX).partition("/")
     architecture = model.partition(".")[0]
@@ -174,9 +175,10 @@ def _parse(name: str) -> tuple[str, bool]:
         return architecture, True
     tagged = timm.list_pretrained(f"{architecture}.*")
     if not tagged or ("." in model and model not in tagged):
-        known = did_you_mean(model, tagged) if tagged else "It has none of this model."
+        known = did_you_mean(model, tagged) if tagged else "It has none for this model."
         raise ModelError(
-            f"timm has no weights {model!r}. {known} {PREFIX}{architecture}/{RANDOM} tries it with untrained ones."
+            f"timm has no weights {model!r}. {known} {PREFIX}{architecture}/{RANDOM} has untrained ones, to try a "
+            "command."
         )
     return model, False
 
@@ -191,7 +193,7 @@ def _create(model: str, random: bool) -> Any:
             return timm.create_model(model, pretrained=True, num_classes=0)
     except Exception as error:  # the hub's and its transport's own exceptions come through
         raise ModelError(
-            f"The weights of {PREFIX}{model} cannot be had ({first_line(error)}). "
-            f"Connect once and run `densezero models download {PREFIX}{model}`; "
-            f"{PREFIX}{model.partition('.')[0]}/{RANDOM} tries the way out with untrained ones."
+            f"The weights of {PREFIX}{model} cannot be loaded ({first_line(error)}). "
+            f"Connect once and run `densezero models download {PREFIX}{model}`. "
+            f"{PREFIX}{model.partition('.')[0]}/{RANDOM} has untrained weights, to try a command."
         ) from None

@@ -1,4 +1,4 @@
-"""A ViT of timm read densely: any size, any read-out that its last block allows. The given module never changes."""
+"""Patch features of timm's ViTs, for any image size and every read-out that the last block supports."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from densezero.encoders.attention import mix_values, project_third, split_heads
+from densezero.encoders.attention import mix_values, project_part, split_heads
 from densezero.encoders.device import plain_torch
 from densezero.encoders.patches import PatchProjection
 from densezero.encoders.readouts import PATCH, READOUTS, Readout
 from densezero.encoders.size_cache import SizeCache
 from densezero.errors import ModelError
 
-# Blocks and attentions whose arithmetic is known here; others are run as they are.
+# Blocks and attentions that this module can compute with another read-out. Others give their ordinary tokens.
 PLAIN_BLOCKS = ("timm.models.vision_transformer.Block", "timm.models.eva.EvaBlock")
 PLAIN_ATTENTIONS = (
     "timm.layers.attention.Attention",
     "timm.layers.attention.AttentionRope",
     "timm.models.eva.EvaAttention",
 )
-ANY_SIZE = ("VisionTransformer", "Eva")  # the others keep tables per position that lose by each resize
+ANY_SIZE = ("VisionTransformer", "Eva")  # other classes have tables per position, which resizing makes worse
 VIT_PARTS = ("blocks", "patch_embed", "num_prefix_tokens", "set_input_size")
 
 
 class TimmTrunk:
-    """A vision transformer of timm, its patch tokens after the final norm.
+    """Gives the patch tokens of a vision transformer of timm, after its final norm. It never changes the model.
 
     Args:
         trunk: a timm model.
-        name: for messages.
+        name: the model's name, for messages.
 
     Raises:
-        ModelError: if the model is no vision transformer.
+        ModelError: if the model is not a vision transformer.
     """
 
     def __init__(self, trunk: Any, name: str) -> None:
         if any(getattr(trunk, part, None) is None for part in VIT_PARTS):
             raise ModelError(
                 f"Expected a vision transformer; {name} is a {type(trunk).__name__}, which has no grid of patch "
-                "tokens. Take a ViT, such as timm:vit_small_patch14_dinov2 or open_clip:ViT-B-16."
+                "tokens. Take a ViT, for example timm:vit_small_patch14_dinov2 or open_clip:ViT-B-16."
             )
         self.module: Any = trunk
         self.name = name
@@ -69,18 +69,18 @@ class TimmTrunk:
         return tokens[:, prefix:].unflatten(1, grid_hw)  # type: ignore[no-any-return]
 
     def forget_sizes(self) -> None:
-        """Drop what was made of the weights for the last image sizes: the weights have been moved."""
+        """Drop the copies for the last image sizes. Call it after the model has moved to another device."""
         self._fitted.clear()
 
     def _fit(self, h: int, w: int) -> Any:
-        """Copy the module for images of (h, w). The copy shares all weights, and resizes the trained positions.
+        """Copy the module for images of (h, w). The copy shares all weights but has resized positions.
 
         Raises:
-            ModelError: for a size other than the native one where the model takes no other.
+            ModelError: for another size than the native one, if the model takes no other.
         """
         if (h, w) != self.native_hw and not any(kind.__name__ in ANY_SIZE for kind in type(self.module).__mro__):
             raise ModelError(
-                f"{self.name} takes images of {self.native_hw[0]} x {self.native_hw[1]} pixels alone; got {h} x {w}. "
+                f"{self.name} takes only images of {self.native_hw[0]} x {self.native_hw[1]} pixels; got {h} x {w}. "
                 "Resize the images, or take a ViT with absolute or rotary positions."
             )
         with plain_torch(inference=False):
@@ -94,7 +94,7 @@ class TimmTrunk:
 
 
 def _set_input_size(trunk: Any, h: int, w: int) -> None:
-    """Resize the positions of a trunk on the CPU: other devices differ, or lack the antialiased resize."""
+    """Resize the positions of a trunk on the CPU. Other devices round differently, or have no antialiased resize."""
     positions = getattr(trunk, "pos_embed", None)
     if positions is not None:
         trunk.pos_embed = nn.Parameter(positions.cpu(), requires_grad=False)
@@ -121,23 +121,23 @@ def _before_last(trunk: Any, pixels: Tensor) -> Tensor:
 
 
 def trunk_readouts(trunk: Any) -> tuple[str, ...]:
-    """Names of the read-outs that the last block of a timm ViT allows."""
+    """Names of the read-outs that the last block of a timm ViT supports."""
     blocks = trunk.blocks
     attention: Any = getattr(blocks[-1], "attn", None)
     plain = _class_of(blocks[-1]) in PLAIN_BLOCKS and _class_of(attention) in PLAIN_ATTENTIONS
     if len(blocks) < 2 or not plain or attention.gate is not None or getattr(attention, "num_kv_groups", 1) > 1:
         return ("patch",)
     if getattr(trunk, "rope", None) is not None:
-        # Queries and keys were trained to be turned by their positions; values never are.
+        # In training the positions rotated queries and keys, but not values.
         return tuple(name for name in READOUTS if not name.startswith(("q-q", "k-k")))
     return tuple(READOUTS)
 
 
 def _run_block(block: Any, tokens: Tensor, readout: Readout) -> Tensor:
     attention = block.attn
-    mixed = mix_values(partial(_project, attention, block.norm1(tokens)), readout.mixing)
+    mixed = mix_values(partial(_project, attention, block.norm1(tokens)), readout.attention)
     mixed = _scale(block, 1, attention.proj(attention.norm(mixed)))
-    if readout.bare:
+    if readout.no_residual:
         return mixed
     tokens = tokens + mixed
     return tokens + _scale(block, 2, block.mlp(block.norm2(tokens)))
@@ -147,8 +147,8 @@ def _project(attention: Any, tokens: Tensor, part: str) -> Tensor:
     if attention.qkv is None:
         flat = getattr(attention, f"{part}_proj")(tokens)
     else:
-        flat = project_third(tokens, attention.qkv.weight, attention.qkv.bias, part)
-        bias = getattr(attention, f"{part}_bias", None)  # EVA keeps the biases beside the layer
+        flat = project_part(tokens, attention.qkv.weight, attention.qkv.bias, part)
+        bias = getattr(attention, f"{part}_bias", None)  # EVA stores the biases outside the layer
         flat = flat if bias is None else flat + bias
     heads = split_heads(flat, attention.num_heads)
     norms = {"q": attention.q_norm, "k": attention.k_norm}

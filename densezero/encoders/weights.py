@@ -1,4 +1,4 @@
-"""Hashes of models, and what other libraries' models share: untrained weights from a fixed seed, pixel statistics."""
+"""Hashes of models, and helpers for the models of other libraries: untrained weights, pixel statistics, messages."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from torch import Tensor
 
 from densezero.encoders.hashes import HASH_VERSION
 
-RANDOM = "random"  # what stands for the tag of untrained weights
-RANDOM_NOTE = "{name} has untrained, random weights: its pictures mean nothing, they only show that all runs."
+RANDOM = "random"  # in place of a tag: untrained weights
+RANDOM_NOTE = "{name} has untrained, random weights: its pictures mean nothing, they only show that the command works."
 SEED = 0
 
 
 def facts_sha256(facts: Mapping[str, object]) -> str:
-    """Hexadecimal SHA-256 over named facts, which JSON can hold, and over ``HASH_VERSION``."""
+    """Hexadecimal SHA-256 over ``HASH_VERSION`` and over named facts, which must be JSON values."""
     content = json.dumps({"version": HASH_VERSION, "facts": facts}, sort_keys=True)
     return hashlib.sha256(content.encode("ascii")).hexdigest()
 
 
 def weights_sha256(state: Mapping[str, Tensor]) -> str:
     """Hexadecimal SHA-256 over the names, shapes and bytes of all tensors, in the order of their names."""
-    digest = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+        sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return sha256.hexdigest()
 
 
 @contextmanager
 def fixed_seed() -> Iterator[None]:
-    """Draw the same weights each time and leave the caller's random numbers as they were."""
+    """Draw the same random weights each time, without changing the caller's random numbers."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)  # torch.manual_seed would also seed every CUDA device
         yield
@@ -47,5 +47,5 @@ def as_channels(numbers: tuple[float, float, float], device: torch.device) -> Te
 
 
 def first_line(error: BaseException) -> str:
-    """Say in at most 200 characters what another library complained of."""
+    """Give the first line of another library's error, at most 200 characters."""
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]

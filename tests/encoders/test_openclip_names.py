@@ -88,7 +88,7 @@ def test_a_local_file_is_loaded_and_a_wrong_one_refused(small, tmp_path):
     assert loaded.temperature == pytest.approx(encoder.temperature / torch.e)
     assert loaded.note is None
     (tmp_path / "damaged.safetensors").write_bytes(b"no weights")
-    assert "cannot be had" in refusal(f"open_clip:ViT-B-32/{tmp_path}/damaged.safetensors")
+    assert "cannot be loaded" in refusal(f"open_clip:ViT-B-32/{tmp_path}/damaged.safetensors")
 
 
 def test_a_tag_that_was_trained_with_the_quick_activation_gets_it(monkeypatch):
@@ -116,7 +116,7 @@ def test_nothing_is_unpickled(monkeypatch):
 def test_without_the_network_the_refusal_comes_at_once_and_says_what_to_do(monkeypatch, tmp_path, tag):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     message = refusal(f"open_clip:ViT-B-32/{tag}")
-    for part in ("cannot be had", f"models download open_clip:ViT-B-32/{tag}", "open_clip:ViT-B-32/random"):
+    for part in ("cannot be loaded", f"models download open_clip:ViT-B-32/{tag}", "open_clip:ViT-B-32/random"):
         assert part in message
 
 
@@ -148,7 +148,7 @@ def test_trained_weights_insist_on_their_own_tokenizer(monkeypatch):
     monkeypatch.setattr("open_clip.get_tokenizer", gone)
     encoder = load_openclip(NAME, "cpu", "float32")
     monkeypatch.setattr(encoder, "_load_tokenizer", lambda: _load_tokenizer(_Parts("ViT-B-32", "openai")))
-    with pytest.raises(ModelError, match="tokenizer of open_clip:ViT-B-32/random cannot be had"):
+    with pytest.raises(ModelError, match="tokenizer of open_clip:ViT-B-32/random cannot be loaded"):
         encoder.encode_text(["sky"])
 
 
@@ -168,7 +168,7 @@ def test_a_model_is_described_and_downloaded_by_its_name(small, monkeypatch, tmp
     assert (random["patch"], random["words"]) == ("14 px", "yes")
     assert "q-q-bare" in random["read-outs"]
     assert "nothing to download" in download_by_name(small)
-    with pytest.raises(ModelError, match="cannot be had"):
+    with pytest.raises(ModelError, match="cannot be loaded"):
         download_by_name("open_clip:ViT-B-32/openai")
     assert describe_model("timm:vit_small_patch14_dinov2")["here"] == "no"
     for unknown in ("open_clip:ViT-B-99/random", "timm:vit_none/random"):

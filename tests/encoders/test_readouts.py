@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from densezero.encoders.attention import mix_values, project_third, split_heads
+from densezero.encoders.attention import mix_values, project_part, split_heads
 from densezero.encoders.readouts import READOUTS, Readout, find_readout
 from densezero.encoders.tips import VisionConfig, VisionTower
 from densezero.errors import ModelError
@@ -24,7 +24,7 @@ def pixels():
     return torch.rand(2, 3, 42, 28, generator=torch.Generator().manual_seed(1))
 
 
-def test_a_name_says_the_mixing_and_whether_it_is_bare():
+def test_a_name_says_the_attention_and_whether_the_residual_is_dropped():
     assert find_readout("value", tuple(READOUTS), "x") == Readout("value", False)
     assert find_readout("k-k-bare", tuple(READOUTS), "x") == Readout("k-k", True)
 
@@ -54,11 +54,11 @@ def test_self_self_attention_on_two_tokens_worked_by_hand():
     assert v_v == pytest.approx([(3 + 6 * math.e**9) / (1 + math.e**9), (3 + 6 * math.e**18) / (1 + math.e**18)])
 
 
-def test_a_third_of_a_packed_layer_is_that_part_of_the_whole():
+def test_a_part_of_a_query_key_value_layer_is_that_part_of_the_whole():
     tokens, weight, bias = torch.randn(2, 5, 8), torch.randn(24, 8), torch.randn(24)
     whole = torch.nn.functional.linear(tokens, weight, bias)
     for part, expected in zip("qkv", whole.chunk(3, dim=-1), strict=True):
-        torch.testing.assert_close(project_third(tokens, weight, bias, part), expected)
+        torch.testing.assert_close(project_part(tokens, weight, bias, part), expected)
 
 
 @pytest.mark.parametrize("name", SELF_SELF)
@@ -80,7 +80,7 @@ def test_self_self_equals_the_formula_in_the_tips_tower(tower, pixels, name):
 
 
 @torch.inference_mode()
-def test_a_bare_value_is_the_projected_value_alone(tower, pixels):
+def test_a_value_without_residual_is_the_projected_value_alone(tower, pixels):
     tokens, last = tower.trunk(pixels), tower.blocks[-1]
     own = last.attn.proj(last.attn.qkv(last.norm1(tokens))[..., 48:]) * last.ls1.gamma
     expected = tower.norm(own)[:, 2:].reshape(2, 3, 2, 24)

@@ -1,4 +1,4 @@
-"""The TIPS towers, version 1 and 2, in torch alone."""
+"""The TIPS towers, version 1 and 2, in torch only."""
 
 from densezero.encoders.tips.config import PUBLISHED_SIZES, TextConfig, VisionConfig
 from densezero.encoders.tips.encoder import TipsEncoder

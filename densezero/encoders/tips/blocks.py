@@ -15,17 +15,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from densezero.encoders.attention import attend, merge_heads, mix_values, project_third, split_heads
+from densezero.encoders.attention import attend, merge_heads, mix_values, project_part, split_heads
 from densezero.encoders.products import FastLinear
 from densezero.encoders.readouts import PATCH, Readout
 from densezero.encoders.tips.config import VisionConfig
 from densezero.encoders.tips.float32 import LayerNorm, StaysFloat32
 
-HIDDEN_BYTES = 16 * 2**20  # of the feed-forward layer's hidden channels at once, on a CPU
+HIDDEN_BYTES = 16 * 2**20  # of hidden channels of the feed-forward layer at once, on a CPU
 
 
 class Block(nn.Module):
-    """One transformer block of a vision tower, as published: (B, N, D) float32 to the same."""
+    """One transformer block of a vision tower: (B, N, D) float32 to the same shape."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -37,9 +37,9 @@ class Block(nn.Module):
         self.ls2 = LayerScale(config.width)
 
     def forward(self, tokens: Tensor, readout: Readout = PATCH) -> Tensor:
-        """Give (B, N, D) after the block, with the attention that the read-out asks for."""
-        mixed = self.attn(self.norm1(tokens).to(self.dtype), readout.mixing)
-        if readout.bare:
+        """Compute (B, N, D) after the block, with the attention of the read-out."""
+        mixed = self.attn(self.norm1(tokens).to(self.dtype), readout.attention)
+        if readout.no_residual:
             return self.ls1(mixed)  # type: ignore[no-any-return]
         tokens = torch.addcmul(tokens, mixed, self.ls1.gamma)
         if torch.is_grad_enabled() or tokens.device.type != "cpu":
@@ -49,11 +49,11 @@ class Block(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The working type, of products and attention."""
+        """The working type, in which products and attention compute."""
         return self.attn.qkv.weight.dtype
 
     def _add_feed_forward_in_place(self, tokens: Tensor) -> None:
-        """Take some tokens at a time, so that the hidden channels stay in the processor's cache."""
+        """Add the feed-forward layer for some tokens at a time; their hidden channels fit in the processor's cache."""
         rows = tokens.view(-1, tokens.shape[-1])
         row_bytes = self.mlp.hidden_width * self.dtype.itemsize
         rows_at_once = max(1, HIDDEN_BYTES // row_bytes)
@@ -62,7 +62,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention with a packed query-key-value layer."""
+    """Self-attention with one layer for queries, keys and values."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -70,25 +70,25 @@ class Attention(nn.Module):
         self.qkv = FastLinear(width, 3 * width)
         self.proj = FastLinear(width, width)
 
-    def forward(self, tokens: Tensor, mixing: str) -> Tensor:
-        """Mix (B, N, D) as a read-out says."""
-        return self.proj(self._mix(tokens, mixing))  # type: ignore[no-any-return]
+    def forward(self, tokens: Tensor, attention: str) -> Tensor:
+        """Attend (B, N, D) to (B, N, D); ``attention`` is that of the read-out."""
+        return self.proj(self._mix(tokens, attention))  # type: ignore[no-any-return]
 
-    def _mix(self, tokens: Tensor, mixing: str) -> Tensor:
+    def _mix(self, tokens: Tensor, attention: str) -> Tensor:
         # On a CPU three float32 products are as fast as one, and their smaller results fragment the memory less.
         in_parts = tokens.dtype == torch.float32 and tokens.device.type == "cpu" and not torch.is_grad_enabled()
-        if mixing != "patch" or in_parts:
-            return mix_values(partial(self._project, tokens), mixing)
+        if attention != "patch" or in_parts:
+            return mix_values(partial(self._project, tokens), attention)
         # (B, N, 3 D) -> (3, B, heads, N, D / heads)
         q, k, v = self.qkv(tokens).reshape(*tokens.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         return merge_heads(attend(q, k, v))
 
     def _project(self, tokens: Tensor, part: str) -> Tensor:
-        return split_heads(project_third(tokens, self.qkv.plain_weight(), self.qkv.bias, part), self.heads)
+        return split_heads(project_part(tokens, self.qkv.plain_weight(), self.qkv.bias, part), self.heads)
 
 
 class LayerScale(StaysFloat32):
-    """A learnt factor for every channel."""
+    """One learnt factor for each channel."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -109,13 +109,13 @@ class Mlp(nn.Module):
         self.fc2 = FastLinear(config.mlp_width, config.width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Map (..., D) to the same."""
+        """Map (..., D) to the same shape."""
         hidden = self.fc1(tokens)
         return self.fc2(F.gelu(hidden) if torch.is_grad_enabled() else torch.ops.aten.gelu_(hidden))  # type: ignore[no-any-return]
 
 
 class SwiGlu(nn.Module):
-    """A gated feed-forward layer, as the giant towers have it."""
+    """The gated feed-forward layer of the giant towers."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -124,6 +124,6 @@ class SwiGlu(nn.Module):
         self.w3 = FastLinear(config.mlp_width, config.width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Map (..., D) to the same."""
+        """Map (..., D) to the same shape."""
         gate, value = self.w12(tokens).chunk(2, dim=-1)
         return self.w3(F.silu(gate) * value)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Tensor files as data: names and shapes without the numbers, then the numbers of a part. Never pickle."""
+"""Reads files of tensors: first names and shapes, then the values that are needed. It never unpickles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TensorFile(ABC):
 
     Attributes:
         file: the file's path.
-        shapes: name to shape of every tensor, read without the numbers.
+        shapes: name to shape of every tensor, read without the values.
     """
 
     file: Path
@@ -35,8 +35,8 @@ class TensorFile(ABC):
 
         Args:
             prefix: start of the names.
-            like: for each tensor to read, by its name without the prefix, one of the numeric type that it shall get;
-                None reads all of them in the file's own types.
+            like: the tensors to read, by their names without the prefix; each value is a tensor of the wanted numeric
+                type. None reads all of them in the file's own types.
 
         Raises:
             ModelError: as for ``each``.
@@ -50,11 +50,11 @@ class TensorFile(ABC):
     def each(self, prefix: str, names: Container[str] | None = None) -> Iterator[tuple[str, Tensor]]:
         """Read the tensors whose name starts with the prefix one by one, and take the prefix off.
 
-        A tensor may lie in the mapped file: copy what is kept.
+        The memory of a tensor may be that of the mapped file: copy the tensors that you keep.
 
         Args:
             prefix: start of the names.
-            names: those to read, without the prefix; None reads all of them.
+            names: names to read, without the prefix; None reads all of them.
 
         Raises:
             ModelError: if the file is damaged, or a tensor holds anything but floating-point numbers.
@@ -72,7 +72,7 @@ class TensorFile(ABC):
     def _each(self, names: list[str]) -> Iterator[tuple[str, Tensor]]:
         try:
             yield from self._read(names)
-        except Exception as error:  # the readers raise whatever the bytes make of them
+        except Exception as error:  # damaged bytes can make the readers raise anything
             raise _damaged(self.file, error) from None
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Sizes of the TIPS towers: the published ones by name, any other read from the shapes of its tensors."""
+"""Sizes of the TIPS towers, and the published ones by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from densezero.errors import ModelError
 
 FFN_KINDS = ("mlp", "swiglu")
-NATIVE_PX = 448  # every published model was last trained at this side
+NATIVE_PX = 448  # the image side at the end of every published model's training
 PATCH_PX = 14
 
 
@@ -100,7 +100,7 @@ def _size(width: int, heads: int, mlp_width: int, layers: tuple[int, int], tempe
     )
 
 
-# Published sizes by the letter of their files. v2 has no S, so no temperature is published for it.
+# Published sizes by their letter. TIPSv2 has no S, so no temperature is published for S.
 PUBLISHED_SIZES: dict[str, TipsSize] = {
     "S": _size(384, 6, 1536, (12, 12), None),
     "B": _size(768, 12, 3072, (12, 12), 0.005066),
@@ -113,7 +113,7 @@ PUBLISHED_SIZES: dict[str, TipsSize] = {
 
 
 def published_heads(width: int) -> int | None:
-    """Attention heads of the published towers of this width; shapes alone do not tell them."""
+    """Attention heads of the published towers of this width, or None. The shapes of tensors do not tell the heads."""
     for size in PUBLISHED_SIZES.values():
         if size.vision.width == width:
             return size.vision.heads

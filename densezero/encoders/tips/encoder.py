@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from densezero.encoders.base import DenseEncoder, stretch_to_patch
 from densezero.encoders.device import pixels_at_once, plain_torch
 from densezero.encoders.file_hash import file_sha256
 from densezero.encoders.readouts import READOUTS
-from densezero.encoders.tips.checkpoint import TensorFile
 from densezero.encoders.tips.config import TextConfig
+from densezero.encoders.tips.read_weights import TowerSource
 from densezero.encoders.tips.text import TextTower
 from densezero.encoders.tips.tokenizer import Tokenizer
 from densezero.encoders.tips.vision import VisionTower
@@ -25,28 +25,20 @@ from densezero.errors import ModelError
 TEXT_BATCH = 256
 
 
-@dataclass(frozen=True)
-class TowerSource:
-    """Where a tower's tensors lie: a file, and the prefix of their names in it."""
-
-    tensors: TensorFile
-    prefix: str = ""
-
-
 class TipsEncoder(DenseEncoder):
-    """A TIPS model: the vision tower at hand, the text tower read from its file when a text first comes.
+    """A TIPS model. Its vision tower is in memory; the text tower is read from its file at the first text.
 
     Args:
-        name: as reports name the model.
-        vision: vision tower with its weights, on its device and in its type.
+        name: the model's name in reports.
+        vision: vision tower with its weights, on its device and in its numeric type.
         text: text tower without weights.
-        text_source: where the text tower's weights lie.
+        text_source: where the text tower's weights are stored.
         tokenizer_file: SentencePiece model.
         temperature: of the contrastive loss.
-        weight_files: what ``weights_hash`` covers.
-        device: where the vision tower lies.
-        dtype: numeric type that it computes in.
-        note: a line the user should read.
+        weight_files: the files of both towers, for the hash.
+        device: where the vision tower is.
+        dtype: numeric type that the vision tower computes in.
+        note: one line that the user should read.
     """
 
     def __init__(

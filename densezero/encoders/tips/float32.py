@@ -1,4 +1,4 @@
-"""Modules that stay float32 when a tower is turned to half precision: what the residual stream is made with."""
+"""Modules that stay float32 when a tower is converted to half precision, because the residual stream needs them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from densezero.encoders.products import HALVES
 
 
 class StaysFloat32(nn.Module):
-    """A module whose own tensors are never rounded to half precision by ``to``. Its children decide for themselves."""
+    """A module whose own tensors stay float32 when it is converted to half precision. Its children may be converted."""
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         def move(tensor: Tensor) -> Tensor:

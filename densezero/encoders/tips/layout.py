@@ -1,4 +1,4 @@
-"""Reads the sizes of the towers from the shapes of their tensors, and holds files to the published layout."""
+"""Reads the sizes of the towers from the shapes of their tensors, and compares files with the published layout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from densezero.encoders.tips.text import TextTower
 from densezero.encoders.tips.vision import VisionTower
 from densezero.errors import ModelError
 
-TEMPERATURE = "temperature"  # sits in the text file, and is no layer's weight
+TEMPERATURE = "temperature"  # stored in the text file, but not a weight of any layer
 
 
 def read_vision_config(shapes: Shapes, file: Path, heads: int | None = None) -> VisionConfig:
@@ -23,16 +23,16 @@ def read_vision_config(shapes: Shapes, file: Path, heads: int | None = None) -> 
 
     Args:
         shapes: name to shape, names as published.
-        file: named in messages.
-        heads: attention heads, which shapes do not tell; None takes the published ones of this width.
+        file: the file's path, for messages.
+        heads: attention heads, which shapes do not tell; None takes those of the published tower of this width.
 
     Raises:
-        ModelError: if a tensor that tells a size is missing or misshapen, or the heads are not known.
+        ModelError: if a tensor that states a size is missing or has another shape, or if the heads are not known.
     """
     positions, width = _shape(shapes, "pos_embed", 3, file)[1:]
     patch_px = _shape(shapes, "patch_embed.proj.weight", 4, file)[2]
     if positions < 2:
-        raise ModelError(f"{file} is no TIPS checkpoint, or not whole: pos_embed has no position for a patch.")
+        raise ModelError(f"{file} is not a TIPS checkpoint, or not complete: pos_embed has no position for a patch.")
     gated = "blocks.0.mlp.w3.weight" in shapes
     down = "blocks.0.mlp.w3.weight" if gated else "blocks.0.mlp.fc2.weight"
     config = VisionConfig(
@@ -71,10 +71,10 @@ def empty_towers(vision: VisionConfig, text: TextConfig) -> tuple[VisionTower, T
 
 
 def check_layout(tower: nn.Module, shapes: Shapes, file: Path) -> None:
-    """Hold a file's tensors to the tower's own names and shapes.
+    """Compare a file's tensors with the names and shapes of the tower.
 
     Raises:
-        ModelError: naming the first tensors that are missing, unexpected or misshapen.
+        ModelError: with the first tensors that are missing, unexpected or of another shape.
     """
     expected = {name: tuple(value.shape) for name, value in tower.state_dict().items()}
     found = {name: shape for name, shape in shapes.items() if name != TEMPERATURE or not isinstance(tower, TextTower)}
@@ -97,7 +97,7 @@ def check_same_width(vision: VisionConfig, text: TextConfig, vision_file: Path, 
     """Refuse a vision and a text tower of two different models.
 
     Raises:
-        ModelError: if their features do not share one space.
+        ModelError: if their widths differ.
     """
     if vision.width != text.width:
         raise ModelError(
@@ -108,7 +108,7 @@ def check_same_width(vision: VisionConfig, text: TextConfig, vision_file: Path, 
 
 def _shape(shapes: Shapes, name: str, dimensions: int, file: Path) -> tuple[int, ...]:
     if name not in shapes:
-        raise ModelError(f"{file} is no TIPS checkpoint, or not whole: tensor {name} is missing.")
+        raise ModelError(f"{file} is not a TIPS checkpoint, or not complete: tensor {name} is missing.")
     if len(shapes[name]) != dimensions or 0 in shapes[name]:
         raise ModelError(
             f"{file} does not hold a TIPS tower: {name} has shape {shapes[name]} where {dimensions} dimensions "
@@ -120,8 +120,8 @@ def _shape(shapes: Shapes, name: str, dimensions: int, file: Path) -> tuple[int,
 def _count_blocks(shapes: Shapes, pattern: str, file: Path) -> int:
     numbers = {match[1] for name in shapes if (match := re.match(pattern, name))}
     if not numbers:
-        raise ModelError(f"{file} is no TIPS checkpoint, or not whole: it holds no transformer block.")
-    return len(numbers)  # where a number is left out, the last block's tensors are unexpected
+        raise ModelError(f"{file} is not a TIPS checkpoint, or not complete: it has no transformer block.")
+    return len(numbers)  # if a number is missing, the last block's tensors are reported as unexpected
 
 
 def _heads(given: int | None, width: int, file: Path) -> int:
@@ -137,7 +137,7 @@ def _heads(given: int | None, width: int, file: Path) -> int:
 
 
 def _check_depth(config: VisionConfig | TextConfig, file: Path) -> None:
-    """Hold a tower of a published width to the published depth: a file that lost its last blocks looks whole."""
+    """Refuse a tower of a published width with another depth: a file that lost its last blocks looks complete."""
     sizes = [size for size in PUBLISHED_SIZES.values() if size.vision.width == config.width]
     depths = {size.vision.depth if isinstance(config, VisionConfig) else size.text.depth for size in sizes}
     if config.depth not in depths:

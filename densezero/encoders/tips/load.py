@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, replace
-from mmap import mmap
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from densezero.encoders.device import pick_device, pick_dtype, plain_torch
-from densezero.encoders.products import HALVES, FastLinear
 from densezero.encoders.tips.checkpoint import open_tensors
 from densezero.encoders.tips.config import PUBLISHED_SIZES
-from densezero.encoders.tips.encoder import TipsEncoder, TowerSource
+from densezero.encoders.tips.encoder import TipsEncoder
 from densezero.encoders.tips.layout import (
     TEMPERATURE,
     check_layout,
@@ -25,14 +20,12 @@ from densezero.encoders.tips.layout import (
     read_text_config,
     read_vision_config,
 )
-from densezero.encoders.tips.vision import VisionTower
+from densezero.encoders.tips.read_weights import TowerSource, read_weights
 from densezero.errors import ModelError
 
-BLOCKS = "blocks."
 TOKENIZER = "tokenizer.model"
 SAFETENSORS = "model.safetensors"
 CONFIG = "config.json"
-LARGE_PIECE = 2**25 - 2**16  # just below 32 MiB, up to which glibc learns from what is freed
 MAX_TEMPERATURE = 1000  # published ones are near 0.005
 VISION_SUFFIX, TEXT_SUFFIX = "_vision.npz", "_text.npz"
 
@@ -42,13 +35,13 @@ class TipsOptions:
     """How to load, apart from the files.
 
     Args:
-        name: as reports name the model; None takes the file's or folder's name.
+        name: the model's name in reports; None takes the name of the file or folder.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, of the vision tower.
-        vision_heads: attention heads where the width is not a published one.
-        text_heads: likewise.
-        temperature: where the files do not tell it.
-        note: a line the user should read.
+        vision_heads: attention heads of the vision tower, if its width is not a published one.
+        text_heads: attention heads of the text tower, if its width is not a published one.
+        temperature: of the contrastive loss, if the files do not state it.
+        note: one line that the user should read.
     """
 
     name: str | None = None
@@ -69,10 +62,10 @@ def load_tips(
         vision_file: ``*_vision.npz``.
         text_file: ``*_text.npz``.
         tokenizer_file: ``tokenizer.model``.
-        options: device, numeric type and the like.
+        options: name, device, numeric type, and what the files do not state.
 
     Raises:
-        ModelError: if a file is missing, damaged, incomplete, or of another model than its neighbour.
+        ModelError: if a file is missing, damaged or incomplete, or if the files belong to different models.
     """
     vision, text = open_tensors(Path(vision_file)), open_tensors(Path(text_file))
     name = Path(vision_file).name.removesuffix(VISION_SUFFIX)
@@ -103,7 +96,7 @@ def load_tips_folder(folder: str | Path, options: TipsOptions | None = None) -> 
 
 
 def load_tips_pair(vision_file: Path, options: TipsOptions | None = None) -> TipsEncoder:
-    """Load a published pair by its vision file; the text file, the tokenizer and any config.json lie beside it.
+    """Load a published pair by its vision file. The other files are in the same folder.
 
     Raises:
         ModelError: as for ``load_tips``.
@@ -135,7 +128,7 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
     if not tokenizer.is_file():
         raise ModelError(
             f"Expected the SentencePiece model {tokenizer} beside the weights; it is missing. "
-            "It is published with them, one file for every size."
+            "It is published with them; all sizes share one file."
         )
     vision_file, text_file = vision.tensors.file, text.tensors.file
     vision_shapes, text_shapes = (s.tensors.shapes_under(s.prefix) for s in (vision, text))
@@ -145,8 +138,7 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
     vision_tower, text_tower = empty_towers(vision_config, text_config)
     check_layout(vision_tower, vision_shapes, vision_file)
     check_layout(text_tower, text_shapes, text_file)
-    _fill(vision_tower.to(dtype).requires_grad_(False), vision, device)
-    _let_allocator_keep_activations()
+    read_weights(vision_tower.to(dtype).requires_grad_(False), vision, device)
     files = (vision_file,) if vision_file == text_file else (vision_file, text_file)
     return TipsEncoder(
         options.name or name,
@@ -162,47 +154,6 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
     )
 
 
-def _fill(tower: VisionTower, source: TowerSource, device: torch.device) -> None:
-    """Read a tower's weights one by one, so that no more than one is in memory twice.
-
-    The file is opened anew for each block, because what has been read of a mapped file counts as memory.
-    """
-    state = tower.state_dict()
-    for part in [*(f"{BLOCKS}{index}." for index in range(len(tower.blocks))), ""]:
-        names = {name.removeprefix(part) for name in state if name.startswith(part)}
-        if not part:
-            names = {name for name in names if not name.startswith(BLOCKS)}
-        for name, value in source.tensors.each(source.prefix + part, names):
-            _put(tower, part + name, value, state[part + name].dtype, device)
-
-
-def _put(tower: VisionTower, name: str, value: Tensor, dtype: torch.dtype, device: torch.device) -> None:
-    layer_name, _, own_name = name.rpartition(".")
-    layer = tower.get_submodule(layer_name)
-    if device.type == "cpu" and dtype in HALVES and own_name == "weight" and isinstance(layer, FastLinear):
-        layer.load_state_dict({own_name: _copy_to_pages(value, dtype)}, assign=True, strict=False)
-        if layer is not tower.get_submodule(f"{BLOCKS}{len(tower.blocks) - 1}.attn.qkv"):  # read-outs use parts of it
-            layer.reorder()
-    else:
-        own = value.to(device, dtype, copy=True).contiguous()
-        layer.load_state_dict({own_name: own}, assign=True, strict=False)
-
-
-def _copy_to_pages(value: Tensor, dtype: torch.dtype) -> Tensor:
-    """Copy a tensor to memory that goes back to the system when it is freed; malloc would keep it as a hole."""
-    pages = mmap(-1, value.numel() * dtype.itemsize)
-    return torch.frombuffer(pages, dtype=dtype).view(value.shape).copy_(value)
-
-
-def _let_allocator_keep_activations() -> None:
-    """Free one large piece of memory, which is never written to.
-
-    From then on glibc reuses the memory of an encoder's activations, which are smaller, instead of giving it back to
-    the system after each block: a ViT-B would wait for fresh pages 2 to 5 % of its time.
-    """
-    torch.empty(LARGE_PIECE, dtype=torch.uint8)
-
-
 def _temperature(text: TowerSource, width: int, options: TipsOptions) -> float | None:
     if TEMPERATURE in text.tensors.shapes_under(text.prefix):
         stored = text.tensors.load(text.prefix + TEMPERATURE)[""]
@@ -214,7 +165,7 @@ def _temperature(text: TowerSource, width: int, options: TipsOptions) -> float |
 
 
 def _with_config(file: Path, options: TipsOptions) -> TipsOptions:
-    """Take from ``config.json`` what shapes do not tell; other keys are left alone."""
+    """Take from ``config.json`` what shapes do not tell. Other keys are ignored."""
     try:
         config: Any = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The TIPS text tower: a plain transformer over SentencePiece ids, averaged over the tokens that are no padding.
+"""The TIPS text tower: a plain transformer over SentencePiece ids, averaged over the tokens that are not padding.
 
 Source: TIPS (arXiv 2410.16512), section 3; positions are the sinusoids of arXiv 1706.03762.
 """
@@ -15,17 +15,17 @@ from densezero.encoders.tips.config import TextConfig
 
 
 class TextTower(nn.Module):
-    """Text transformer with the published key names and shapes, less the temperature, which is no layer weight."""
+    """Text transformer with the published key names and shapes, except for the temperature, which no layer uses."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
-        # Of zeros: random numbers drawn on the meta device load torch's compiler, which takes longer than torch itself.
+        # Zeros, because random numbers on the meta device would import torch's compiler, which is slow.
         zeros = torch.zeros(config.vocab_size, config.width)
         self.token_embedding = nn.Embedding.from_pretrained(zeros, freeze=False)  # type: ignore[no-untyped-call]
         self.transformer = _Transformer(config)
         self.ln_final = nn.LayerNorm(config.width)
-        self.float()  # whatever the default type of the caller
+        self.float()  # also if the caller has set another default type
 
     def forward(self, ids: Tensor, paddings: Tensor) -> Tensor:
         """Embed texts.
@@ -35,7 +35,7 @@ class TextTower(nn.Module):
             paddings: (N, T), 1 where a position is padding and 0 where it is text.
 
         Returns:
-            (N, D) embeddings, not normalised. A text with no token at all gives zeros.
+            (N, D) embeddings, not normalised. A text without tokens gives zeros.
         """
         width = self.config.width
         tokens = self.token_embedding(ids) * math.sqrt(width)  # (N, T, D)
@@ -52,7 +52,7 @@ class _Transformer(nn.Module):
         self.resblocks = nn.ModuleList(_ResidualBlock(config) for _ in range(config.depth))
 
     def forward(self, tokens: Tensor, present: Tensor) -> Tensor:
-        # A text without tokens would be a softmax over nothing; letting it see its padding keeps numbers finite.
+        # A text without tokens sees its padding, because a softmax over nothing would give NaN.
         visible = present | ~present.any(1, keepdim=True)
         mask = visible[:, None, None, :]  # (N, 1, 1, T), broadcast over heads and queries
         for block in self.resblocks:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from densezero.errors import ModelError
 
-MAX_TOKENS = 64  # the published text towers saw no longer texts
+MAX_TOKENS = 64  # the longest texts that the published text towers were trained with
 
 
 class Tokens(NamedTuple):
@@ -25,7 +25,7 @@ class Tokenizer:
     """Turns texts into padded piece ids with a SentencePiece model file.
 
     Raises:
-        ModelError: if the file is missing or is no SentencePiece model.
+        ModelError: if the file is missing or is not a SentencePiece model.
     """
 
     def __init__(self, model_file: Path) -> None:
@@ -55,11 +55,11 @@ class Tokenizer:
 
         Args:
             texts: N texts.
-            length: number of positions T; None takes the longest text's, at least 1. Padding is masked out by the
-                text tower, so T does not change an embedding.
+            length: number of positions T; None takes that of the longest text, at least 1. The text tower masks the
+                padding, so T does not change an embedding.
 
         Raises:
-            ModelError: if a text holds half a character, such as a byte that its file's encoding does not have.
+            ModelError: if a text contains an incomplete character, for example a byte that its encoding does not have.
         """
         pieces = [self._encode(text)[:MAX_TOKENS] for text in texts]
         positions = length or max([len(row) for row in pieces], default=1) or 1
@@ -76,5 +76,6 @@ class Tokenizer:
             return list(self._processor.EncodeAsIds(text.lower()))
         except (RuntimeError, UnicodeError):
             raise ModelError(
-                f"Expected a text of whole characters; got {text!r}, which cannot be tokenised. Correct its encoding."
+                f"Expected a text of whole characters; got {text!r}, which cannot be encoded. "
+                "Correct the encoding of its file."
             ) from None

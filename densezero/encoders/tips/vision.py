@@ -51,7 +51,7 @@ class VisionTower(StaysFloat32):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = LayerNorm(width, eps=1e-6)
         self._positions: SizeCache[Tensor] = SizeCache()
-        self.float()  # whatever the default type of the caller
+        self.float()  # also if the caller has set another default type
 
     def forward(self, pixels: Tensor, readout: str = "value") -> VisionFeatures:
         """Encode images into class tokens and a grid of patch features.
@@ -64,7 +64,7 @@ class VisionTower(StaysFloat32):
             Class tokens (B, 2, D) and grid (B, h / patch, w / patch, D), both through the same read-out.
 
         Raises:
-            ModelError: for an unknown read-out or sides that are no multiples of the patch.
+            ModelError: for an unknown read-out or sides that are not multiples of the patch.
         """
         return self.read_out(self.trunk(pixels), self.grid_hw(pixels), readout)
 
@@ -106,7 +106,7 @@ class VisionTower(StaysFloat32):
         return VisionFeatures(cls, patches.reshape(patches.shape[0], *grid_hw, -1))
 
     def _grid_positions(self, grid_hw: tuple[int, int]) -> Tensor:
-        """Position embeddings (gh * gw, D) of a grid; while they are not trained, those of the last sizes are kept."""
+        """Position embeddings (gh * gw, D) of a grid, kept for the last sizes unless they are being trained."""
         stored = self.pos_embed[0, 1:]  # (side * side, D)
         side = math.isqrt(stored.shape[0])
         if grid_hw == (side, side):
@@ -117,7 +117,7 @@ class VisionTower(StaysFloat32):
             return self._positions.get(grid_hw, lambda: resize_positions(stored, (side, side), grid_hw, "bilinear"))
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """As in torch; to be trained, the linear layers first take their plain weights back."""
+        """As in torch. Before training, it brings the weights of the linear layers back into torch's own order."""
         if requires_grad:
             self._apply(lambda tensor: tensor)
         return super().requires_grad_(requires_grad)
