@@ -13,7 +13,7 @@ Weights are random, since they do not change how much is computed. Text vectors 
 is left to decide. So they are patch features of other photographs with noise, which lie to features as words do to what
 they name; the folder alone has the random text tower's own. Photographs are those of scikit-image and scikit-learn.
 
-The numbers of README are made by ``--size B L --folder 200 --links 10000``.
+``benchmarks/README.md`` has the numbers, each with its command.
 """
 
 from __future__ import annotations
