@@ -34,6 +34,7 @@ from densezero.encoders.device import pick_device, pick_dtype
 from densezero.encoders.tips import VisionTower
 from densezero.encoders.tips.checkpoint import open_tensors
 from densezero.encoders.tips.layout import read_vision_config
+from densezero.encoders.tips.read_weights import TowerSource, read_weights
 
 folder = Path(sys.argv[1])
 tensors = open_tensors(folder / "model.safetensors")
@@ -41,8 +42,8 @@ heads = json.loads((folder / "config.json").read_text())["vision_heads"]
 config = read_vision_config(tensors.shapes_under("vision_encoder."), tensors.file, heads)
 device = pick_device()
 with torch.device("meta"):
-    tower = VisionTower(config)
-tower.load_state_dict(tensors.load("vision_encoder.", device, pick_dtype("auto", device)), assign=True)
+    tower = VisionTower(config).to(pick_dtype("auto", device)).requires_grad_(False)
+read_weights(tower, TowerSource(tensors, "vision_encoder."), device)
 with torch.inference_mode():
     tower.eval()(torch.rand(1, 3, 448, 644, device=device)).grid.float().cpu()
 """
