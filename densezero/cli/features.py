@@ -10,8 +10,6 @@ import typer
 from densezero.cli.show import Shower
 from densezero.jobs.feature_settings import FeaturesSettings, GridChoice, PcaSettings, SimilaritySettings
 
-SOME_FAILED = 1
-
 _Inputs = Annotated[
     list[Path], typer.Argument(metavar="INPUT...", help="Image files and folders; folders are searched recursively.")
 ]
@@ -94,10 +92,7 @@ def pca(
     from densezero.jobs.pca import draw_pca
 
     shower = Shower()
-    summary = draw_pca(settings, shower)
-    shower.summarise(summary)
-    if summary.failed or summary.stopped:
-        raise typer.Exit(SOME_FAILED)
+    shower.summarise(draw_pca(settings, shower))
 
 
 def similarity(
@@ -167,10 +162,7 @@ def features(
     from densezero.jobs.features import write_features
 
     shower = Shower()
-    summary = write_features(settings, shower)
-    shower.summarise(summary)
-    if summary.failed or summary.stopped:
-        raise typer.Exit(SOME_FAILED)
+    shower.summarise(write_features(settings, shower))
 
 
 def _point(text: str) -> tuple[float, float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -15,11 +17,11 @@ from densezero.cli.features import features, pca, similarity
 from densezero.cli.models import models
 from densezero.cli.report import report
 from densezero.cli.segment import segment
+from densezero.cli.show import INTERRUPTED
 from densezero.cli.vocabularies import vocabularies
 from densezero.errors import DenseZeroError, DenseZeroWarning
 
 REQUEST_WRONG = 2
-INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,8 +68,14 @@ def show_warning(message: Warning | str, category: type[Warning], *place: Any) -
 _show_warning_of_python = warnings.showwarning
 
 
+def interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what Python calls it with
+    """End as after Ctrl-C: clusters and containers stop a process by SIGTERM."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command line. Every error of ours becomes one sentence on standard error and an exit status."""
+    signal.signal(signal.SIGTERM, interrupt)
     warnings.showwarning = show_warning  # type: ignore[assignment]  # takes what it gets, and passes it on
     try:
         app(prog_name="densezero")  # the usage line says this name for `python -m densezero` too
@@ -75,7 +83,7 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         sys.exit(REQUEST_WRONG)
     except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
+        typer.echo("interrupted; run the same command again to go on", err=True)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has gone; there is nobody to tell

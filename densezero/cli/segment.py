@@ -10,8 +10,6 @@ import typer
 from densezero.cli.show import Shower
 from densezero.jobs.settings import SegmentSettings
 
-SOME_FAILED = 1
-
 
 def segment(
     inputs: Annotated[
@@ -68,7 +66,4 @@ def segment(
     from densezero.jobs.segment import segment_images
 
     shower = Shower()
-    summary = segment_images(settings, shower)
-    shower.summarise(summary)
-    if summary.failed or summary.stopped:
-        raise typer.Exit(SOME_FAILED)
+    shower.summarise(segment_images(settings, shower))

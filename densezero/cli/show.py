@@ -12,6 +12,7 @@ from densezero.jobs.progress import Listener, Progress
 if TYPE_CHECKING:
     from densezero.jobs.run import RunSummary
 
+SOME_FAILED, INTERRUPTED = 1, 130  # exit statuses
 LINES_WITHOUT_TERMINAL = 20  # a log gets about so many progress lines, whatever the number of images
 
 
@@ -49,7 +50,11 @@ class Shower(Listener):
             self._say(line)
 
     def summarise(self, summary: RunSummary) -> None:
-        """Print what was written and where."""
+        """Print what was written and where, and end the command with the exit status that says how it went.
+
+        Raises:
+            typer.Exit: unless everything is done.
+        """
         if summary.stopped is not None:
             self._say(f"stopped: {summary.stopped}")
         parts = [f"{summary.done} written"]
@@ -57,6 +62,10 @@ class Shower(Listener):
         parts += [f"{summary.failed} failed"] if summary.failed else []
         self.end_line()
         typer.echo(f"{', '.join(parts)}: {summary.out}")
+        if summary.interrupted:
+            raise typer.Exit(INTERRUPTED)
+        if summary.failed or summary.stopped:
+            raise typer.Exit(SOME_FAILED)
 
     def _say(self, text: str) -> None:
         self.end_line()

@@ -46,6 +46,7 @@ class RunSummary:
         failed: images that failed, each named in the manifest.
         skipped: images that an earlier run had written.
         stopped: why the run ended before its last image; None if it did not.
+        interrupted: whether the user or the system ended it.
     """
 
     out: Path
@@ -53,6 +54,7 @@ class RunSummary:
     failed: int
     skipped: int
     stopped: str | None = None
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,15 +143,15 @@ class ImageRun:
         """
         waiting = self.waiting(images, files)
         self.total, self.skipped = len(images), len(images) - len(waiting)
-        stopped = None
+        stopped, interrupted = None, False
         with start_pool("densezero-write", 1) as writer, readers(steps.at_once) as reader:  # what is begun ends
             try:
                 self._overlap(waiting, steps, reader, writer)
             except DeviceFullError as error:
                 stopped = str(error)
             except KeyboardInterrupt:
-                stopped = "interrupted; run the same command again to go on"
-        return RunSummary(self.root, self.done, self.failed, self.skipped, stopped)
+                stopped, interrupted = "interrupted; run the same command again to go on", True
+        return RunSummary(self.root, self.done, self.failed, self.skipped, stopped, interrupted)
 
     def finish(
         self,

@@ -85,7 +85,7 @@ def test_an_interrupt_before_the_work_ends_quietly(monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 130
-    assert capsys.readouterr().err == "interrupted\n"
+    assert capsys.readouterr().err == "interrupted; run the same command again to go on\n"
 
 
 def test_version_and_lists():
