@@ -15,8 +15,8 @@ from densezero.features.choices import GRID_FORMATS
 from densezero.images import FoundImage, find_images, read_rgb
 from densezero.jobs.encoder_cache import EncoderCache, Source
 from densezero.jobs.feature_settings import FeaturesSettings
-from densezero.jobs.manifest import Manifest
-from densezero.jobs.output_checks import check_output_folder
+from densezero.jobs.manifest import MANIFEST, Manifest
+from densezero.jobs.output_checks import check_output_folder, model_files, refuse_inputs_as_outputs
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
 from densezero.output.atomic import write_bytes
@@ -48,6 +48,14 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
     check_output_folder(settings.out, settings.inputs, images)
     suffix = GRID_FORMATS[settings.form]
     refuse_shared_outputs([image.relative for image in images], [suffix])
+
+    def files(relative: str) -> list[Path]:
+        return [settings.out / f"{stem_of(relative)}{suffix}"]
+
+    outputs = (file for image in images for file in files(str(image.relative)))
+    refuse_inputs_as_outputs(
+        (*outputs, settings.out / MANIFEST), (*(image.path for image in images), *model_files(settings.model))
+    )
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     source = Source(settings.model, settings.readout)
     sha256 = encoders.check([source], listener)[source]
@@ -61,9 +69,6 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
         "dtype": settings.dtype,
     }
     run = ImageRun(settings.out, Manifest(settings.out, request, settings.overwrite), listener)
-
-    def files(relative: str) -> list[Path]:
-        return [settings.out / f"{stem_of(relative)}{suffix}"]
 
     def read(image: FoundImage) -> NDArray[np.uint8]:
         return read_rgb(image.path)  # (H, W, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from densezero.errors import OutputError
@@ -35,9 +35,46 @@ def check_output_file(out: Path, inputs: Sequence[Path], option: str = "--out") 
     """
     if out.is_dir():
         raise OutputError(f"Expected {option} as a file; {out} is a folder. Give a file's name in it.")
-    if any(given.exists() and out.resolve() == given.resolve() for given in inputs):
-        raise OutputError(f"{out} is one of the inputs, and would be written over. Choose another {option}.")
+    refuse_inputs_as_outputs([out], inputs, option)
     _refuse_unusable_out(out.parent)
+
+
+def refuse_inputs_as_outputs(outputs: Iterable[Path], inputs: Iterable[Path], option: str = "--out") -> None:
+    """Refuse an output that is one of the files that are read. ``--overwrite`` does not lift this.
+
+    Files are compared by device and file number. So links, upper and lower case and Unicode forms hide nothing.
+
+    Args:
+        outputs: the files that would be written.
+        inputs: files that are read.
+        option: that names the place of the outputs.
+
+    Raises:
+        OutputError: naming the output and the input.
+    """
+    read = {key: file for file in inputs if (key := _file_key(file))}
+    for output in outputs:
+        key = _file_key(output)
+        if key in read:
+            what = "one of the inputs" if output == read[key] else f"one of the inputs, {read[key]} by another name"
+            raise OutputError(f"The output {output} is {what}, and would be lost. Choose another {option}.")
+
+
+def model_files(model: str) -> list[Path]:
+    """The files of a model that is given as a folder, or the file; none for the name of a model."""
+    try:
+        return sorted(Path(model).iterdir()) if Path(model).is_dir() else [Path(model)]
+    except OSError:  # a folder that cannot be listed; loading it says so
+        return []
+
+
+def _file_key(path: Path) -> tuple[int, int] | None:
+    """Device and file number, links followed; None where no such file can be seen."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _refuse_out_among_inputs(out: Path, inputs: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from densezero.features import DiskCache
 from densezero.images import FoundImage, find_images, read_rgb
 from densezero.jobs.encoder_cache import EncoderCache, Source, label_sources, list_sources, spread_evenly
 from densezero.jobs.feature_settings import EACH, PcaSettings
-from densezero.jobs.manifest import Manifest
-from densezero.jobs.output_checks import check_output_folder
+from densezero.jobs.manifest import MANIFEST, Manifest
+from densezero.jobs.output_checks import check_output_folder, model_files, refuse_inputs_as_outputs
 from densezero.jobs.pca_fit import (
     Fit,
     coordinates_of,
@@ -71,12 +71,32 @@ def draw_pca_folder(settings: PcaSettings, listener: Listener) -> RunSummary:
     sources = list_sources(settings.models, settings.readouts)
     hashes = encoders.check(sources, listener)
     labels = label_sources(sources)
+    _refuse_lost_inputs(settings, images, [labels[source] for source in sources])
     given = stored_fit(settings, encoders, sources[0])
     with ExitStack() as stack:
         columns = [_Column(source, labels[source], stack.enter_context(DiskCache()), given) for source in sources]
         manifest = Manifest(settings.out, _request(settings, hashes), settings.overwrite)
         run = _FolderRun(settings, encoders, columns, ImageRun(settings.out, manifest, listener))
         return run.over(images, listener)
+
+
+def _pictures_of(settings: PcaSettings, label: str | None, relative: PurePath | str) -> list[Path]:
+    """The pictures of an image, in the order of what is shown; ``label`` names the source where there are several."""
+    folder, several = settings.out / (label or ""), len(settings.shows) > 1
+    return [folder / (show if several else "") / f"{stem_of(relative)}.png" for show in settings.shows]
+
+
+def _refuse_lost_inputs(settings: PcaSettings, images: tuple[FoundImage, ...], labels: list[str]) -> None:
+    """Refuse outputs that are pictures, a basis or weights which the run reads."""
+    shown: list[str | None] = [*labels] if len(labels) > 1 else [None]
+    outputs = [file for label in shown for image in images for file in _pictures_of(settings, label, image.relative)]
+    basis = () if settings.stored_basis is None else (settings.stored_basis,)
+    inputs = (
+        *(image.path for image in images),
+        *basis,
+        *(file for model in settings.models for file in model_files(model)),
+    )
+    refuse_inputs_as_outputs((*outputs, settings.out / MANIFEST), inputs)
 
 
 class _FolderRun:
@@ -101,9 +121,7 @@ class _FolderRun:
     def files(self, relative: str) -> list[Path]:
         """The pictures of an item, in the order of what is shown."""
         column, image = self.images[relative]
-        folder = self.settings.out / (column.label if len(self.columns) > 1 else "")
-        several = len(self.settings.shows) > 1
-        return [folder / (show if several else "") / f"{stem_of(image.relative)}.png" for show in self.settings.shows]
+        return _pictures_of(self.settings, column.label if len(self.columns) > 1 else None, image.relative)
 
     def _fit(self, images: tuple[FoundImage, ...], listener: Listener) -> None:
         """Fit every source to the same images; a fit that an earlier run has drawn with is taken as it is."""

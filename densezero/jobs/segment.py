@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -16,17 +17,18 @@ from densezero.engine.presets import protocol_for
 from densezero.engine.protocol import Background, Protocol
 from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.images import FoundImage, find_images, read_rgb
-from densezero.jobs.manifest import Manifest
-from densezero.jobs.output_checks import check_output_folder
+from densezero.jobs.manifest import MANIFEST, Manifest
+from densezero.jobs.output_checks import check_output_folder, model_files, refuse_inputs_as_outputs
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
 from densezero.jobs.settings import SegmentSettings
 from densezero.output.areas import class_pixels, write_areas_csv
 from densezero.output.classes_json import write_classes_json
-from densezero.output.writer import ImageResult, OutputPlan, plan_outputs, write_result
+from densezero.output.writer import RUN_FORMATS, ImageResult, OutputPlan, plan_outputs, write_result
 from densezero.vocabulary import ClassList, load_class_list, load_templates, parse_inline
 
 OfModel = TypeVar("OfModel")
+CLASSES = "classes.json"
 
 
 def segment_images(settings: SegmentSettings, listener: Listener | None = None) -> RunSummary:
@@ -46,13 +48,23 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
     images = find_images(settings.inputs)
     check_output_folder(settings.out, settings.inputs, images)
     plan = plan_outputs(settings.out, [image.relative for image in images], settings.save)
+    _refuse_lost_inputs(settings, images, plan)
     segmenter = build_segmenter(settings, listener)
     manifest = Manifest(settings.out, segmenter.provenance.to_json(), settings.overwrite)
-    write_classes_json(settings.out / "classes.json", segmenter.classes)
+    write_classes_json(settings.out / CLASSES, segmenter.classes)
     run = ImageRun(settings.out, manifest, listener)
     summary = run.over(images, plan.files, segment_steps(segmenter, plan))
     finish_segment(settings, summary, run, plan, segmenter)
     return summary
+
+
+def _refuse_lost_inputs(settings: SegmentSettings, images: Sequence[FoundImage], plan: OutputPlan) -> None:
+    """Refuse outputs that are pictures, lists, templates or weights which the run reads."""
+    pictures = (file for image in images for file in plan.files(image.relative))
+    of_run = (settings.out / name for name in (CLASSES, MANIFEST, *RUN_FORMATS.values()))
+    named = [Path(name) for name in (settings.vocabulary, settings.templates) if name is not None]
+    inputs = (*(image.path for image in images), *named, *model_files(settings.model))
+    refuse_inputs_as_outputs((*pictures, *of_run), inputs)
 
 
 def build_segmenter(settings: SegmentSettings, listener: Listener) -> Segmenter:

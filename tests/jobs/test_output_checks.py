@@ -1,0 +1,99 @@
+"""An output that is an input is refused before any work, whatever hides it."""
+
+import os
+
+import pytest
+
+from densezero.errors import OutputError
+from densezero.jobs.feature_settings import FeaturesSettings, PcaSettings
+from densezero.jobs.features import write_features
+from densezero.jobs.output_checks import model_files, refuse_inputs_as_outputs
+from densezero.jobs.pca import draw_pca
+from densezero.jobs.segment import segment_images
+from tests.jobs.photos import settings, write_scenes
+
+
+def snapshot(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def assert_refused(folder, work):
+    before = snapshot(folder)
+    with pytest.raises(OutputError, match="would be lost"):
+        work()
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(("place", "save"), [("overlays/a.jpg", "overlay"), ("labels/a.png", "labels")])
+def test_segment_refuses_to_replace_a_picture_that_it_reads(tmp_path, place, save, overwrite):
+    write_scenes(tmp_path, [place])
+    changes = settings([tmp_path / place], tmp_path, save=(save,), overwrite=overwrite)
+    assert_refused(tmp_path, lambda: segment_images(changes))
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+@pytest.mark.parametrize("linked", ["input", "output"])
+def test_links_hide_nothing(tmp_path, link, linked):
+    write_scenes(tmp_path, ["here/a.png", "out/labels/b.png"])
+    given, output = tmp_path / "here" / "c.png", tmp_path / "out" / "labels" / "c.png"
+    if linked == "input":
+        (tmp_path / "out" / "labels" / "b.png").rename(output)
+        link(output, given)
+    else:
+        (tmp_path / "here" / "a.png").rename(given)
+        link(given, output)
+    assert_refused(tmp_path, lambda: segment_images(settings([given], tmp_path / "out", overwrite=True)))
+
+
+def test_a_linked_folder_hides_nothing(tmp_path):
+    write_scenes(tmp_path, ["photos/a.png"])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "labels").symlink_to(tmp_path / "photos")
+    assert_refused(tmp_path, lambda: segment_images(settings([tmp_path / "photos" / "a.png"], tmp_path / "out")))
+
+
+def test_segment_refuses_to_replace_its_class_list(tmp_path):
+    write_scenes(tmp_path, ["in/a.png"])
+    segment_images(settings([tmp_path / "in"], tmp_path / "out"))
+    again = settings(
+        [tmp_path / "in"], tmp_path / "out", classes=None, vocabulary=str(tmp_path / "out/classes.json"), overwrite=True
+    )
+    assert_refused(tmp_path, lambda: segment_images(again))
+
+
+def test_segment_refuses_to_replace_its_templates(tmp_path):
+    write_scenes(tmp_path, ["in/a.png"])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "areas.csv").write_text("a photo of {}\n")
+    templates = str(tmp_path / "out" / "areas.csv")
+    assert_refused(tmp_path, lambda: segment_images(settings([tmp_path / "in"], tmp_path / "out", templates=templates)))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("shows", [("pca",), ("pca", "kmeans")])
+def test_pca_refuses_to_replace_the_photographs(tmp_path, shows, overwrite):
+    name = "a.png" if len(shows) == 1 else "pca/a.png"
+    write_scenes(tmp_path, [name, "b.png"])
+    request = PcaSettings((tmp_path / name,), tmp_path, models=("nano",), shows=shows, overwrite=overwrite)
+    assert_refused(tmp_path, lambda: draw_pca(request))
+
+
+def test_features_refuse_to_replace_the_weights(tmp_path):
+    write_scenes(tmp_path, ["in/model.png"])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "model.safetensors").write_bytes(b"weights")
+    request = FeaturesSettings((tmp_path / "in",), tmp_path / "out", model=str(tmp_path / "out"), form="safetensors")
+    assert_refused(tmp_path, lambda: write_features(request))
+
+
+def test_outputs_beside_the_inputs_are_fine(tmp_path):
+    write_scenes(tmp_path, ["a.png", "b.png"])
+    refuse_inputs_as_outputs([tmp_path / "b.png", tmp_path / "new.png"], [tmp_path / "a.png", tmp_path / "missing"])
+
+
+def test_a_model_is_a_folder_of_files_a_file_or_a_name(tmp_path):
+    write_scenes(tmp_path, ["model/a.png"])
+    assert model_files(str(tmp_path / "model")) == [tmp_path / "model" / "a.png"]
+    with pytest.raises(OutputError, match=r"a\.png is one of the inputs, and would be lost"):
+        refuse_inputs_as_outputs([tmp_path / "model" / "a.png"], model_files(str(tmp_path / "model")))
