@@ -52,9 +52,9 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
     def files(relative: str) -> list[Path]:
         return [settings.out / f"{stem_of(relative)}{suffix}"]
 
-    outputs = (file for image in images for file in files(str(image.relative)))
+    sources = {file: image.path for image in images for file in files(str(image.relative))}
     refuse_inputs_as_outputs(
-        (*outputs, settings.out / MANIFEST), (*(image.path for image in images), *model_files(settings.model))
+        (*sources, settings.out / MANIFEST), (*(image.path for image in images), *model_files(settings.model))
     )
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     source = Source(settings.model, settings.readout)
@@ -68,7 +68,7 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
         "grid": vars(settings.grid),
         "dtype": settings.dtype,
     }
-    run = ImageRun(settings.out, Manifest(settings.out, request, settings.overwrite), listener)
+    run = ImageRun(settings.out, Manifest(settings.out, request, settings.overwrite, sources), listener)
 
     def read(image: FoundImage) -> NDArray[np.uint8]:
         return read_rgb(image.path)  # (H, W, 3)

@@ -6,7 +6,7 @@ Entries stay in the journal; memory holds where each one begins, so that it hard
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -75,17 +75,22 @@ class Manifest:
         folder: the output folder.
         request: what decides the results; a later run goes on only if its own is equal.
         overwrite: forget what earlier runs have done.
+        sources: the picture that each output of this run is made of.
 
     Raises:
-        OutputError: if the folder holds results of another request, or its manifest cannot be read.
+        OutputError: if the folder holds results of another request or other pictures, or its manifest cannot be read.
     """
 
-    def __init__(self, folder: Path, request: dict[str, Any], overwrite: bool) -> None:
+    def __init__(
+        self, folder: Path, request: dict[str, Any], overwrite: bool, sources: Mapping[Path, Path] | None = None
+    ) -> None:
         self.folder = folder
         self.request = json.loads(json.dumps({**request, "hash_version": HASH_VERSION}))
         self._journal = folder / JOURNAL
         self._known: dict[str, _Known] = {}
-        self._start_journal({} if overwrite else self._read_earlier())
+        earlier = {} if overwrite else self._read_earlier()
+        self._refuse_other_sources(earlier, sources or {})
+        self._start_journal(earlier)
         if overwrite:
             self._forget_manifest()
 
@@ -115,9 +120,11 @@ class Manifest:
             ) from None
 
     def is_done(self, relative: str, stamp: str, outputs: list[Path]) -> bool:
-        """Whether an image needs no work: done before, its source unchanged and its files still there."""
+        """Whether an image needs no work: done before, its source unchanged, its files there and not empty."""
         known = self._known.get(relative)
-        return known is not None and known.is_done and known.stamp == stamp and all(path.is_file() for path in outputs)
+        return (
+            known is not None and known.is_done and known.stamp == stamp and all(_is_filled(path) for path in outputs)
+        )
 
     def finish(self, about: dict[str, Any]) -> None:
         """Write ``run.json`` and take the journal away.
@@ -154,6 +161,17 @@ class Manifest:
                 )
             earlier.update((entry.relative, entry) for entry in entries)
         return earlier
+
+    def _refuse_other_sources(self, earlier: Mapping[str, ImageEntry], sources: Mapping[Path, Path]) -> None:
+        """Refuse an output that an earlier run made of another picture, which must not pass for this one's."""
+        for entry in earlier.values():
+            for output in entry.outputs:
+                now = sources.get(self.folder / output)
+                if now is not None and not _is_same_file(entry.source, now):
+                    raise OutputError(
+                        f"{self.folder / output} was made of {entry.source}; this run would make it of "
+                        f"{now.absolute()}. Choose another --out, or replace all earlier results with --overwrite."
+                    )
 
     def _read_manifest(self) -> tuple[dict[str, Any] | None, list[ImageEntry]]:
         file = self.folder / MANIFEST
@@ -201,6 +219,17 @@ class Manifest:
         except OSError as error:
             raise output_error(self._journal, error) from None
         return start
+
+
+def _is_filled(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _is_same_file(source: str, path: Path) -> bool:
+    try:
+        return source == str(path.absolute()) or path.samefile(source)
+    except OSError:  # one of them has gone
+        return False
 
 
 def _encode(text: str) -> bytes:

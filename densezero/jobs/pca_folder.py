@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
@@ -71,11 +72,18 @@ def draw_pca_folder(settings: PcaSettings, listener: Listener) -> RunSummary:
     sources = list_sources(settings.models, settings.readouts)
     hashes = encoders.check(sources, listener)
     labels = label_sources(sources)
-    _refuse_lost_inputs(settings, images, [labels[source] for source in sources])
+    shown: list[str | None] = [*labels.values()] if len(labels) > 1 else [None]
+    pictures = {
+        file: image.path
+        for label in shown
+        for image in images
+        for file in _pictures_of(settings, label, image.relative)
+    }
+    _refuse_lost_inputs(settings, pictures)
     given = stored_fit(settings, encoders, sources[0])
     with ExitStack() as stack:
         columns = [_Column(source, labels[source], stack.enter_context(DiskCache()), given) for source in sources]
-        manifest = Manifest(settings.out, _request(settings, hashes), settings.overwrite)
+        manifest = Manifest(settings.out, _request(settings, hashes), settings.overwrite, pictures)
         run = _FolderRun(settings, encoders, columns, ImageRun(settings.out, manifest, listener))
         return run.over(images, listener)
 
@@ -86,17 +94,12 @@ def _pictures_of(settings: PcaSettings, label: str | None, relative: PurePath | 
     return [folder / (show if several else "") / f"{stem_of(relative)}.png" for show in settings.shows]
 
 
-def _refuse_lost_inputs(settings: PcaSettings, images: tuple[FoundImage, ...], labels: list[str]) -> None:
+def _refuse_lost_inputs(settings: PcaSettings, pictures: Mapping[Path, Path]) -> None:
     """Refuse outputs that are pictures, a basis or weights which the run reads."""
-    shown: list[str | None] = [*labels] if len(labels) > 1 else [None]
-    outputs = [file for label in shown for image in images for file in _pictures_of(settings, label, image.relative)]
     basis = () if settings.stored_basis is None else (settings.stored_basis,)
-    inputs = (
-        *(image.path for image in images),
-        *basis,
-        *(file for model in settings.models for file in model_files(model)),
-    )
-    refuse_inputs_as_outputs((*outputs, settings.out / MANIFEST), inputs)
+    weights = [file for model in settings.models for file in model_files(model)]
+    inputs = (*pictures.values(), *basis, *weights)
+    refuse_inputs_as_outputs((*pictures, settings.out / MANIFEST), inputs)
 
 
 class _FolderRun:

@@ -44,9 +44,11 @@ def test_entries_come_back_by_name_from_this_run_and_those_before(tmp_path):
 
 
 def test_an_image_is_done_while_stamp_and_files_are_the_same(tmp_path):
-    (tmp_path / "file").touch()
+    (tmp_path / "file").write_bytes(b"1")
+    (tmp_path / "empty").touch()
     manifest = manifest_of(tmp_path, [entry("a"), ImageEntry("b", "failed", "/in/b", "12-34", error="broken")])
     assert manifest.is_done("a", "12-34", [tmp_path / "file"])
+    assert not manifest.is_done("a", "12-34", [tmp_path / "file", tmp_path / "empty"])
     assert not manifest.is_done("a", "12-35", [tmp_path / "file"])
     assert not manifest.is_done("a", "12-34", [tmp_path / "file", tmp_path / "gone"])
     assert not manifest.is_done("b", "12-34", [tmp_path / "file"])
@@ -98,3 +100,21 @@ def test_results_of_a_version_whose_hashes_cover_less_are_refused_with_the_reaso
     with pytest.raises(OutputError, match=r"before 0\.2\.0, whose hashes leave out .* tokenizer.*--overwrite"):
         Manifest(tmp_path, {"weights_sha256": "b" * 64}, overwrite=False)
     Manifest(tmp_path, {"weights_sha256": "b" * 64}, overwrite=True)
+
+
+def test_an_output_that_was_made_of_another_picture_is_refused(tmp_path):
+    first, second, link = tmp_path / "first.png", tmp_path / "second.png", tmp_path / "link.png"
+    first.write_bytes(b"1")
+    second.write_bytes(b"2")
+    link.symlink_to(first)
+    out = tmp_path / "out"
+    out.mkdir()
+    manifest = Manifest(out, REQUEST, False, {out / "a.png": first})
+    manifest.add(ImageEntry("a.png", "done", str(first), "1-1", outputs=("a.png",)))
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(OutputError, match=r"was made of .*first\.png.*would make it of .*second\.png.*--overwrite"):
+        Manifest(out, REQUEST, False, {out / "a.png": second})
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    for same in ({out / "a.png": first}, {out / "a.png": link}, {out / "b.png": second}):
+        assert len(Manifest(out, REQUEST, False, same)) == 1
+    assert len(Manifest(out, REQUEST, True, {out / "a.png": second})) == 0

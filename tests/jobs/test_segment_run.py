@@ -12,6 +12,7 @@ from densezero.jobs import overlap
 from densezero.jobs import segment as job
 from densezero.jobs.manifest import JOURNAL
 from densezero.jobs.progress import Progress
+from densezero.pretrain.scenes import draw_scene
 from tests.jobs.photos import Recorder, read_labels, settings, write_scenes
 
 
@@ -386,3 +387,36 @@ def test_a_greyscale_and_a_transparent_picture_are_segmented_at_their_own_size(t
     job.segment_images(settings(folder, tmp_path / "out"))
     assert read_labels(tmp_path / "out" / "labels" / "grey.png").shape == (17, 31)
     assert read_labels(tmp_path / "out" / "labels" / "alpha.png").shape == (40, 9)
+
+
+def test_another_folder_with_the_same_names_sizes_and_times_is_refused(tmp_path):
+    for name, index in (("a", 1), ("b", 2)):
+        (tmp_path / name).mkdir()
+        Image.fromarray(draw_scene((9, index), (48, 64)).rgb).save(tmp_path / name / "x.bmp")
+        os.utime(tmp_path / name / "x.bmp", (1, 1))
+    assert (tmp_path / "a/x.bmp").stat().st_size == (tmp_path / "b/x.bmp").stat().st_size
+    out = tmp_path / "out"
+    job.segment_images(settings(tmp_path / "a", out))
+    before = files_under(out), (out / "labels/x.png").read_bytes(), (out / "run.json").read_bytes()
+    with pytest.raises(OutputError, match=r"labels.x\.png was made of .*a.x\.bmp"):
+        job.segment_images(settings(tmp_path / "b", out))
+    assert (files_under(out), (out / "labels/x.png").read_bytes(), (out / "run.json").read_bytes()) == before
+    assert job.segment_images(settings(tmp_path / "b", out, overwrite=True)).done == 1
+    assert [image["source"] for image in manifest_of(out)["images"]] == [str(tmp_path / "b/x.bmp")]
+
+
+def test_two_pictures_of_one_stem_do_not_take_turns_in_one_output(tmp_path):
+    folder, out = write_scenes(tmp_path / "in", ["a.jpg", "a.png"]), tmp_path / "out"
+    job.segment_images(settings(folder / "a.jpg", out))
+    with pytest.raises(OutputError, match=r"was made of .*a\.jpg; this run would make it of .*a\.png"):
+        job.segment_images(settings(folder / "a.png", out))
+    assert job.segment_images(settings(folder / "a.jpg", out)).skipped == 1
+
+
+def test_an_empty_label_file_is_made_again(tmp_path):
+    folder, out = write_scenes(tmp_path / "in", ["a.png"]), tmp_path / "out"
+    job.segment_images(settings(folder, out))
+    whole = (out / "labels/a.png").read_bytes()
+    (out / "labels/a.png").write_bytes(b"")
+    assert job.segment_images(settings(folder, out)).done == 1
+    assert (out / "labels/a.png").read_bytes() == whole
