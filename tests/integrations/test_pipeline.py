@@ -1,11 +1,13 @@
 """One image through mmsegmentation's pipeline and through ours."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from densezero.engine import dense_scores
+from densezero.engine import PROTOCOLS, Background, dense_scores
 from densezero.errors import DenseZeroError, InputError, VocabularyError
 from densezero.images import plan_resize, read_rgb
 from densezero.images.resize import resize_rgb
@@ -101,11 +103,20 @@ def test_other_steps_of_a_pipeline_are_refused(mmseg, segmenter, image, metainfo
         mmseg.segment_packed(segmenter, image, metainfo)
 
 
-def test_a_protocol_that_adds_a_background_is_refused(mmseg, tmp_path):
-    words = tmp_path / "voc21.txt"  # the benchmark's name brings the threshold of its background
+def test_a_protocol_that_adds_a_background_is_refused(mmseg, tmp_path, monkeypatch):
+    words = tmp_path / "words.txt"
     words.write_text("sky\ngrass\n")
-    with pytest.raises(VocabularyError, match=r"2 classes of voc21; the protocol ovss .* adds a background"):
+    with_background = replace(PROTOCOLS["ovss"], background=Background(threshold=0.1))
+    monkeypatch.setitem(PROTOCOLS, "ovss", with_background)
+    with pytest.raises(VocabularyError, match=r"2 classes of words; the protocol ovss .* adds a background"):
         mmseg.build_segmenter(str(words), "nano", "ovss", "plain", 56, "cpu", "float32")
+
+
+def test_a_file_named_like_a_benchmark_does_not_take_its_constants(mmseg, tmp_path):
+    words = tmp_path / "voc21.txt"
+    words.write_text("sky\ngrass\n")
+    segmenter = mmseg.build_segmenter(str(words), "nano", "ovss", "plain", 56, "cpu", "float32")
+    assert len(segmenter.classes) == 2
 
 
 @pytest.mark.parametrize("mode", ["loss", "tensor"])
