@@ -47,8 +47,8 @@ def find_neighbours(targets: Tensor, source_length: int, target_length: int) -> 
 def bilinear(source: Tensor, rows: Neighbours, columns: Neighbours) -> Tensor:
     """Resize a map, or compute a part of the resized map.
 
-    ``embedding_bag`` adds up the four neighbours of each pixel in one pass over memory, on CPU and CUDA. On AMD Zen 4
-    this is several times faster than two matrix products; on Intel Sapphire Rapids it is slower than they are.
+    ``embedding_bag`` adds up the four neighbours of each pixel in one pass over memory, on CPU and CUDA. On a CPU this
+    is as fast as or faster than two matrix products, or two interpolations one after the other.
 
     Args:
         source: (rows, columns, K) float32, channels last.
@@ -58,8 +58,10 @@ def bilinear(source: Tensor, rows: Neighbours, columns: Neighbours) -> Tensor:
     Returns:
         (T, U, K) float32.
     """
-    index = rows.source[:, None, :, None] * source.shape[1] + columns.source[:, None, :]  # (T, U, 2, 2)
-    weight = rows.weight[:, None, :, None] * columns.weight[:, None, :]  # (T, U, 2, 2)
+    # Of each pixel: the four neighbours, in one axis of length 4, which is quicker to broadcast than two of length 2.
+    first_of_row = rows.source.repeat_interleave(2, 1) * source.shape[1]  # (T, 4)
+    index = first_of_row[:, None] + columns.source.repeat(1, 2)  # (T, U, 4)
+    weight = rows.weight.repeat_interleave(2, 1)[:, None] * columns.weight.repeat(1, 2)  # (T, U, 4)
     pixels = source.reshape(-1, source.shape[2])  # (rows * columns, K)
     summed = F.embedding_bag(index.view(-1, 4), pixels, mode="sum", per_sample_weights=weight.view(-1, 4))
     return summed.view(len(rows.source), len(columns.source), -1)
