@@ -20,9 +20,9 @@ from densezero.errors import DenseZeroError
 from densezero.evaluation.published import COLUMNS
 from densezero.evaluation.report import Report, read_report
 from densezero.evaluation.table import FORMS, make_cells, set_table
-from densezero.jobs.evaluate import evaluate_dataset
+from densezero.jobs.evaluate.run import evaluate_dataset
+from densezero.jobs.evaluate.settings import EvaluateSettings
 from densezero.jobs.progress import Listener, Progress
-from densezero.jobs.settings import EvaluateSettings
 
 PROTOCOLS = ("tips-simple", "tips-slide")
 

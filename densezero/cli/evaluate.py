@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from densezero.cli.show import Shower
-from densezero.jobs.settings import EvaluateSettings
+from densezero.jobs.evaluate.settings import EvaluateSettings
 
 
 def evaluate(
@@ -45,7 +45,7 @@ def evaluate(
     settings = EvaluateSettings(
         dataset, root, out, model, protocol, split, vocabulary, templates, device, dtype, limit, images, boundary
     )
-    from densezero.jobs.evaluate import evaluate_dataset
+    from densezero.jobs.evaluate.run import evaluate_dataset
 
     shower = Shower()
     report = evaluate_dataset(settings, shower)

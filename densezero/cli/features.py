@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from densezero.cli.show import Shower
-from densezero.jobs.feature_settings import FeaturesSettings, GridChoice, PcaSettings, SimilaritySettings
+from densezero.jobs.features.settings import FeaturesSettings, GridChoice, PcaSettings, SimilaritySettings
 
 _Inputs = Annotated[
     list[Path], typer.Argument(metavar="INPUT...", help="Image files and folders; folders are searched recursively.")
@@ -89,7 +89,7 @@ def pca(
         tuple(show or PcaSettings.shows), basis, save_basis, color_mapping, foreground, align, clusters, upsample,
         GridChoice(grid, side, window), width, fit_images, video, rate, device, dtype, overwrite,
     )  # fmt: skip
-    from densezero.jobs.pca import draw_pca
+    from densezero.jobs.features.pca import draw_pca
 
     shower = Shower()
     shower.summarise(draw_pca(settings, shower))
@@ -130,7 +130,7 @@ def similarity(
         image, out, tuple(text or ()), tuple(map(_point, point or ())), model, readout, templates, each, upsample,
         GridChoice(grid, side, window), width, device, dtype,
     )  # fmt: skip
-    from densezero.jobs.similarity import draw_similarity
+    from densezero.jobs.features.similarity import draw_similarity
 
     shower = Shower()
     draw_similarity(settings, shower)
@@ -159,7 +159,7 @@ def features(
     settings = FeaturesSettings(
         tuple(inputs), out, model, readout, form, half, GridChoice(grid, side, window), device, dtype, overwrite
     )
-    from densezero.jobs.features import write_features
+    from densezero.jobs.features.grids import write_features
 
     shower = Shower()
     shower.summarise(write_features(settings, shower))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from densezero.cli.show import Shower
-from densezero.jobs.settings import ReportSettings
+from densezero.jobs.evaluate.settings import ReportSettings
 
 
 def report(
@@ -27,7 +27,7 @@ def report(
     Example: densezero report ade20k.json --out ade20k.html
     """
     settings = ReportSettings(file, out, root, model, count)
-    from densezero.jobs.report import draw_report
+    from densezero.jobs.evaluate.report import draw_report
 
     shower = Shower()
     written = draw_report(settings, shower)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from densezero.errors import OutputError, ProtocolError
-from densezero.jobs.counts import CountJournal, ImageCounts
-from densezero.jobs.processes import Shard, own_device, take_own_threads
-from densezero.jobs.running_scores import RunningScores
+from densezero.jobs.evaluate.counts import CountJournal, ImageCounts
+from densezero.jobs.evaluate.processes import Shard, own_device, take_own_threads
+from densezero.jobs.evaluate.running_scores import RunningScores
 
 MATRIX = np.array([[0, 5, 0], [0, 0, 0], [2, 0, 7]])
 

@@ -13,10 +13,10 @@ import densezero
 from densezero.datasets import load_dataset
 from densezero.errors import DenseZeroError, InputError, OutputError
 from densezero.evaluation.report import read_report
-from densezero.jobs import evaluate as job
-from densezero.jobs.processes import Shard
+from densezero.jobs.evaluate import run as job
+from densezero.jobs.evaluate.processes import Shard
+from densezero.jobs.evaluate.settings import EvaluateSettings
 from densezero.jobs.progress import Listener
-from densezero.jobs.settings import EvaluateSettings
 from densezero.metrics import count_boundaries
 from densezero.pretrain.concepts import CONCEPTS
 from densezero.pretrain.scenes import draw_scene

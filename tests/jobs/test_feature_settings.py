@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from densezero.errors import FeatureError, InputError, OutputError
-from densezero.jobs.feature_settings import (
+from densezero.jobs.features.settings import (
     FeaturesSettings,
     GridChoice,
     PcaSettings,

@@ -5,10 +5,10 @@ import os
 import pytest
 
 from densezero.errors import OutputError
-from densezero.jobs.feature_settings import FeaturesSettings, PcaSettings
-from densezero.jobs.features import write_features
+from densezero.jobs.features.grids import write_features
+from densezero.jobs.features.pca import draw_pca
+from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
 from densezero.jobs.output_checks import model_files, refuse_inputs_as_outputs
-from densezero.jobs.pca import draw_pca
 from densezero.jobs.segment import segment_images
 from tests.jobs.photos import settings, write_scenes
 

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from densezero.errors import FeatureError, InputError, OutputError
-from densezero.jobs import pca_figure
-from densezero.jobs.feature_settings import GridChoice, PcaSettings
-from densezero.jobs.pca import draw_pca
+from densezero.jobs.features import figure as pca_figure
+from densezero.jobs.features.pca import draw_pca
+from densezero.jobs.features.settings import GridChoice, PcaSettings
 from tests.jobs.photos import Recorder, write_scenes
 
 

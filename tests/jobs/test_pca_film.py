@@ -3,8 +3,8 @@ import pytest
 
 from densezero.errors import FeatureError, InputError, ModelError, OutputError
 from densezero.images.film import read_film_facts, read_frames
-from densezero.jobs.feature_settings import GridChoice, PcaSettings
-from densezero.jobs.pca import draw_pca
+from densezero.jobs.features.pca import draw_pca
+from densezero.jobs.features.settings import GridChoice, PcaSettings
 from densezero.output.film import write_film
 from densezero.pretrain.scenes import draw_scene
 from tests.jobs.photos import Recorder, read_labels, write_scenes

@@ -6,9 +6,9 @@ from PIL import Image
 
 from densezero.errors import InputError
 from densezero.evaluation.report import read_report
-from densezero.jobs.evaluate import evaluate_dataset
-from densezero.jobs.report import draw_report
-from densezero.jobs.settings import ReportSettings
+from densezero.jobs.evaluate.report import draw_report
+from densezero.jobs.evaluate.run import evaluate_dataset
+from densezero.jobs.evaluate.settings import ReportSettings
 from densezero.pretrain.concepts import CONCEPTS
 from tests.jobs.photos import Recorder
 from tests.jobs.test_evaluate import root, settings  # noqa: F401  the fixture is used by name

@@ -8,9 +8,9 @@ from PIL import Image
 from densezero.encoders.catalog import load_encoder
 from densezero.errors import FeatureError, InputError, ModelError, OutputError
 from densezero.features import encode_grid
-from densezero.jobs import similarity as job
-from densezero.jobs.feature_settings import GridChoice, SimilaritySettings
-from densezero.jobs.similarity import draw_similarity, text_similarity
+from densezero.jobs.features import similarity as job
+from densezero.jobs.features.settings import GridChoice, SimilaritySettings
+from densezero.jobs.features.similarity import draw_similarity, text_similarity
 from tests.jobs.photos import Recorder, read_labels, write_scenes
 
 IMAGE_ONLY = "timm:vit_tiny_patch16_224/random"

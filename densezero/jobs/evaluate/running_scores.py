@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from densezero.evaluation.report import ImageScore, score_image
-from densezero.jobs.counts import ImageCounts
+from densezero.jobs.evaluate.counts import ImageCounts
 from densezero.metrics import BoundaryCounts
 
 

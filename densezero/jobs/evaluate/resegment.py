@@ -18,8 +18,8 @@ from densezero.errors import DenseZeroError, InputError, VocabularyError
 from densezero.evaluation.gallery import GalleryImage, RankedImage, make_gallery_image
 from densezero.evaluation.report import Report
 from densezero.images import read_rgb
+from densezero.jobs.evaluate.settings import ReportSettings
 from densezero.jobs.progress import Listener, Progress
-from densezero.jobs.settings import ReportSettings
 from densezero.vocabulary import CATALOG, ClassList, Templates, load_class_list, load_templates
 
 WAY_OUT = "or --count 0 to draw the bars and the matrix alone."

@@ -10,10 +10,10 @@ from densezero.errors import FeatureError, ModelError
 from densezero.features import point_similarity, upsample
 from densezero.features.figure.heat import HeatMap, draw_heat_maps
 from densezero.images import read_rgb
-from densezero.jobs.encoder_cache import EncoderCache, Source
-from densezero.jobs.feature_settings import SimilaritySettings
+from densezero.jobs.features.encoder_cache import EncoderCache, Source
+from densezero.jobs.features.fit import shrink
+from densezero.jobs.features.settings import SimilaritySettings
 from densezero.jobs.output_checks import check_output_file
-from densezero.jobs.pca_fit import shrink
 from densezero.jobs.progress import Listener
 from densezero.output.atomic import write_bytes
 from densezero.vocabulary import load_templates

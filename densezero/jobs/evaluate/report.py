@@ -10,10 +10,10 @@ from densezero.evaluation.figure import about, draw_class_bars, draw_confusion
 from densezero.evaluation.gallery import draw_gallery, rank_images
 from densezero.evaluation.page import make_page
 from densezero.evaluation.report import Report, read_report
+from densezero.jobs.evaluate.resegment import build_segmenter_again, find_dataset_again, segment_again
+from densezero.jobs.evaluate.settings import ReportSettings
 from densezero.jobs.output_checks import check_output_folder
 from densezero.jobs.progress import Listener
-from densezero.jobs.resegment import build_segmenter_again, find_dataset_again, segment_again
-from densezero.jobs.settings import ReportSettings
 from densezero.output.atomic import write_atomically
 from densezero.vocabulary import ClassList
 

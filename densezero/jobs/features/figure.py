@@ -14,10 +14,8 @@ from densezero.features import DiskCache
 from densezero.features.figure.compare import draw_comparison, fit_cell, plan_comparison
 from densezero.images import FoundImage, find_images, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
-from densezero.jobs.encoder_cache import EncoderCache, Source, list_sources, spread_evenly
-from densezero.jobs.feature_settings import EACH, PcaSettings
-from densezero.jobs.output_checks import check_output_file
-from densezero.jobs.pca_fit import (
+from densezero.jobs.features.encoder_cache import EncoderCache, Source, list_sources, spread_evenly
+from densezero.jobs.features.fit import (
     Fit,
     coordinates_of,
     fit,
@@ -27,6 +25,8 @@ from densezero.jobs.pca_fit import (
     stored_fit,
     write_basis,
 )
+from densezero.jobs.features.settings import EACH, PcaSettings
+from densezero.jobs.output_checks import check_output_file
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary, failure_sentence
 from densezero.output.atomic import write_bytes

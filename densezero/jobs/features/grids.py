@@ -13,8 +13,8 @@ from densezero.errors import FeatureError
 from densezero.features import plan_grid
 from densezero.features.choices import GRID_FORMATS
 from densezero.images import FoundImage, find_images, read_rgb
-from densezero.jobs.encoder_cache import EncoderCache, Source
-from densezero.jobs.feature_settings import FeaturesSettings
+from densezero.jobs.features.encoder_cache import EncoderCache, Source
+from densezero.jobs.features.settings import FeaturesSettings
 from densezero.jobs.manifest import MANIFEST, Manifest
 from densezero.jobs.output_checks import check_output_folder, model_files, refuse_inputs_as_outputs
 from densezero.jobs.progress import Listener

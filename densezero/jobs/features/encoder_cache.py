@@ -16,7 +16,7 @@ from densezero.encoders.device import is_out_of_memory
 from densezero.encoders.readouts import find_readout
 from densezero.errors import FeatureError
 from densezero.features.dense import encode_grid
-from densezero.jobs.feature_settings import GridChoice
+from densezero.jobs.features.settings import GridChoice
 from densezero.jobs.progress import Listener
 
 

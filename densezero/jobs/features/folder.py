@@ -15,11 +15,8 @@ from densezero.encoders.file_hash import file_sha256
 from densezero.errors import FeatureError, InputError
 from densezero.features import DiskCache
 from densezero.images import FoundImage, find_images, read_rgb
-from densezero.jobs.encoder_cache import EncoderCache, Source, label_sources, list_sources, spread_evenly
-from densezero.jobs.feature_settings import EACH, PcaSettings
-from densezero.jobs.manifest import MANIFEST, Manifest
-from densezero.jobs.output_checks import check_output_folder, model_files, refuse_inputs_as_outputs
-from densezero.jobs.pca_fit import (
+from densezero.jobs.features.encoder_cache import EncoderCache, Source, label_sources, list_sources, spread_evenly
+from densezero.jobs.features.fit import (
     Fit,
     coordinates_of,
     fit,
@@ -32,6 +29,9 @@ from densezero.jobs.pca_fit import (
     write_basis,
     write_fit,
 )
+from densezero.jobs.features.settings import EACH, PcaSettings
+from densezero.jobs.manifest import MANIFEST, Manifest
+from densezero.jobs.output_checks import check_output_folder, model_files, refuse_inputs_as_outputs
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
 from densezero.output.atomic import write_bytes

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from densezero.errors import FeatureError, OutputError
 from densezero.features import load_basis
-from densezero.jobs.feature_settings import PcaSettings
+from densezero.jobs.features.figure import draw_pca_figure
+from densezero.jobs.features.film import draw_pca_film
+from densezero.jobs.features.folder import draw_pca_folder
+from densezero.jobs.features.settings import PcaSettings
 from densezero.jobs.output_checks import check_output_file
-from densezero.jobs.pca_figure import draw_pca_figure
-from densezero.jobs.pca_film import draw_pca_film
-from densezero.jobs.pca_folder import draw_pca_folder
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import RunSummary
 

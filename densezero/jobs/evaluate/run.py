@@ -27,11 +27,8 @@ from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.report import Report, read_report, score_counts
 from densezero.images import read_rgb
-from densezero.jobs.counts import CountJournal, ImageCounts
-from densezero.jobs.manifest import explain_differences
-from densezero.jobs.output_checks import check_output_folder
-from densezero.jobs.overlap import Ahead, picture_bytes, read_ahead, readers, try_together
-from densezero.jobs.processes import (
+from densezero.jobs.evaluate.counts import CountJournal, ImageCounts
+from densezero.jobs.evaluate.processes import (
     gather,
     is_leading,
     join_processes,
@@ -40,9 +37,12 @@ from densezero.jobs.processes import (
     take_own_threads,
     wait_for_all,
 )
+from densezero.jobs.evaluate.running_scores import RunningScores
+from densezero.jobs.evaluate.settings import EvaluateSettings
+from densezero.jobs.manifest import explain_differences
+from densezero.jobs.output_checks import check_output_folder
+from densezero.jobs.overlap import Ahead, picture_bytes, read_ahead, readers, try_together
 from densezero.jobs.progress import Listener, Progress
-from densezero.jobs.running_scores import RunningScores
-from densezero.jobs.settings import EvaluateSettings
 from densezero.metrics import count_boundaries, count_pairs, iou_scores
 from densezero.output.atomic import write_atomically
 from densezero.vocabulary import ClassList, load_class_list, load_templates

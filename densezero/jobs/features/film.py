@@ -15,10 +15,10 @@ from densezero.errors import DenseZeroError, FeatureError
 from densezero.features import DiskCache
 from densezero.images import find_images, read_rgb
 from densezero.images.film import read_film_facts, read_frames
-from densezero.jobs.encoder_cache import EncoderCache, Source, spread_evenly
-from densezero.jobs.feature_settings import PcaSettings
+from densezero.jobs.features.encoder_cache import EncoderCache, Source, spread_evenly
+from densezero.jobs.features.fit import Fit, fit, name_source, paint, shrink, stored_fit, write_basis
+from densezero.jobs.features.settings import PcaSettings
 from densezero.jobs.output_checks import check_output_file
-from densezero.jobs.pca_fit import Fit, fit, name_source, paint, shrink, stored_fit, write_basis
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary
 from densezero.output.film import write_film

@@ -28,8 +28,8 @@ from densezero.features.clusters import load_clusters, save_clusters
 from densezero.features.figure.colours import cluster_rgb, heat_rgb, to_bytes
 from densezero.features.pca import with_percentiles
 from densezero.images import plan_resize, resize_rgb
-from densezero.jobs.encoder_cache import EncoderCache, Source
-from densezero.jobs.feature_settings import PcaSettings
+from densezero.jobs.features.encoder_cache import EncoderCache, Source
+from densezero.jobs.features.settings import PcaSettings
 from densezero.output.atomic import write_atomically
 
 LONGEST_PX = 2048

@@ -1,0 +1,1 @@
+"""Benchmarks: the evaluation, its counts and processes, and the drawn report."""

@@ -1,0 +1,78 @@
+"""What an evaluation and its drawn report are asked for. Importing this loads no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from densezero.encoders.catalog import DEFAULT_MODEL
+from densezero.engine.presets import DEFAULT_PROTOCOL
+from densezero.errors import InputError
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """One request to evaluate an encoder on a benchmark.
+
+    Args:
+        dataset: name of the data set.
+        root: folder that holds it.
+        out: the report's file.
+        model: a model's name, or a path.
+        protocol: a preset's name; an ``ovss`` preset takes its paper's constants for the benchmark.
+        split: of the data set.
+        vocabulary: another class list for the same labels, packaged or a file; None takes the data set's own.
+        templates: prompt templates, a name or a file; None takes the protocol's.
+        device: where to compute.
+        dtype: numeric type of the vision tower; float32 reproduces.
+        limit: only the first so many images; None takes all.
+        images: a file that names the images to take, one a line; None takes all.
+        boundary: also measure boundary IoU, which takes longer than all other counting.
+
+    Raises:
+        InputError: if the limit is below 1.
+    """
+
+    dataset: str
+    root: Path
+    out: Path
+    model: str = DEFAULT_MODEL
+    protocol: str = DEFAULT_PROTOCOL
+    split: str = "val"
+    vocabulary: str | None = None
+    templates: str | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+    limit: int | None = None
+    images: Path | None = None
+    boundary: bool = False
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"Expected a limit of at least 1 image; got {self.limit}.")
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """One request to draw a report.
+
+    Args:
+        report: the report's file.
+        out: an HTML file, or a folder for PNG files.
+        root: where the data set is now; None takes the report's own.
+        model: where the weights are now; None takes the report's own.
+        count: how many best and how many worst images to show; 0 shows none.
+
+    Raises:
+        InputError: if the count is negative.
+    """
+
+    report: Path
+    out: Path
+    root: Path | None = None
+    model: str | None = None
+    count: int = 3
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise InputError(f"Expected a count of images of 0 or more; got {self.count}.")

@@ -1,0 +1,1 @@
+"""Feature pictures and raw grids: PCA, similarity, and what they share."""
