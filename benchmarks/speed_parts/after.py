@@ -22,7 +22,9 @@ from densezero.engine import Background, Protocol, find_protocol
 from densezero.engine.labelling import BYTE_CLASSES, LabelRule, label_map
 from densezero.engine.scoring import score_images
 from densezero.images import plan_resize, read_rgb, to_pixels
-from densezero.output.writer import ImageResult, plan_outputs, write_result
+from densezero.output.atomic import write_bytes
+from densezero.output.writer import FORMATS as FORMATS_KNOWN
+from densezero.output.writer import ImageResult, plan_outputs
 from densezero.vocabulary import ClassList
 
 PICTURES = {"ADE20K-like": (512, 683), "VOC-like": (375, 500), "Cityscapes-like": (1024, 2048)}
@@ -144,5 +146,5 @@ class After:
 
 
 def _write(folder: Path, rgb: NDArray[np.uint8], after: After, classes: ClassList) -> None:
-    paths = plan_outputs(folder, [NAME], FORMATS).paths(NAME)
-    write_result(paths, ImageResult(rgb, after.labels, classes))
+    for form, name in plan_outputs([NAME], FORMATS).files(NAME).items():
+        write_bytes(folder / name, FORMATS_KNOWN[form].encode(ImageResult(rgb, after.labels, classes)))

@@ -1,22 +1,26 @@
-"""The manifest of a run: a journal that grows image by image, and ``run.json`` made from it at the end.
+"""The manifest of a run: what became of each image, in a journal while it grows, and in ``run.json`` at the end.
 
-Entries stay in the journal; memory holds where each one begins, so that it hardly grows with the images.
+Memory holds where each entry begins in the journal, so that it hardly grows with the images.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, BinaryIO, Final
 
-from densezero.encoders.hashes import HASH_VERSION, OLD_HASHES
+from densezero.encoders.hashes import HASH_VERSION
 from densezero.errors import OutputError
-from densezero.output.atomic import output_error, write_atomically
+from densezero.jobs.journal import Journal
+from densezero.jobs.places import OutputFolder, check_name
+from densezero.output.atomic import write_atomically
 
-MANIFEST = "run.json"
-JOURNAL = ".run.journal"
+MANIFEST: Final = "run.json"
+JOURNAL: Final = ".run.journal"
+VERSION: Final = 2
+
+DONE, FAILED, BEGUN = "done", "failed", "begun"
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,15 @@ class ImageEntry:
 
     Args:
         relative: its path below the input folder.
-        status: ``"done"`` or ``"failed"``.
+        status: ``"done"``, ``"failed"``, or ``"begun"`` while its files are written.
         source: where it was read.
-        stamp: size and time of change of the source, so that a changed picture is done again.
-        outputs: files written, relative to the output folder.
+        stamp: size, times and number of the source, so that a changed picture is done again.
+        sha256: of the source's content.
+        outputs: files written, relative to the output folder; of ``"begun"`` those that may be there.
         hw: height and width, pixels; None if it failed.
         pixels: pixels of each class that occurs, by class index.
+        pieces: what the files of the whole run need of it, None if nothing was made for them. The journal has them;
+            ``run.json`` has their number.
         seconds: time it took.
         error: why it failed.
     """
@@ -39,33 +46,104 @@ class ImageEntry:
     status: str
     source: str
     stamp: str
+    sha256: str = ""
     outputs: tuple[str, ...] = ()
     hw: tuple[int, int] | None = None
     pixels: dict[int, int] | None = None
+    pieces: list[Any] | None = None
     seconds: float = 0.0
     error: str | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ImageEntry:
-        """Read what ``asdict`` made, after JSON turned keys into text and tuples into lists."""
-        pixels = values.get("pixels")
-        hw = values.get("hw")
-        return cls(
-            **{
-                **values,
-                "outputs": tuple(values.get("outputs", ())),
+        """Read what ``to_json`` made, after JSON turned keys into text and tuples into lists.
+
+        Raises:
+            ValueError: if it is not that.
+        """
+        try:
+            pixels, hw, pieces = values.get("pixels"), values.get("hw"), values.get("pieces")
+            outputs = tuple(check_name(name) for name in values.get("outputs") or ())
+            if not all(isinstance(values[name], str) for name in ("relative", "status", "source", "stamp")):
+                raise TypeError("expected text")
+            if not isinstance(pieces, list | int | None):
+                raise TypeError("expected a list of pieces")
+            known = {
+                "outputs": outputs,
                 "hw": (int(hw[0]), int(hw[1])) if hw else None,
-                "pixels": {int(index): int(count) for index, count in pixels.items()} if pixels is not None else None,
+                "pieces": [] if isinstance(pieces, int) else pieces,
+                "pixels": None if pixels is None else {int(key): int(count) for key, count in pixels.items()},
             }
-        )
+            return cls(**{**values, **known})
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"no entry of an image: {error}") from None
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as ``run.json`` has them."""
+        return {**asdict(self), "pieces": None if self.pieces is None else len(self.pieces)}
 
 
-class _Known(NamedTuple):
-    """What is kept in memory of an entry; ``start`` is the byte of the journal at which its line begins."""
+@dataclass
+class Earlier:
+    """What earlier runs left in an output folder.
 
-    is_done: bool
-    stamp: str
-    start: int
+    Args:
+        request: what they were asked for; None where there were none.
+        files: names of files of the whole run.
+        entries: by the name of the image. Their pieces stay in the journal.
+        is_journal: whether a run was stopped, so that its journal is there.
+    """
+
+    request: dict[str, Any] | None = None
+    files: set[str] = field(default_factory=set)
+    entries: dict[str, ImageEntry] = field(default_factory=dict)
+    is_journal: bool = False
+
+    @property
+    def owned(self) -> set[str]:
+        """All files that the earlier runs wrote, or may have begun."""
+        outputs = (output for entry in self.entries.values() for output in entry.outputs)
+        return {*outputs, *self.files, *([] if self.request is None else [MANIFEST])}
+
+    def is_finished(self, folder: OutputFolder, files: Iterable[str]) -> bool:
+        """Whether an earlier run ended, and left these files of the whole run."""
+        return not self.is_journal and all(name in self.files and folder.is_filled(name) for name in files)
+
+
+def read_earlier(folder: OutputFolder) -> Earlier:
+    """Read what earlier runs left: the journal of one that was stopped, or the manifest of one that ended.
+
+    Raises:
+        OutputError: if it cannot be read.
+    """
+    journal = Journal(folder.path(JOURNAL))
+    header = journal.header()
+    try:
+        if header is None:
+            return _read_manifest(folder)
+        files, found = _replay(journal)
+        entries = {entry.relative: entry for _, entry in found.values()}
+        return Earlier(dict(header["request"]), files, entries, is_journal=True)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        place = folder.path(MANIFEST if header is None else JOURNAL)
+        raise OutputError(
+            f"{place} cannot be read as the record of an earlier run ({type(error).__name__}: {error}). "
+            "Choose another --out, or start anew with --overwrite."
+        ) from None
+
+
+def _read_manifest(folder: OutputFolder) -> Earlier:
+    try:
+        text = folder.path(MANIFEST).read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return Earlier()
+    content = json.loads(text)
+    entries = [ImageEntry.from_json(values) for values in content["images"]]
+    request = dict(content["request"])
+    if content.get("version") != VERSION:
+        request["version"] = content.get("version", 1)  # never equal to that of this version
+    files = set(map(check_name, content.get("files", ())))
+    return Earlier(request, files, {entry.relative: entry for entry in entries})
 
 
 class Manifest:
@@ -73,34 +151,55 @@ class Manifest:
 
     Args:
         folder: the output folder.
-        request: what decides the results; a later run goes on only if its own is equal.
-        overwrite: forget what earlier runs have done.
-        sources: the picture that each output of this run is made of.
-
-    Raises:
-        OutputError: if the folder holds results of another request or other pictures, or its manifest cannot be read.
+        request: what decides the results.
     """
 
-    def __init__(
-        self, folder: Path, request: dict[str, Any], overwrite: bool, sources: Mapping[Path, Path] | None = None
-    ) -> None:
-        self.folder = folder
-        self.request = json.loads(json.dumps({**request, "hash_version": HASH_VERSION}))
-        self._journal = folder / JOURNAL
-        self._known: dict[str, _Known] = {}
-        earlier = {} if overwrite else self._read_earlier()
-        self._refuse_other_sources(earlier, sources or {})
-        self._start_journal(earlier)
-        if overwrite:
-            self._forget_manifest()
+    def __init__(self, folder: OutputFolder, request: dict[str, Any]) -> None:
+        self.folder, self.request = folder, plain_request(request)
+        self.files: set[str] = set()
+        self._journal = Journal(folder.path(JOURNAL))
+        self._starts: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._starts)
 
-    def add(self, entry: ImageEntry) -> None:
-        """Put an entry into the journal, at once and for good."""
-        start = self._append(_line(asdict(entry)))
-        self._known[entry.relative] = _Known(entry.status == "done", entry.stamp, start)
+    def start(self, earlier: Earlier, files: Iterable[str], pieces: Iterable[tuple[str, list[Any]]] = ()) -> None:
+        """Begin the journal, or go on with that of a run that was stopped.
+
+        Args:
+            earlier: what is kept of earlier runs; its entries are changed where their pieces are lost.
+            files: names of files of the whole run, which this run will write.
+            pieces: of the images of a run that ended, by the image's name, in the order of its manifest.
+        """
+        self.files = {*files, *earlier.files}
+        if not earlier.is_journal:
+            self._journal.start({"request": self.request}, _kept(earlier, iter(pieces)))
+        else:
+            self._journal.go_on()
+        self._journal.append({"files": sorted(self.files)}, durable=True)
+        self._starts = {relative: start for relative, (start, _) in _replay(self._journal)[1].items()}
+
+    def add(self, entry: ImageEntry, *, durable: bool = False) -> None:
+        """Put an entry into the journal, at once and for good.
+
+        Args:
+            entry: in place of an earlier one of the same image.
+            durable: wait until the device holds it, and all entries before.
+        """
+        self._starts[entry.relative] = self._journal.append(asdict(entry), durable=durable)
+
+    def forget(self, relatives: Iterable[str]) -> None:
+        """Take entries out of the manifest, whose results are replaced."""
+        gone = list(relatives)
+        for relative in gone:
+            self._starts.pop(relative, None)
+        if gone:
+            self._journal.append({"gone": gone})
+
+    def get(self, relative: str) -> ImageEntry | None:
+        """The entry of an image; None where it has none."""
+        start = self._starts.get(relative)
+        return None if start is None else next(self._read([start]))
 
     def entries(self) -> Iterator[ImageEntry]:
         """All entries by the name of their image, read one at a time.
@@ -108,26 +207,10 @@ class Manifest:
         Raises:
             OutputError: if the journal has gone, or is not what this run wrote.
         """
-        try:
-            with self._journal.open("rb") as file:
-                for relative in sorted(self._known):
-                    file.seek(self._known[relative].start)
-                    yield ImageEntry.from_json(_values(file.readline()))
-        except (OSError, ValueError, TypeError) as error:
-            raise OutputError(
-                f"{self._journal} cannot be read again ({type(error).__name__}: {error}); was it changed by another "
-                "run? Run the same command again to go on."
-            ) from None
-
-    def is_done(self, relative: str, stamp: str, outputs: list[Path]) -> bool:
-        """Whether an image needs no work: done before, its source unchanged, its files there and not empty."""
-        known = self._known.get(relative)
-        return (
-            known is not None and known.is_done and known.stamp == stamp and all(_is_filled(path) for path in outputs)
-        )
+        return self._read(self._starts[relative] for relative in sorted(self._starts))
 
     def finish(self, about: dict[str, Any]) -> None:
-        """Write ``run.json`` and take the journal away.
+        """Write ``run.json``, and take the journal away when the device holds it.
 
         Args:
             about: what else the manifest says of the run.
@@ -135,9 +218,10 @@ class Manifest:
         Raises:
             OutputError: if the file cannot be written; the journal then stays.
         """
-        frame = _encode(_indented({**about, "request": self.request, "images": []}))
-        write_atomically(self.folder / MANIFEST, lambda file: self._write_manifest(file, frame))
-        self._journal.unlink(missing_ok=True)
+        values = {"version": VERSION, **about, "files": sorted(self.files), "request": self.request, "images": []}
+        frame = _encode(_indented(values))
+        write_atomically(self.folder.path(MANIFEST), lambda file: self._write_manifest(file, frame), durable=True)
+        self._journal.remove()
 
     def _write_manifest(self, file: BinaryIO, frame: bytes) -> None:
         """Write ``run.json``, the entries one at a time into the empty list that ends its frame."""
@@ -145,91 +229,46 @@ class Manifest:
         file.write(head + b"[")
         lead = b"\n  "
         for entry in self.entries():
-            file.write(lead + _encode(_indented(asdict(entry))).replace(b"\n", b"\n  "))
+            file.write(lead + _encode(_indented(entry.to_json())).replace(b"\n", b"\n  "))
             lead = b",\n  "
-        file.write((b"\n ]" if self._known else b"]") + tail)
+        file.write((b"\n ]" if self._starts else b"]") + tail)
 
-    def _read_earlier(self) -> dict[str, ImageEntry]:
-        earlier: dict[str, ImageEntry] = {}
-        for request, entries in (self._read_manifest(), self._read_journal()):
-            if request is None:
-                continue
-            if request != self.request:
-                raise OutputError(
-                    f"{self.folder} holds results of another request; {explain_differences(request, self.request)}. "
-                    "Choose another --out, or replace them with --overwrite."
-                )
-            earlier.update((entry.relative, entry) for entry in entries)
-        return earlier
-
-    def _refuse_other_sources(self, earlier: Mapping[str, ImageEntry], sources: Mapping[Path, Path]) -> None:
-        """Refuse an output that an earlier run made of another picture, which must not pass for this one's."""
-        for entry in earlier.values():
-            for output in entry.outputs:
-                now = sources.get(self.folder / output)
-                if now is not None and not _is_same_file(entry.source, now):
-                    raise OutputError(
-                        f"{self.folder / output} was made of {entry.source}; this run would make it of "
-                        f"{now.absolute()}. Choose another --out, or replace all earlier results with --overwrite."
-                    )
-
-    def _read_manifest(self) -> tuple[dict[str, Any] | None, list[ImageEntry]]:
-        file = self.folder / MANIFEST
-        try:
-            content = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
-            return content["request"], [ImageEntry.from_json(values) for values in content["images"]]
-        except FileNotFoundError:
-            return None, []
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise OutputError(
-                f"{file} cannot be read as the manifest of an earlier run ({type(error).__name__}: {error}). "
-                "Choose another --out, or start anew with --overwrite."
-            ) from None
-
-    def _read_journal(self) -> tuple[dict[str, Any] | None, list[ImageEntry]]:
-        lines = list(_whole_lines(self._journal))
-        if not lines:
-            return None, []
-        return lines[0].get("request"), [ImageEntry.from_json(values) for values in lines[1:]]
-
-    def _start_journal(self, earlier: dict[str, ImageEntry]) -> None:
-        """Begin the journal with what is known, so that it alone is enough after a kill."""
-
-        def write(file: BinaryIO) -> None:
-            file.write(_line({"request": self.request}))
-            for entry in earlier.values():
-                self._known[entry.relative] = _Known(entry.status == "done", entry.stamp, file.tell())
-                file.write(_line(asdict(entry)))
-
-        write_atomically(self._journal, write)
-
-    def _forget_manifest(self) -> None:
-        """Take the earlier ``run.json`` away, so that a run that is killed does not go on from what it replaces."""
-        try:
-            (self.folder / MANIFEST).unlink(missing_ok=True)
-        except OSError as error:
-            raise output_error(self.folder / MANIFEST, error) from None
-
-    def _append(self, line: bytes) -> int:
-        """Write a line at the end, and give the place where it begins."""
-        try:
-            with self._journal.open("ab") as file:
-                start = file.tell()
-                file.write(line)
-        except OSError as error:
-            raise output_error(self._journal, error) from None
-        return start
+    def _read(self, starts: Iterable[int]) -> Iterator[ImageEntry]:
+        return map(ImageEntry.from_json, self._journal.read(starts))
 
 
-def _is_filled(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+def _replay(journal: Journal) -> tuple[set[str], dict[str, tuple[int, ImageEntry]]]:
+    """The files of the whole run, and the last entry of each image with the byte of its line, without its pieces."""
+    files: set[str] = set()
+    found: dict[str, tuple[int, ImageEntry]] = {}
+    for start, values in journal.lines():
+        files.update(map(check_name, values.get("files", ())))
+        for relative in values.get("gone", ()):
+            found.pop(relative, None)
+        if "relative" in values:
+            entry = ImageEntry.from_json(values)
+            found[entry.relative] = (start, replace(entry, pieces=None if entry.pieces is None else []))
+    return files, found
 
 
-def _is_same_file(source: str, path: Path) -> bool:
-    try:
-        return source == str(path.absolute()) or path.samefile(source)
-    except OSError:  # one of them has gone
-        return False
+def _kept(earlier: Earlier, pieces: Iterator[tuple[str, list[Any]]]) -> Iterator[dict[str, Any]]:
+    """The lines of a new journal: earlier entries with their pieces, which come in the same order or not at all."""
+    name, held = next(pieces, ("", []))
+    for entry in list(earlier.entries.values()):
+        if entry.relative == name:
+            yield asdict(replace(entry, pieces=held))
+            name, held = next(pieces, ("", []))
+        elif entry.pieces is None:
+            yield asdict(entry)
+        else:
+            lost = earlier.entries[entry.relative] = replace(entry, status=BEGUN, pieces=None)
+            yield asdict(lost)
+
+
+def plain_request(request: dict[str, Any]) -> dict[str, Any]:
+    """A request as a file gives it back, with the version of its hashes."""
+    plain: dict[str, Any] = json.loads(json.dumps({**request, "hash_version": HASH_VERSION}))
+    return plain
 
 
 def _encode(text: str) -> bytes:
@@ -238,48 +277,3 @@ def _encode(text: str) -> bytes:
 
 def _indented(values: dict[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False, indent=1)
-
-
-def _line(values: dict[str, Any]) -> bytes:
-    return _encode(json.dumps(values, ensure_ascii=False) + "\n")
-
-
-def _values(line: bytes) -> dict[str, Any]:
-    """Read a line of the journal.
-
-    Raises:
-        ValueError: if a kill or a full disk cut it.
-    """
-    values = json.loads(line.decode("utf-8", "surrogateescape"))
-    if not isinstance(values, dict):
-        raise ValueError(f"expected an object, got {values!r}")
-    return values
-
-
-def _whole_lines(file: Path) -> Iterator[dict[str, Any]]:
-    """Lines of a journal up to the first that a kill or a full disk cut."""
-    try:
-        with file.open("rb") as stream:
-            for line in stream:
-                yield _values(line)
-    except (OSError, ValueError):
-        return
-
-
-def explain_differences(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """Say why two requests are not the same, as the end of a sentence."""
-    if old.get("hash_version", 1) != new.get("hash_version"):
-        return f"they were written by a version of densezero {OLD_HASHES}, so it is not known whether they are the same"
-    return f"these differ: {', '.join(list_differences(old, new))}"
-
-
-def list_differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
-    """What two requests do not share: a field's name, what it was there and what it is now, shortened."""
-    found: list[str] = []
-    for key in sorted({*old, *new}):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, dict) and isinstance(after, dict):
-            found += list_differences(before, after, f"{prefix}{key}.")
-        elif before != after:
-            found.append(f"{prefix}{key} (there {str(before)[:60]}, now {str(after)[:60]})")
-    return found

@@ -10,7 +10,7 @@ from typing import Any
 
 from densezero.engine.protocol import Protocol
 from densezero.errors import InputError, UnknownImageError, did_you_mean
-from densezero.jobs.manifest import MANIFEST, ImageEntry
+from densezero.jobs.manifest import JOURNAL, MANIFEST, ImageEntry
 from densezero.output.labels import read_labels
 from densezero.output.segmentation import Provenance, Segmentation
 from densezero.output.writer import FORMATS
@@ -70,7 +70,7 @@ def load_results(folder: str | Path) -> Results:
         A mapping from the path of each image to its ``Segmentation``.
 
     Raises:
-        InputError: if the folder holds no finished run of ``segment``.
+        InputError: if the folder holds no finished run of ``segment``, or one that was stopped.
 
     Example:
         >>> import densezero
@@ -81,6 +81,8 @@ def load_results(folder: str | Path) -> Results:
         Expected the output folder of a finished run; no
     """
     folder = Path(folder)
+    if (folder / JOURNAL).exists():
+        raise InputError(f"The run into {folder} was stopped. Run the same command again, which finishes it.")
     manifest, listed = _read_json(folder, MANIFEST), _read_json(folder, CLASSES)
     try:
         classes = ClassList.from_json(json.dumps(listed))

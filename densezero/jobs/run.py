@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -23,14 +24,17 @@ import densezero
 from densezero.encoders.device import is_out_of_memory
 from densezero.errors import DenseZeroError, DeviceFullError
 from densezero.images import FoundImage
-from densezero.jobs.manifest import ImageEntry, Manifest
+from densezero.jobs.manifest import BEGUN, DONE, FAILED, JOURNAL, MANIFEST, ImageEntry, Manifest
 from densezero.jobs.overlap import picture_bytes, read_ahead, readers, try_together
+from densezero.jobs.places import OutputFolder, sha256_of, stamp_of
 from densezero.jobs.progress import Listener, Progress
+from densezero.jobs.resume import Plan, look_back, plan_run
 from densezero.jobs.thread_pool import start_pool
+from densezero.output.atomic import remove_leftovers
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+GO_ON = "interrupted; run the same command again to go on"
 
+Image = TypeVar("Image", bound=FoundImage, contravariant=True)
 Read = TypeVar("Read")
 Content = TypeVar("Content")
 Result = TypeVar("Result")
@@ -47,6 +51,8 @@ class RunSummary:
         skipped: images that an earlier run had written.
         stopped: why the run ended before its last image; None if it did not.
         interrupted: whether the user or the system ended it.
+        files: names of files of the whole run that were written.
+        dry_run: whether nothing was written, and ``done`` says how many images would be.
     """
 
     out: Path
@@ -55,43 +61,87 @@ class RunSummary:
     skipped: int
     stopped: str | None = None
     interrupted: bool = False
+    files: tuple[str, ...] = ()
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one image.
+    """What is known of an image when its files are written.
 
     Args:
-        outputs: the files written.
         hw: height and width of the image, pixels.
         pixels: pixels of each class that occurs, by class index; None where there are no classes.
+        pieces: what the files of the whole run need of it, as JSON has it; None if they need nothing.
     """
 
-    outputs: tuple[Path, ...]
     hw: tuple[int, int]
     pixels: dict[int, int] | None = None
+    pieces: list[Any] | None = None
 
 
-@dataclass(frozen=True)
-class Steps(Generic[Read, Content, Result]):
-    """How an image is worked on.
+class ImageJob(Protocol[Image, Read, Content, Result]):
+    """What a run does with each image. A job overrides what it needs; what it leaves out does nothing.
 
-    Args:
-        read: reads an image, while the model works on the one before.
-        work: the model's part.
-        write: writes the files, while the model works on the next image.
-        held_bytes: held of an image of (H, W) from step to step; large images are worked on alone.
-        together: what the model does first, with several images at once: makes of what was read what ``work`` takes.
-            They are the same where this is None.
-        at_once: as many images at most.
+    Attributes:
+        at_once: as many images at most go through ``together``.
+        run_files: names of the files of the whole run.
+        needs_pieces: whether these need pieces of every image.
     """
 
-    read: Callable[[FoundImage], Read]
-    work: Callable[[FoundImage, Content], Result]
-    write: Callable[[FoundImage, Result], Outcome]
-    held_bytes: Callable[[tuple[int, int]], int]
-    together: Callable[[Sequence[Read]], Sequence[Content]] | None = None
     at_once: int = 1
+    run_files: Sequence[str] = ()
+    needs_pieces: bool = False
+
+    def files(self, image: Image) -> Sequence[str]:
+        """Names of the files of an image, below the output folder."""
+        ...
+
+    def prepare(self, waiting: Sequence[FoundImage]) -> None:  # noqa: ARG002
+        """What comes before the first image; ``waiting`` may be empty."""
+        return
+
+    def read(self, image: Image) -> Read:
+        """Read an image, while the model works on the one before."""
+        ...
+
+    def together(self, images: Sequence[Read]) -> Sequence[Content]:
+        """What the model does first, with several images at once."""
+        return images  # type: ignore[return-value]  # a job that leaves it out has Read and Content alike
+
+    def work(self, content: Content) -> Result:
+        """The rest of the model's part."""
+        ...
+
+    def write(self, image: Image, result: Result) -> Outcome:
+        """Write the files, while the model works on the next image."""
+        ...
+
+    def held_bytes(self, hw: tuple[int, int]) -> int:
+        """Held of an image of (H, W) from step to step; large images are worked on alone."""
+        ...
+
+    def recall(self) -> Iterator[tuple[str, list[Any]]]:
+        """The pieces of earlier images, read back from the files of the whole run, in the order of its manifest."""
+        return iter(())
+
+    def finish(self, manifest: Manifest) -> None:  # noqa: ARG002
+        """Write the files of the whole run, when every image has ended."""
+        return
+
+
+class RunSettings(Protocol):
+    """What every run is asked for: a frozen dataclass with at least these fields."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def overwrite(self) -> bool:
+        """Do again what an earlier run has done."""
+
+    @property
+    def dry_run(self) -> bool:
+        """Only say what would be done."""
 
 
 @dataclass
@@ -100,6 +150,7 @@ class _Task:
 
     image: FoundImage
     stamp: str
+    sha256: str = ""
     held: Any = None
     error: str | None = None
     seconds: float = 0.0
@@ -109,13 +160,17 @@ class ImageRun:
     """The loop over the images, and its counts.
 
     Args:
-        root: the output folder.
-        manifest: of the run.
+        folder: the output folder.
+        request: what decides the results.
+        job: what is done with each image.
         listener: hears of every image.
     """
 
-    def __init__(self, root: Path, manifest: Manifest, listener: Listener) -> None:
-        self.root, self.manifest, self.listener = root, manifest, listener
+    def __init__(
+        self, folder: OutputFolder, request: dict[str, Any], job: ImageJob[Any, Any, Any, Any], listener: Listener
+    ) -> None:
+        self.folder, self.job, self.listener = folder, job, listener
+        self.manifest = Manifest(folder, request)
         self.done = self.failed = self.skipped = self.total = 0
         self.started = time.perf_counter()
 
@@ -124,118 +179,140 @@ class ImageRun:
         """Time since the run began."""
         return time.perf_counter() - self.started
 
-    def waiting(self, images: Sequence[FoundImage], files: Callable[[str], list[Path]]) -> list[FoundImage]:
-        """The images that no earlier run has done."""
-        return [image for image in images if not self._is_done(image, files)]
-
-    def over(
-        self,
-        images: Sequence[FoundImage],
-        files: Callable[[str], list[Path]],
-        steps: Steps[Read, Content, Result],
-    ) -> RunSummary:
+    def over(self, images: Sequence[FoundImage], settings: RunSettings, about: dict[str, Any]) -> RunSummary:
         """Work on every image that waits; a failure is recorded and passed over, a full device ends the run.
 
         Args:
             images: all of the run.
-            files: the files of an image, by its relative path.
-            steps: of each image.
-        """
-        waiting = self.waiting(images, files)
-        self.total, self.skipped = len(images), len(images) - len(waiting)
-        stopped, interrupted = None, False
-        with start_pool("densezero-write", 1) as writer, readers(steps.at_once) as reader:  # what is begun ends
-            try:
-                self._overlap(waiting, steps, reader, writer)
-            except DeviceFullError as error:
-                stopped = str(error)
-            except KeyboardInterrupt:
-                stopped, interrupted = "interrupted; run the same command again to go on", True
-        return RunSummary(self.root, self.done, self.failed, self.skipped, stopped, interrupted)
-
-    def finish(
-        self,
-        summary: RunSummary,
-        settings: DataclassInstance,
-        device: str,
-        write_rest: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Write the files of the whole run, the manifest last.
-
-        Args:
-            summary: how the run ended.
             settings: what was asked for.
-            device: that computed.
-            write_rest: writes what else belongs to the whole run.
+            about: what else ``run.json`` says of the run.
 
         Raises:
-            DeviceFullError: if there is no space for them, unless the summary says so already.
+            OutputError: if the folder holds what would be destroyed or misreported, or cannot be written.
         """
-        about = {
+        earlier = look_back(self.folder, settings.overwrite)
+        by_name = {str(image.relative): image for image in images}
+        files = {name: tuple(self.job.files(image)) for name, image in by_name.items()}
+        plan = plan_run(
+            self.folder, earlier, self.manifest.request, by_name, files, self.job.run_files, self.listener,
+            overwrite=settings.overwrite, needs_pieces=self.job.needs_pieces,
+        )  # fmt: skip
+        self._count(images, plan)
+        if settings.dry_run:
+            return RunSummary(self.folder.root, len(plan.waiting), 0, self.skipped, dry_run=True)
+        is_idle = not plan.waiting and earlier.is_finished(self.folder, self.job.run_files)
+        if not is_idle:
+            self._open(plan, files, settings.overwrite)
+            self._count(images, plan)
+        waiting = [image for image in images if str(image.relative) in plan.waiting]
+        self.job.prepare(waiting)
+        if is_idle:
+            return RunSummary(self.folder.root, 0, 0, self.skipped)
+        stopped, interrupted = self._work(waiting)
+        if stopped is None:
+            stopped = self._finish(settings, about)
+        written = () if stopped is not None else tuple(self.job.run_files)
+        return RunSummary(self.folder.root, self.done, self.failed, self.skipped, stopped, interrupted, written)
+
+    def _count(self, images: Sequence[FoundImage], plan: Plan) -> None:
+        self.total, self.skipped = len(images), len(images) - len(plan.waiting)
+
+    def _open(self, plan: Plan, files: Mapping[str, Sequence[str]], overwrite: bool) -> None:
+        """Begin the journal. What is to be done again no longer counts as done."""
+        run_files = {*self.job.run_files, MANIFEST}
+        remove_leftovers(map(self.folder.path, (*chain(*files.values()), *run_files, JOURNAL)))
+        again = [name for name in plan.earlier.entries if overwrite and name in files]
+        keeps = any(entry.status == DONE for name, entry in plan.earlier.entries.items() if name not in again)
+        self.manifest.start(plan.earlier, self.job.run_files, self.job.recall() if keeps else ())
+        self.manifest.forget(sorted(plan.replaced))
+        for name in again:
+            self.manifest.add(replace(plan.earlier.entries[name], status=BEGUN))
+        if not keeps:  # what these say is over
+            self._remove(run_files.union(plan.earlier.files))
+        begun = {entry.relative for entry in plan.earlier.entries.values() if entry.status == BEGUN}
+        plan.waiting.update(begun.intersection(files))
+
+    def _work(self, waiting: Sequence[FoundImage]) -> tuple[str | None, bool]:
+        """Work on the images. Return why that ended before the last one, and whether it was interrupted."""
+        with start_pool("densezero-write", 1) as writer, readers(self.job.at_once) as reader:  # what is begun ends
+            try:
+                self._overlap(waiting, reader, writer)
+            except DeviceFullError as error:
+                return str(error), False
+            except KeyboardInterrupt:
+                return GO_ON, True
+        return None, False
+
+    def _finish(self, settings: RunSettings, about: dict[str, Any]) -> str | None:
+        """Write the files of the whole run, the manifest last; where the device is full, return that."""
+        values = {
             "densezero": densezero.__version__,
             "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
             "settings": json.loads(json.dumps(asdict(settings), default=str)),
-            "device": device,
+            **about,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(self.seconds, 3),
-            "done": summary.done,
-            "failed": summary.failed,
-            "skipped": summary.skipped,
-            "stopped": summary.stopped,
+            "done": self.done,
+            "failed": self.failed,
+            "skipped": self.skipped,
         }
         try:
-            write_rest()
-            self.manifest.finish(about)
-        except DeviceFullError:
-            if summary.stopped is None:
-                raise  # otherwise the summary says so already, and the journal holds the entries
+            self.job.finish(self.manifest)
+            self.manifest.finish(values)
+        except DeviceFullError as error:
+            return str(error)
+        return None
 
-    def _is_done(self, image: FoundImage, files: Callable[[str], list[Path]]) -> bool:
-        relative = str(image.relative)
-        return self.manifest.is_done(relative, _stamp(image.path), files(relative))
-
-    def _overlap(
-        self, waiting: Sequence[FoundImage], steps: Steps[Read, Content, Result], reader: Executor, writer: Executor
-    ) -> None:
-        def read(image: FoundImage) -> _Task:
-            return _advance(_Task(image, _stamp(image.path)), lambda image, _: steps.read(image))
-
+    def _overlap(self, waiting: Sequence[FoundImage], reader: Executor, writer: Executor) -> None:
         def held_bytes(image: FoundImage) -> int:
-            return picture_bytes(image.path, steps.held_bytes)
+            return picture_bytes(image.path, self.job.held_bytes)
 
         writing: Future[ImageEntry] | None = None
-        for ahead in read_ahead(waiting, read, held_bytes, reader, steps.at_once):
-            for task in _together([reading.result() for reading in ahead.readings], steps.together):
-                _advance(task, steps.work)
+        for ahead in read_ahead(waiting, self._read, held_bytes, reader, self.job.at_once):
+            for task in _together([reading.result() for reading in ahead.readings], self.job.together):
+                _advance(task, lambda _, content: self.job.work(content))
                 self._tell(writing)  # before the next begins, so that at most one is being written
-                writing = writer.submit(self._write, task, steps.write)
+                writing = writer.submit(self._write, task)
             if ahead.is_alone:
                 self._tell(writing)
                 writing = None
 
-    def _write(self, task: _Task, write: Callable[[FoundImage, Any], Outcome]) -> ImageEntry:
-        """Write the files of an image and then its entry, in a thread that no interrupt reaches."""
-        entry = self._entry(_advance(task, write))
+    def _read(self, image: FoundImage) -> _Task:
+        task = _advance(_Task(image, stamp_of(image.path)), lambda image, _: self.job.read(image))
+        if task.error is None:
+            task.sha256 = sha256_of(image.path)
+        return task
+
+    def _write(self, task: _Task) -> ImageEntry:
+        """Write the files of an image and then its entry, in a thread that no interrupt reaches.
+
+        The journal names the files before they come, so that a killed run's files are known as its own.
+        """
+        name, files = str(task.image.relative), tuple(self.job.files(task.image))
+        before = self.manifest.get(name)
+        old = set() if before is None else {*before.outputs}
+        entry = ImageEntry(name, BEGUN, str(task.image.path.absolute()), task.stamp, task.sha256)
+        if task.error is None:
+            is_same = before is not None and before.sha256 == task.sha256
+            kept = tuple(sorted(old.difference(files))) if is_same else ()  # of formats not asked for now
+            self._remove(old.difference(files, kept))
+            entry = replace(entry, outputs=(*files, *kept))
+            self.manifest.add(entry, durable=True)
+            _advance(task, self.job.write)
+        if task.error is None:
+            outcome: Outcome = task.held
+            entry = replace(entry, status=DONE, seconds=round(task.seconds, 4), **vars(outcome))
+        else:
+            self._remove(old.union(entry.outputs))  # what was made of it earlier does not pass for its result
+            entry = replace(entry, status=FAILED, outputs=(), error=task.error)
         self.manifest.add(entry)
-        self.done += entry.status == "done"
-        self.failed += entry.status == "failed"
+        self.done += entry.status == DONE
+        self.failed += entry.status == FAILED
         return entry
 
-    def _entry(self, task: _Task) -> ImageEntry:
-        relative, source = str(task.image.relative), str(task.image.path.absolute())
-        if task.error is not None:
-            return ImageEntry(relative, "failed", source, task.stamp, error=task.error)
-        outcome: Outcome = task.held
-        return ImageEntry(
-            relative,
-            "done",
-            source,
-            task.stamp,
-            outputs=tuple(path.relative_to(self.root).as_posix() for path in outcome.outputs),
-            hw=outcome.hw,
-            pixels=outcome.pixels,
-            seconds=round(task.seconds, 4),
-        )
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in sorted(names):
+            self.folder.remove(name)
 
     def _tell(self, writing: Future[ImageEntry] | None) -> None:
         """Wait for an image's files, and tell of it."""
@@ -261,10 +338,10 @@ def _advance(task: _Task, step: Callable[[FoundImage, Any], Any]) -> _Task:
     return task
 
 
-def _together(tasks: Sequence[_Task], step: Callable[[Sequence[Read]], Sequence[Content]] | None) -> Sequence[_Task]:
+def _together(tasks: Sequence[_Task], step: Callable[[Sequence[Any]], Sequence[Any]]) -> Sequence[_Task]:
     """Take a step with several images at once; where that fails, with each alone, so that none is lost to another."""
     whole = [task for task in tasks if task.error is None]
-    if step is None or not whole:
+    if not whole:
         return tasks
     began = time.perf_counter()
     contents = try_together(step, [task.held for task in whole])
@@ -285,11 +362,3 @@ def failure_sentence(error: Exception, path: Path) -> str:
     if is_out_of_memory(error):
         return f"{path}: not enough memory for an image of this size. Ask for a smaller model input, or --device cpu."
     return f"{path}: {type(error).__name__}: {error}"
-
-
-def _stamp(path: Path) -> str:
-    try:
-        stat = path.stat()
-    except OSError:
-        return "unreadable"
-    return f"{stat.st_size}-{stat.st_mtime_ns}"

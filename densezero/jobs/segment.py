@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,15 +16,17 @@ from densezero.engine.labelling import BYTE_CLASSES
 from densezero.engine.presets import protocol_for
 from densezero.engine.protocol import Background, Protocol
 from densezero.engine.segmenter import Prepared, Scored, Segmenter
-from densezero.images import FoundImage, find_images, read_rgb
+from densezero.images import FoundImage, read_rgb
 from densezero.jobs.manifest import MANIFEST, Manifest
-from densezero.jobs.output_checks import check_output_folder, model_files, refuse_inputs_as_outputs
+from densezero.jobs.places import OutputFolder, find_inputs, model_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener
-from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
+from densezero.jobs.resume import look_back
+from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
 from densezero.jobs.settings import SegmentSettings
-from densezero.output.areas import class_pixels, write_areas_csv
-from densezero.output.classes_json import write_classes_json
-from densezero.output.writer import RUN_FORMATS, ImageResult, OutputPlan, plan_outputs, write_result
+from densezero.output.areas import class_pixels, write_areas_csv, write_wide_areas_csv
+from densezero.output.classes_json import encode_classes_json
+from densezero.output.coco import CocoImage, coco_pieces, read_coco, write_coco
+from densezero.output.writer import FORMATS, RUN_FORMATS, ImageResult, OutputPlan, plan_outputs
 from densezero.vocabulary import ClassList, load_class_list, load_templates, parse_inline
 
 OfModel = TypeVar("OfModel")
@@ -45,27 +47,33 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
         DenseZeroError: if the request cannot be met; nothing has been written then.
     """
     listener = listener or Listener()
-    images = find_images(settings.inputs)
-    check_output_folder(settings.out, settings.inputs, images)
-    plan = plan_outputs(settings.out, [image.relative for image in images], settings.save)
-    _refuse_lost_inputs(settings, images, plan)
-    segmenter = build_segmenter(settings, listener)
-    sources = {file: image.path for image in images for file in plan.files(image.relative)}
-    manifest = Manifest(settings.out, segmenter.provenance.to_json(), settings.overwrite, sources)
-    write_classes_json(settings.out / CLASSES, segmenter.classes)
-    run = ImageRun(settings.out, manifest, listener)
-    summary = run.over(images, plan.files, segment_steps(segmenter, plan))
-    finish_segment(settings, summary, run, plan, segmenter)
-    return summary
+    images = find_inputs(settings.inputs)
+    plan = plan_outputs([image.relative for image in images], settings.save, settings.keep_suffix)
+    folder = OutputFolder(settings.out)
+    _refuse_unusable_outputs(settings, images, plan, folder)
+    with folder.locked(settings.dry_run):
+        segmenter = build_segmenter(settings, listener)
+        plan = plan.also(look_back(folder, settings.overwrite).files)
+        job = SegmentJob(segmenter, plan, folder)
+        request = {**segmenter.provenance.to_json(), "classes": _words(segmenter.classes)}
+        run = ImageRun(folder, request, job, listener)
+        return run.over(images, settings, {"device": str(segmenter.encoder.device)})
 
 
-def _refuse_lost_inputs(settings: SegmentSettings, images: Sequence[FoundImage], plan: OutputPlan) -> None:
-    """Refuse outputs that are pictures, lists, templates or weights which the run reads."""
-    pictures = (file for image in images for file in plan.files(image.relative))
-    of_run = (settings.out / name for name in (CLASSES, MANIFEST, *RUN_FORMATS.values()))
-    named = [Path(name) for name in (settings.vocabulary, settings.templates) if name is not None]
-    inputs = (*(image.path for image in images), *named, *model_files(settings.model))
-    refuse_inputs_as_outputs((*pictures, *of_run), inputs)
+def _words(classes: ClassList) -> list[str]:
+    """Each class as a person would write it, so that a message can say which classes differ."""
+    return ["|".join(words) for words in classes.words]
+
+
+def _refuse_unusable_outputs(
+    settings: SegmentSettings, images: Sequence[FoundImage], plan: OutputPlan, folder: OutputFolder
+) -> None:
+    """Refuse outputs that are pictures, lists, templates or weights which the run reads, or cannot be written."""
+    names = [name for image in images for name in plan.files(image.relative).values()]
+    of_run = (CLASSES, MANIFEST, *RUN_FORMATS.values())
+    given = [Path(name) for name in (settings.vocabulary, settings.templates) if name is not None]
+    read = (*settings.inputs, *(image.path for image in images), *given, *model_files(settings.model))
+    refuse_unusable_outputs(settings.out, map(folder.path, (*names, *of_run)), read)
 
 
 def build_segmenter(settings: SegmentSettings, listener: Listener) -> Segmenter:
@@ -104,21 +112,6 @@ def read_protocol(settings: SegmentSettings, classes: ClassList) -> Protocol:
     return replace(protocol, name=f"{protocol.name} (changed)", **changes)
 
 
-def finish_segment(
-    settings: SegmentSettings, summary: RunSummary, run: ImageRun, plan: OutputPlan, segmenter: Segmenter
-) -> None:
-    """Write the files of the whole run."""
-    areas = plan.run_path("csv")
-
-    def write_areas() -> None:
-        if areas is not None:
-            entries = run.manifest.entries()
-            rows = ((entry.relative, entry.pixels) for entry in entries if entry.pixels is not None)
-            write_areas_csv(areas, rows, segmenter.classes)
-
-    run.finish(summary, settings, str(segmenter.encoder.device), write_areas)
-
-
 @dataclass(frozen=True)
 class _Picture(Generic[OfModel]):
     """An image (H, W, 3), and the same as the model takes it, or what the model has made of it."""
@@ -127,34 +120,77 @@ class _Picture(Generic[OfModel]):
     model: OfModel
 
 
-def segment_steps(segmenter: Segmenter, plan: OutputPlan) -> Steps[_Picture[Prepared], _Picture[Scored], ImageResult]:
-    """How an image becomes its files."""
-    has_scores = "scores" in plan.formats
+class SegmentJob(ImageJob[FoundImage, _Picture[Prepared], _Picture[Scored], ImageResult]):
+    """Each image becomes a label map, an overlay and what else was asked for."""
 
-    def read(image: FoundImage) -> _Picture[Prepared]:
+    def __init__(self, segmenter: Segmenter, plan: OutputPlan, folder: OutputFolder) -> None:
+        self.segmenter, self.plan, self.folder = segmenter, plan, folder
+        self.at_once = images_at_once(segmenter.encoder.device, segmenter.encoder.batch_pixels)
+        self.run_files = (CLASSES, *plan.run_files().values())
+        self.needs_pieces = "coco" in plan.run_formats
+        self.has_scores = "scores" in plan.formats
+
+    def files(self, image: FoundImage) -> list[str]:
+        """One for each format."""
+        return list(self.plan.files(image.relative).values())
+
+    def prepare(self, waiting: Sequence[FoundImage]) -> None:
+        """Write the meaning of the labels, without which they mean nothing."""
+        if waiting or not self.folder.is_filled(CLASSES):
+            self.folder.write(CLASSES, encode_classes_json(self.segmenter.classes))
+
+    def read(self, image: FoundImage) -> _Picture[Prepared]:
+        """Read the image, and resize it for the model."""
         rgb = read_rgb(image.path)  # (H, W, 3)
-        return _Picture(rgb, segmenter.prepare(rgb))
+        return _Picture(rgb, self.segmenter.prepare(rgb))
 
-    def score(pictures: Sequence[_Picture[Prepared]]) -> list[_Picture[Scored]]:
-        scored = segmenter.score([picture.model for picture in pictures])
-        return [_Picture(picture.rgb, scores) for picture, scores in zip(pictures, scored, strict=True)]
+    def together(self, images: Sequence[_Picture[Prepared]]) -> list[_Picture[Scored]]:
+        """Score several images."""
+        scored = self.segmenter.score([image.model for image in images])
+        return [_Picture(image.rgb, scores) for image, scores in zip(images, scored, strict=True)]
 
-    def work(_: FoundImage, picture: _Picture[Scored]) -> ImageResult:
-        labels = segmenter.label(picture.model)  # (H, W)
-        scores = segmenter.class_scores(picture.model) if has_scores else None  # (C, H, W)
-        return ImageResult(picture.rgb, labels, segmenter.classes, scores)
+    def work(self, content: _Picture[Scored]) -> ImageResult:
+        """Label the image."""
+        labels = self.segmenter.label(content.model)  # (H, W)
+        scores = self.segmenter.class_scores(content.model) if self.has_scores else None  # (C, H, W)
+        return ImageResult(content.rgb, labels, self.segmenter.classes, scores)
 
-    def write(image: FoundImage, result: ImageResult) -> Outcome:
-        written = write_result(plan.paths(str(image.relative)), result)
+    def write(self, image: FoundImage, result: ImageResult) -> Outcome:
+        """Write a file for each format, and keep what the files of the whole run need."""
+        for form, name in self.plan.files(image.relative).items():
+            self.folder.write(name, FORMATS[form].encode(result))
         height, width = result.labels.shape
-        return Outcome(tuple(written), (height, width), class_pixels(result.labels, len(result.classes)))
+        count = len(result.classes)
+        pieces = coco_pieces(result.labels, count) if self.needs_pieces else None
+        return Outcome((height, width), class_pixels(result.labels, count), pieces)
 
-    classes = len(segmenter.classes)
-    label_bytes = 1 if classes <= BYTE_CLASSES else 2
-    px_bytes = 3 + label_bytes + (4 * classes if has_scores else 0)
+    def held_bytes(self, hw: tuple[int, int]) -> int:
+        """The image, its labels, its scores where they are kept, and what the model takes."""
+        classes = len(self.segmenter.classes)
+        px_bytes = 3 + (1 if classes <= BYTE_CLASSES else 2) + (4 * classes if self.has_scores else 0)
+        return px_bytes * hw[0] * hw[1] + self.segmenter.prepared_bytes(hw)
 
-    def held_bytes(hw: tuple[int, int]) -> int:
-        return px_bytes * hw[0] * hw[1] + segmenter.prepared_bytes(hw)
+    def recall(self) -> Iterator[tuple[str, list[Any]]]:
+        """The masks of earlier images."""
+        file = self.folder.path(RUN_FORMATS["coco"])
+        return read_coco(file) if self.needs_pieces and file.exists() else iter(())
 
-    at_once = images_at_once(segmenter.encoder.device, segmenter.encoder.batch_pixels)
-    return Steps(read, work, write, held_bytes, together=score, at_once=at_once)
+    def finish(self, manifest: Manifest) -> None:
+        """Write the tables and the masks of all images."""
+        classes = self.segmenter.classes
+
+        def areas() -> Iterator[tuple[str, dict[int, int]]]:
+            return ((entry.relative, entry.pixels) for entry in manifest.entries() if entry.pixels is not None)
+
+        def masks() -> Iterator[CocoImage]:
+            for entry in manifest.entries():
+                if entry.hw is not None and entry.pieces is not None:
+                    yield CocoImage(entry.relative, entry.hw, entry.pieces)
+
+        writers = {
+            "csv": lambda path: write_areas_csv(path, areas(), classes),
+            "csv-wide": lambda path: write_wide_areas_csv(path, areas(), classes),
+            "coco": lambda path: write_coco(path, masks, classes),
+        }
+        for form, name in self.plan.run_files().items():
+            writers[form](self.folder.path(name))

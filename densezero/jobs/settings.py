@@ -29,6 +29,8 @@ class SegmentSettings:
         device: where to compute.
         dtype: numeric type of the vision tower.
         overwrite: do again what an earlier run has done.
+        keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
+        dry_run: only say what would be done.
 
     Raises:
         VocabularyError: if both or neither of classes and vocabulary are given.
@@ -49,6 +51,8 @@ class SegmentSettings:
     device: str = "auto"
     dtype: str = "auto"
     overwrite: bool = False
+    keep_suffix: bool = False
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
         if (self.classes is None) == (self.vocabulary is None):

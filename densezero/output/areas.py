@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,30 +43,72 @@ def class_pixels(labels: NDArray[np.integer], n_classes: int) -> dict[int, int]:
 
 
 def write_areas_csv(path: Path, rows: Iterable[tuple[str, Mapping[int, int]]], classes: ClassList) -> None:
-    """Write the areas of a whole run as one CSV, whole or not at all.
+    """Write the areas of a whole run as one CSV, a row for each class that occurs in an image.
 
     It is made anew from all that is known of the run, so a resumed run gives the same table as an unbroken one.
     Columns: ``image, class_index, class, pixels, share``; ``share`` is in 0..1 of the image's classified pixels.
 
     Args:
-        path: the file to write or to replace.
+        path: the file to write or to replace; UTF-8 with a byte order mark, so that spreadsheets read its umlauts.
         rows: each image's name and its pixels by class index, as ``class_pixels`` counts them.
         classes: the classes that the indices belong to.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    write_atomically(path, lambda file: _write_table(file, rows, classes.names))
+
+    def table() -> Iterator[list[str | int]]:
+        yield ["image", "class_index", "class", "pixels", "share"]
+        for image, pixels in rows:
+            total = sum(pixels.values())
+            for index, count in sorted(pixels.items()):
+                yield [image, index, classes.names[index], count, f"{count / total:.6f}"]
+
+    _write_csv(path, table())
 
 
-def _write_table(file: BinaryIO, rows: Iterable[tuple[str, Mapping[int, int]]], names: tuple[str, ...]) -> None:
-    # backslashreplace: a file name may hold bytes that are no text
-    text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["image", "class_index", "class", "pixels", "share"])
-    for image, pixels in rows:
-        total = sum(pixels.values())
-        for index, count in sorted(pixels.items()):
-            table.writerow([image, index, names[index], count, f"{count / total:.6f}"])
-    text.flush()
-    text.detach()
+def write_wide_areas_csv(path: Path, rows: Iterable[tuple[str, Mapping[int, int]]], classes: ClassList) -> None:
+    """Write the areas of a whole run as one CSV, a row for each image and a column for each class.
+
+    The numbers are shares in 0..1 of the image's classified pixels. A class that is absent has 0, so that the mean of
+    a column is the mean over all images.
+
+    Args:
+        path: the file to write or to replace; UTF-8 with a byte order mark.
+        rows: each image's name and its pixels by class index, as ``class_pixels`` counts them.
+        classes: the classes that the indices belong to.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+
+    def table() -> Iterator[list[str | int]]:
+        yield ["image", *classes.names]
+        for image, pixels in rows:
+            total = sum(pixels.values()) or 1
+            yield [image, *(f"{pixels.get(index, 0) / total:.6f}" for index in range(len(classes)))]
+
+    _write_csv(path, table())
+
+
+def _write_csv(path: Path, rows: Iterable[list[str | int]]) -> None:
+    def write(file: BinaryIO) -> None:
+        # backslashreplace: a file name may hold bytes that are no text
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="backslashreplace", newline="")
+        table = csv.writer(text)  # ends lines as RFC 4180 has it, and so quotes names that hold a line end
+        table.writerows([as_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+        text.flush()
+        text.detach()
+
+    write_atomically(path, write, durable=True)
+
+
+def as_text(cell: str) -> str:
+    """A cell that a spreadsheet takes for text: one that would begin a formula gets an apostrophe in front.
+
+    Example:
+        >>> as_text("=1+1.jpg"), as_text("a.jpg")
+        ("'=1+1.jpg", 'a.jpg')
+    """
+    first = unicodedata.normalize("NFKC", cell).lstrip(" ")[:1]
+    return f"'{cell}" if first and first in "=+-@\t\r\n|%" else cell

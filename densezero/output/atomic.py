@@ -1,9 +1,11 @@
 """Files that appear whole or not at all: written aside in the same folder, then renamed."""
 
 import errno
+import hashlib
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,7 +29,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
     """Write a file so that it appears whole or not at all; parent folders are made.
 
     Whatever is raised inside ``write``, an interrupt included, leaves neither the file nor its temporary behind; an
-    older file of that name stays as it was. A killed process may leave a hidden ``.densezero-*.part``.
+    older file of that name stays as it was. A killed process may leave a hidden ``.densezero-*.part``, which
+    ``remove_leftovers`` finds.
 
     Args:
         path: the file to write or to replace.
@@ -38,7 +41,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
         DeviceFullError: no space or no quota is left; further files of the run would fail too.
         OutputError: any other reason of the operating system.
     """
-    aside = path.parent / f".densezero-{uuid.uuid4().hex}.part"
+    aside = path.parent / f"{_part_prefix(path)}{uuid.uuid4().hex}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -49,10 +52,45 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
                     os.fsync(file.fileno())
             aside.replace(path)
         except BaseException:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
             raise
+        if durable:
+            _sync_folder(path.parent)
     except OSError as reason:
         raise output_error(path, reason) from reason
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove what killed processes left of these files, unfinished; nobody may be writing them now.
+
+    Args:
+        paths: files whose temporaries are looked for.
+    """
+    prefixes: dict[Path, set[str]] = {}
+    for path in paths:
+        prefixes.setdefault(path.parent, set()).add(_part_prefix(path))
+    for folder, ours in prefixes.items():
+        with suppress(OSError):  # no such folder: nothing was left
+            for entry in list(os.scandir(folder)):
+                if entry.name.endswith(".part") and entry.name[: len(next(iter(ours)))] in ours:
+                    Path(entry.path).unlink()
+
+
+def _part_prefix(path: Path) -> str:
+    """How the names of a file's temporaries begin."""
+    return f".densezero-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}-"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the device holds the folder's names; Windows has no such call."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -1,7 +1,7 @@
 """One result, every file that was asked for: the table of formats, the plan of the paths, the fan-out."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -49,38 +49,42 @@ def _encode_scores(result: ImageResult) -> bytes:
 FORMATS: dict[str, Format] = {
     "labels": Format("labels", ".png", lambda result: encode_labels(result.labels, result.classes)),
     "overlay": Format("overlays", ".jpg", lambda result: encode_overlay(result.rgb, result.labels, result.classes)),
-    "coco": Format("coco", ".json", lambda result: encode_coco(result.labels, result.classes)),
     "polygons": Format("polygons", ".geojson", lambda result: encode_polygons(result.labels, result.classes)),
     "scores": Format("scores", ".npz", _encode_scores),
 }
 """The files of each image, by the name that a person asks with."""
 
-RUN_FORMATS: dict[str, str] = {"csv": "areas.csv"}
+RUN_FORMATS: dict[str, str] = {"csv": "areas.csv", "csv-wide": "areas-wide.csv", "coco": "coco.json"}
 """The files of the whole run, by the same kind of name."""
+
+_ALONE = {**FORMATS, "coco": Format("", ".json", lambda result: encode_coco(result.labels, result.classes))}
+"""The files that hold one image alone."""
 
 
 @dataclass(frozen=True)
 class OutputPlan:
-    """Where the files of a run go; its inputs are known not to share an output."""
+    """The names of a run's files below its output folder; its inputs are known not to share an output."""
 
-    root: Path
     formats: tuple[str, ...]
     """Names in ``FORMATS``, each once."""
     run_formats: tuple[str, ...]
     """Names in ``RUN_FORMATS``, each once."""
+    keep_suffix: bool = False
+    """Whether the names keep the input's last suffix."""
 
-    def paths(self, relative: PurePath | str) -> dict[str, Path]:
-        """The files of one input by the name of their format; the input's last suffix gives way to the format's."""
-        stem = stem_of(relative)
-        return {name: self.root / FORMATS[name].folder / (stem + FORMATS[name].suffix) for name in self.formats}
+    def files(self, relative: PurePath | str) -> dict[str, str]:
+        """The files of one input by the name of their format."""
+        stem = stem_of(relative, self.keep_suffix)
+        return {name: f"{FORMATS[name].folder}/{stem}{FORMATS[name].suffix}" for name in self.formats}
 
-    def files(self, relative: PurePath | str) -> list[Path]:
-        """The files of one input."""
-        return list(self.paths(relative).values())
+    def run_files(self) -> dict[str, str]:
+        """The files of the whole run by the name of their format."""
+        return {name: RUN_FORMATS[name] for name in self.run_formats}
 
-    def run_path(self, name: str) -> Path | None:
-        """The file of a format of the whole run, None where it was not asked for."""
-        return self.root / RUN_FORMATS[name] if name in self.run_formats else None
+    def also(self, files: Iterable[str]) -> "OutputPlan":
+        """The same plan with those files of the whole run that an earlier run wrote, which are kept up to date."""
+        there = {name for name, file in RUN_FORMATS.items() if file in set(files)}
+        return replace(self, run_formats=tuple(name for name in RUN_FORMATS if name in there.union(self.run_formats)))
 
 
 def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
@@ -104,46 +108,25 @@ def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in known if name in asked)
 
 
-def plan_outputs(root: Path, relatives: Sequence[PurePath | str], formats: Iterable[str]) -> OutputPlan:
+def plan_outputs(relatives: Sequence[PurePath | str], formats: Iterable[str], keep_suffix: bool = False) -> OutputPlan:
     """Plan the files of a run, before any work starts.
 
     Args:
-        root: the output folder.
         relatives: the inputs' paths relative to the input folder, with their suffixes.
         formats: names in ``FORMATS`` and ``RUN_FORMATS``.
+        keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
 
     Returns:
-        The plan, which gives the paths of each input.
+        The plan, which gives the names of the files.
 
     Raises:
         OutputError: an unknown format; an input that is no relative path; two inputs that would write one output,
             also where they differ only in upper and lower case, which some file systems do not tell apart.
     """
     names = check_formats(formats)
-    plan = OutputPlan(
-        root, tuple(name for name in names if name in FORMATS), tuple(name for name in names if name in RUN_FORMATS)
-    )
-    refuse_shared_outputs(relatives, [FORMATS[name].suffix for name in plan.formats])
-    return plan
-
-
-def write_result(paths: dict[str, Path], result: ImageResult) -> list[Path]:
-    """Write the files of one image, each whole or not at all.
-
-    Args:
-        paths: the files by the name of their format, as ``OutputPlan.paths`` gives them.
-        result: the picture, its labels and what else the formats need.
-
-    Returns:
-        The files in the order of ``paths``; all of them exist.
-
-    Raises:
-        DeviceFullError: no space is left, so the run should stop.
-        OutputError: a file cannot be written, or the result lacks what a format needs. Files before it are complete.
-    """
-    for name, path in paths.items():
-        write_bytes(path, FORMATS[name].encode(result))
-    return list(paths.values())
+    of_image = tuple(name for name in names if name in FORMATS)
+    refuse_shared_outputs(relatives, [FORMATS[name].suffix for name in of_image], keep_suffix)
+    return OutputPlan(of_image, tuple(name for name in names if name in RUN_FORMATS), keep_suffix)
 
 
 def write_single(path: Path, result: ImageResult, overwrite: bool, source: Path | None = None) -> Path:
@@ -162,9 +145,9 @@ def write_single(path: Path, result: ImageResult, overwrite: bool, source: Path 
         OutputError: for an ending without a format, a file that exists, or one that cannot be written.
     """
     suffix = path.suffix.lower().replace(".jpeg", ".jpg")
-    chosen = next((known for known in FORMATS.values() if known.suffix == suffix), None)
+    chosen = next((known for known in _ALONE.values() if known.suffix == suffix), None)
     if chosen is None:
-        endings = ", ".join(f"{known.suffix} ({name})" for name, known in FORMATS.items())
+        endings = ", ".join(f"{known.suffix} ({name})" for name, known in _ALONE.items())
         raise OutputError(f"Expected a file name that ends in one of {endings}; got {path}.")
     if source is not None and path.exists() and path.samefile(source):
         raise OutputError(f"{path} is the picture itself, which is never replaced. Choose another name.")

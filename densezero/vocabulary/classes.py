@@ -18,6 +18,9 @@ from densezero.vocabulary.palette import spread_colours
 MAX_CLASSES = 65_534
 """Labels are uint16 at most, and 65535 is reserved for pixels without a class."""
 
+DESCRIBED = 12
+"""Names that a line about a class list shows."""
+
 BACKGROUND = "background"
 """Name of the class for all pixels that no other class describes."""
 
@@ -31,6 +34,7 @@ class ClassList:
         entries: 1 to 65,534 classes with different names.
         shared_words: words that two classes may both have, because the published list repeats them. Their pixels get
             the label of the first of these classes.
+        ids: the numbers that the classes came with, which go out again with the masks; None where they came with none.
 
     Attributes:
         is_packaged: whether ``load_packaged`` loaded this list. A user's list may have the same name, and
@@ -49,6 +53,7 @@ class ClassList:
     name: str
     entries: tuple[ClassEntry, ...]
     shared_words: tuple[str, ...] = ()
+    ids: tuple[int, ...] | None = None
     is_packaged: bool = field(default=False, init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +61,7 @@ class ClassList:
             raise VocabularyError(f"Expected at least one class in {self.name!r}, got none. Name the classes to find.")
         refuse_too_many(len(self.entries))
         refuse_clashes(self.entries, lambda index: f"position {index + 1}", self.shared_words)
+        _check_ids(self.ids, len(self.entries))
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -86,13 +92,14 @@ class ClassList:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the names and words in their order, hexadecimal. Colours and the list's name do not count."""
+        """SHA-256 of the names and words in their order, hexadecimal. Colours, ids and the list's name do not count."""
         content = json.dumps([[entry.name, entry.words] for entry in self.entries], separators=(",", ":"))
         return hashlib.sha256(content.encode("ascii")).hexdigest()
 
     def to_json(self) -> str:
         """Write the list as JSON with one class on each line. ``from_json`` reads an equal list back."""
-        lines = [_entry_json(entry) for entry in self.entries]
+        ids = self.ids or [None] * len(self)
+        lines = [_entry_json(entry, number) for entry, number in zip(self.entries, ids, strict=True)]
         shared = f' "shared_words": {_dump(self.shared_words)},\n' if self.shared_words else ""
         return f'{{\n "name": {_dump(self.name)},\n{shared} "classes": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
 
@@ -113,7 +120,9 @@ class ClassList:
         if not isinstance(classes, list) or not all(isinstance(fields, dict) for fields in classes):
             raise VocabularyError('Expected "classes" to be a list of objects, each with a "name".')
         shared = texts_from(data.get("shared_words"), "shared_words")
-        return cls(data["name"], tuple(ClassEntry.from_fields(fields) for fields in classes), shared)
+        numbers = [fields.pop("id", None) for fields in classes]
+        ids = None if any(number is None for number in numbers) else tuple(numbers)
+        return cls(data["name"], tuple(ClassEntry.from_fields(fields) for fields in classes), shared, ids)
 
 
 def refuse_too_many(count: int) -> None:
@@ -121,6 +130,26 @@ def refuse_too_many(count: int) -> None:
     if count > MAX_CLASSES:
         message = f"Expected at most {MAX_CLASSES:,} classes (labels have 16 bits, 65535 is reserved), got {count:,}."
         raise VocabularyError(f"{message} Split the list, and segment with each part.")
+
+
+def kept_ids(ids: Sequence[int | None]) -> tuple[int, ...] | None:
+    """The ids of classes, where they say more than the order does: None for 0, 1, 2 ... and where one is missing."""
+    whole = tuple(number for number in ids if number is not None)
+    return None if len(whole) < len(ids) or whole == tuple(range(len(ids))) else whole
+
+
+def describe_classes(classes: ClassList) -> str:
+    """Say in a line which classes were understood.
+
+    Example:
+        >>> describe_classes(ClassList("", (ClassEntry("sky"), ClassEntry("boat", ("boat", "yacht")))))
+        '2 classes: sky, boat (+1 synonym)'
+    """
+    names, count = classes.names, len(classes)
+    synonyms = sum(len(words) for words in classes.words) - count
+    listed = ", ".join(names[:DESCRIBED]) + (", ..." if count > DESCRIBED else "")
+    more = f" (+{synonyms} synonym{'s' if synonyms > 1 else ''})" if synonyms > 0 else ""
+    return f"{count} class{'es' if count > 1 else ''}: {listed}{more}"
 
 
 def refuse_clashes(
@@ -148,10 +177,20 @@ def refuse_clashes(
                 raise VocabularyError(f"The word {word!r} stands in two classes: {both}. Keep it in one of them.")
 
 
+def _check_ids(ids: object, count: int) -> None:
+    """Raise VocabularyError unless there are none, or as many different ones as classes."""
+    if ids is None:
+        return
+    numbers = ids if isinstance(ids, tuple) else ()
+    if len(set(numbers)) != count or len(numbers) != count or any(type(n) is not int or n < 0 for n in numbers):
+        raise VocabularyError(f"Expected {count} different ids of 0 or more, one for each class; got {ids!r}.")
+
+
 def _dump(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _entry_json(entry: ClassEntry) -> str:
+def _entry_json(entry: ClassEntry, number: int | None) -> str:
     colour = {} if entry.colour is None else {"colour": entry.colour}
-    return _dump({"name": entry.name, "words": entry.words, **colour})
+    came = {} if number is None else {"id": number}
+    return _dump({"name": entry.name, "words": entry.words, **colour, **came})

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from densezero.errors import VocabularyError, did_you_mean
 from densezero.vocabulary.catalog import CATALOG, load_packaged
-from densezero.vocabulary.classes import ClassList, refuse_clashes, refuse_too_many
+from densezero.vocabulary.classes import ClassList, kept_ids, refuse_clashes, refuse_too_many
 from densezero.vocabulary.entries import ClassEntry, list_in_order
-from densezero.vocabulary.parse_json import entries_from, parse_json
+from densezero.vocabulary.parse_json import entries_from, parse_json, parse_yaml
+from densezero.vocabulary.parse_table import Row, read_table
 from densezero.vocabulary.textfile import read_text, split_lines
 
 INLINE_SEPARATOR = re.compile(r"\|")
@@ -18,6 +19,9 @@ FILE_SEPARATOR = re.compile(r"[|,;]")
 """Papers separate synonyms by ", ", "," or "; ". A class has its own line in a file, so all of them are allowed."""
 
 INLINE_FORM = 'Write it as "sky, grass, boat=sailing ship|yacht".'
+_WIDE_SIGNS = str.maketrans({"，": ",", "、": ",", "،": ",", "；": ";", "＝": "=", "｜": "|"})
+"""Signs of other scripts that mean the same."""
+
 LINE_FORM = 'Write one class on each line, as "boat=sailing ship|yacht" or "boat, sailing ship, yacht".'
 
 
@@ -25,30 +29,75 @@ def parse_inline(text: str) -> ClassList:
     """Read classes from one text such as ``"sky, grass, boat=sailing ship|yacht"``.
 
     Args:
-        text: classes separated by commas or line breaks. ``name=synonym|synonym`` adds synonyms to a name. Spaces
-            around a word and a comma at the end of a line are ignored.
+        text: classes separated by commas, line breaks, or " . ". ``name=synonym|synonym`` adds synonyms to a name.
+            Spaces around a word and a comma at the end of a line are ignored. Commas in brackets part nothing.
 
     Raises:
-        VocabularyError: a class is empty or malformed, the whole text is the name of a packaged list, or
+        VocabularyError: a class is empty or malformed, the whole text is the name of a packaged list or of a file, or
             ``ClassList`` refuses the classes.
 
     Example:
         >>> parse_inline("sky, boat=sailing ship|yacht").words
         (('sky',), ('boat', 'sailing ship', 'yacht'))
     """
-    if text.strip() in CATALOG:
-        advice = f"Load it as the vocabulary {text.strip()!r}, or write class names here. {INLINE_FORM}"
-        raise VocabularyError(f"{text.strip()!r} is the name of a packaged vocabulary, not a class. {advice}")
+    _refuse_no_classes(text.strip())
+    text = text.translate(_WIDE_SIGNS)
+    if "," not in text and "\n" not in text:
+        text = ",".join(re.split(r"\s\.(?:\s|$)", text.strip()))  # "sky . grass ." as open detectors take it
     chunks: list[str] = []
     for line in text.splitlines():
-        chunks.extend(line.strip().removesuffix(",").split(",") if line.strip() else [])
+        chunks.extend(_split_outside_brackets(line.strip().removesuffix(",")) if line.strip() else [])
     refuse_too_many(len(chunks))
     entries: list[ClassEntry] = []
     for position, chunk in enumerate(chunks, start=1):
         if ";" in chunk:
             raise VocabularyError(f"position {position}: expected commas between classes, got {chunk!r}. {INLINE_FORM}")
-        entries.append(_parse_class(chunk, INLINE_SEPARATOR, f"position {position}", INLINE_FORM))
+        entries.append(_parse_class(_unquoted(chunk), INLINE_SEPARATOR, f"position {position}", INLINE_FORM))
     return ClassList("inline", tuple(entries))
+
+
+def _refuse_no_classes(text: str) -> None:
+    """Refuse what stands for classes, and is none itself: the name of a list, a file, JSON."""
+    if text in CATALOG:
+        advice = f"Load it as the vocabulary {text!r}, or write class names here. {INLINE_FORM}"
+        raise VocabularyError(f"{text!r} is the name of a packaged vocabulary, not a class. {advice}")
+    if _is_file(text):
+        raise VocabularyError(
+            f"{text!r} is a file, not a class. Give it as a vocabulary (--vocabulary {text}). If it is a class too, "
+            f'write "{text}={text}".'
+        )
+    if text[:1] in ("[", "{"):
+        raise VocabularyError(f"Expected class names, got what looks like JSON: {text[:40]!r}. {INLINE_FORM}")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a sign that no name has
+        return False
+
+
+def _split_outside_brackets(line: str) -> list[str]:
+    """Split at the commas that stand in no brackets: "bird (duck, goose), cat" has two classes."""
+    chunks, depth = [""], 0
+    for sign in line:
+        depth += (sign in "([") - (sign in ")]" and depth > 0)
+        if sign == "," and not depth:
+            chunks.append("")
+        else:
+            chunks[-1] += sign
+    if depth:
+        raise VocabularyError(
+            f"position {len(chunks)}: expected a closing bracket in {chunks[-1].strip()!r}. {INLINE_FORM}"
+        )
+    return chunks
+
+
+def _unquoted(chunk: str) -> str:
+    """A class without the quotation marks around it."""
+    text = chunk.strip()
+    is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`" and text.count(text[0]) == 2
+    return text[1:-1] if is_quoted else chunk
 
 
 def class_list_from(classes: str | ClassList | Iterable[str | Iterable[str] | ClassEntry]) -> ClassList:
@@ -81,8 +130,8 @@ def load_class_list(source: str | Path) -> ClassList:
     """Load a packaged class list by name, or a user's file.
 
     Args:
-        source: a key of ``CATALOG``, or a path. A ``.json`` file may have any shape that ``parse_json`` reads. Every
-            other file is text with one class on each line.
+        source: a key of ``CATALOG``, or a path. A ``.json`` or ``.yaml`` file may have any shape that ``parse_json``
+            reads. Every other file is text with one class on each line, or a table.
 
     Raises:
         VocabularyError: there is no such list or file, or its content is not valid. The message names file and line.
@@ -99,16 +148,26 @@ def load_class_list(source: str | Path) -> ClassList:
         raise VocabularyError(f"{message} {did_you_mean(str(source), list(CATALOG))}") from None
     if not text.strip():
         raise VocabularyError(f"{path}: expected class names, got an empty file. {LINE_FORM}")
-    parse = parse_json if path.suffix.lower() == ".json" else parse_lines
-    return _with_file_name(path, lambda: parse(text, path.stem))
+    return _with_file_name(path, lambda: _parse_file(text, path))
 
 
-def parse_lines(text: str, name: str) -> ClassList:
-    """Read a text with one class on each line. Blank lines and ``#`` comments are skipped.
+def _parse_file(text: str, path: Path) -> ClassList:
+    suffix = path.suffix.lower()
+    if suffix == ".json" or text.lstrip()[:1] in ("{", "["):
+        return parse_json(text, path.stem)
+    if suffix in (".yaml", ".yml"):
+        return parse_yaml(text, path.stem)
+    return parse_lines(text, path.stem, is_csv=suffix in (".csv", ".tsv"))
+
+
+def parse_lines(text: str, name: str, *, is_csv: bool = False) -> ClassList:
+    """Read a text with one class on each line, or a table. Blank lines and ``#`` comments are skipped.
 
     Args:
-        text: lines of ``name=synonym|synonym``, or of a name and synonyms separated by ``,`` or ``;`` or ``|``.
+        text: lines of ``name=synonym|synonym``, or of a name and synonyms separated by ``,`` or ``;`` or ``|``; or a
+            table with a heading, a column of ids, or both.
         name: name of the list.
+        is_csv: whether the file's name says that it is a table.
 
     Raises:
         VocabularyError: a class is malformed, or the list is not valid. The message names the line.
@@ -117,9 +176,10 @@ def parse_lines(text: str, name: str) -> ClassList:
     if not lines:
         raise VocabularyError(f"expected class names, got only blank lines and comments. {LINE_FORM}")
     refuse_too_many(len(lines))
-    entries = tuple(_parse_class(line.text, FILE_SEPARATOR, f"line {line.number}", LINE_FORM) for line in lines)
-    refuse_clashes(entries, lambda index: f"line {lines[index].number}")
-    return ClassList(name, entries)
+    rows = read_table(lines, is_csv=is_csv) or [Row(line.number, None, line.text) for line in lines]
+    entries = tuple(_parse_class(row.text, FILE_SEPARATOR, f"line {row.number}", LINE_FORM) for row in rows)
+    refuse_clashes(entries, lambda index: f"line {rows[index].number}")
+    return ClassList(name, entries, ids=kept_ids([row.id for row in rows]))
 
 
 def _parse_class(text: str, separator: re.Pattern[str], place: str, form: str) -> ClassEntry:

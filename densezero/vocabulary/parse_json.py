@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from densezero.errors import VocabularyError
-from densezero.vocabulary.classes import ClassList
+from densezero.vocabulary.classes import ClassList, kept_ids
 from densezero.vocabulary.entries import ClassEntry, list_in_order
 
 
@@ -16,8 +16,9 @@ def parse_json(text: str, name: str) -> ClassList:
 
     Args:
         text: one of these: a list of names, of ``[name, synonym, ...]`` or of objects with ``name``, ``words`` or
-            ``synonyms``, and ``colour``; an object from names to synonyms; an object with ``categories`` as in COCO,
-            which are ordered by their ids; or what ``ClassList.to_json`` writes.
+            ``synonyms``, and ``colour``; an object from names to synonyms, from ids to names or from names to ids; an
+            object that has one of these as ``id2label``, ``label2id``, ``names``, ``labels`` or ``classes``; the
+            categories of COCO, which are ordered by their ids; or what ``ClassList.to_json`` writes.
         name: name of the list, unless the text contains one.
 
     Raises:
@@ -29,17 +30,63 @@ def parse_json(text: str, name: str) -> ClassList:
         raise VocabularyError(f"line {error.lineno}: expected JSON, got an error there: {error.msg}.") from None
     except RecursionError:
         raise VocabularyError("expected a list of class names in JSON, got too many nested levels.") from None
-    if isinstance(data, dict) and _holds_objects(data.get("classes")):
+    return _from_data(data, name)
+
+
+def parse_yaml(text: str, name: str) -> ClassList:
+    """Read a class list from YAML, such as the ``data.yaml`` of a detector, in the same shapes as JSON.
+
+    Raises:
+        VocabularyError: the text is not YAML, or has none of these shapes.
+    """
+    import yaml  # few lists are written in it
+
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = "" if mark is None else f"line {mark.line + 1}: "
+        raise VocabularyError(f"{place}expected YAML, got an error: {getattr(error, 'problem', error)}.") from None
+    return _from_data(data, name)
+
+
+def _from_data(data: Any, name: str) -> ClassList:
+    if not isinstance(data, dict | list):
+        raise VocabularyError(f"expected a list of class names, or an object of name and synonyms, got {data!r}.")
+    if isinstance(data, list) and _holds_objects(data) and all("id" in item for item in data):
+        return _categories(data, name)
+    if isinstance(data, list):
+        return ClassList(name, entries_from(data))
+    if _holds_objects(data.get("classes")):
         return ClassList.from_json(json.dumps({"name": name, **data}))
-    if isinstance(data, dict) and _holds_objects(data.get("categories")):
-        return ClassList(name, _entries_of_categories(data["categories"]))
-    if isinstance(data, dict) and isinstance(data.get("classes"), list) and set(data) <= {"name", "classes"}:
-        return ClassList(str(data.get("name", name)), entries_from(data["classes"]))
-    if isinstance(data, dict):
-        data = [{"name": word, "synonyms": synonyms} for word, synonyms in data.items()]
-    if not isinstance(data, list):
-        raise VocabularyError(f"expected a JSON list of class names or an object of name and synonyms, got {data!r}.")
-    return ClassList(name, entries_from(data))
+    if _holds_objects(data.get("categories")):
+        return _categories(data["categories"], name)
+    for key in ("id2label", "label2id", "names", "labels", "classes"):
+        others = [value for other, value in data.items() if other != key]
+        is_alone = not others or any(not isinstance(value, list | None) for value in others)  # else it is a class
+        if isinstance(data.get(key), dict | list) and is_alone:
+            inner = str(data["name"]) if isinstance(data.get("name"), str) else name
+            return (
+                ClassList(inner, entries_from(data[key])) if isinstance(data[key], list) else _by_id(data[key], inner)
+            )
+    return _by_id(data, name)
+
+
+def _by_id(data: dict[Any, Any], name: str) -> ClassList:
+    """An object from ids to names, from names to ids, or from names to synonyms."""
+    if data and all(str(key).isdecimal() for key in data):
+        items = sorted((int(key), value) for key, value in data.items()) if _are_texts(data.values()) else None
+        if items is None:
+            raise VocabularyError(f"expected a class name for every id, got {next(iter(data.items()))!r}.")
+        return ClassList(name, entries_from([text for _, text in items]), ids=kept_ids([key for key, _ in items]))
+    if data and all(type(value) is int for value in data.values()):
+        named = sorted((number, word) for word, number in data.items())
+        return ClassList(name, entries_from([word for _, word in named]), ids=kept_ids([key for key, _ in named]))
+    return ClassList(name, entries_from([{"name": word, "synonyms": synonyms} for word, synonyms in data.items()]))
+
+
+def _are_texts(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def entries_from(items: Sequence[object]) -> tuple[ClassEntry, ...]:
@@ -68,14 +115,15 @@ def _entry_from(item: object) -> ClassEntry:
     return ClassEntry.from_words([word.strip() if isinstance(word, str) else word for word in words])
 
 
-def _entries_of_categories(categories: list[dict[str, Any]]) -> tuple[ClassEntry, ...]:
-    """Make entries from COCO's categories; fields other than name and colour are ignored."""
+def _categories(categories: list[dict[str, Any]], name: str) -> ClassList:
+    """The categories of COCO with their ids; fields other than name and colour are ignored."""
     for category in categories:
         if type(category.get("id")) is not int:
             raise VocabularyError(f"Expected an integer id in every category, got {category!r}.")
     fields = ("name", "colour", "color")
     ordered = sorted(categories, key=lambda category: int(category["id"]))
-    return entries_from([{key: category[key] for key in fields if key in category} for category in ordered])
+    entries = entries_from([{key: category[key] for key in fields if key in category} for category in ordered])
+    return ClassList(name, entries, ids=kept_ids([category["id"] for category in ordered]))
 
 
 def _holds_objects(value: object) -> bool:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from densezero.errors import VocabularyError
 
-COMMENT = re.compile(r"(^|\s)#.*$")
+COMMENT = re.compile(r"(^|\s)#(\s.*)?$")
+"""Only where a space follows the sign: "sign #5" is a name."""
 
 
 class NumberedLine(NamedTuple):
@@ -48,7 +49,7 @@ def split_lines(text: str, *, trailing_comments: bool) -> list[NumberedLine]:
 
     Args:
         text: the content of a file, with line ends of any system.
-        trailing_comments: also remove a comment at the end of a line, after a space.
+        trailing_comments: also remove a comment at the end of a line, after " # ".
     """
     lines: list[NumberedLine] = []
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):

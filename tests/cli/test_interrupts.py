@@ -46,9 +46,10 @@ def test_a_signal_ends_a_run_that_goes_on_later(tmp_path, command, pattern, numb
     assert process.returncode == 130, errors
     assert "interrupted; run the same command again to go on" in errors
     assert "Traceback" not in errors
-    done = json.loads((out / "run.json").read_text())["done"]
+    lines = [json.loads(line) for line in (out / ".run.journal").read_text().splitlines()]
     files = list(out.rglob(pattern))
-    assert 0 < len(files) == done < IMAGES
+    assert 0 < len(files) == [line.get("status") for line in lines].count("done") < IMAGES
+    assert {path.name for path in out.iterdir() if path.name.startswith(".")} == {".run.journal"}
     if command == "segment":
         assert all(read_labels(file).shape == (96, 128) for file in files)
     again = start(folder, out, command)

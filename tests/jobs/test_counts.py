@@ -1,16 +1,25 @@
+import json
 import os
 import tracemalloc
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 
 from densezero.errors import OutputError, ProtocolError
-from densezero.jobs.evaluate.counts import CountJournal, ImageCounts
-from densezero.jobs.evaluate.processes import Shard, own_device, take_own_threads
+from densezero.jobs.evaluate.counts import CountJournals, ImageCounts, PairState
+from densezero.jobs.evaluate.processes import (
+    Shard,
+    check_environment,
+    own_device,
+    silent_unless_leading,
+    take_own_threads,
+)
 from densezero.jobs.evaluate.running_scores import RunningScores
 
 MATRIX = np.array([[0, 5, 0], [0, 0, 0], [2, 0, 7]])
+STATE = PairState(("1-2", "3-4"), ("ab", "cd"))
 
 
 def names_known(journal):
@@ -18,7 +27,7 @@ def names_known(journal):
 
 
 def test_counts_come_back_without_their_zeros():
-    counts = ImageCounts.from_matrix("a", MATRIX, {"count": 0.1})
+    counts = ImageCounts.from_matrix("a", STATE, MATRIX, {"count": 0.1})
     assert counts.pixels == (5, 2, 7)
     total = np.ones((3, 3), np.int64)
     counts.add_to(total)
@@ -28,19 +37,21 @@ def test_counts_come_back_without_their_zeros():
 def test_a_journal_is_read_by_the_next_run_and_by_the_other_processes(tmp_path):
     request = {"model": "m"}
     for rank, name in enumerate("ab"):
-        journal = CountJournal(tmp_path / "r.json", rank, request)
+        journal = CountJournals(tmp_path / "r.json", rank, request)
         journal.open()
-        journal.add(ImageCounts.from_matrix(name, MATRIX, {}))
-    again = CountJournal(tmp_path / "r.json", 0, request)
+        journal.add(ImageCounts.from_matrix(name, STATE, MATRIX, {}))
+    again = CountJournals(tmp_path / "r.json", 0, request)
     assert names_known(again) == ["a", "b"]
     again.open()
-    assert names_known(CountJournal(tmp_path / "r.json", 1, request)) == ["a", "b"]
+    assert names_known(CountJournals(tmp_path / "r.json", 1, request)) == ["a", "b"]
     again.remove_all()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_scores_of_parts_merge_into_those_of_all():
-    images = [ImageCounts.from_matrix(name, MATRIX * factor, {"count": 0.5}) for factor, name in enumerate("abcd", 1)]
+    images = [
+        ImageCounts.from_matrix(name, STATE, MATRIX * factor, {"count": 0.5}) for factor, name in enumerate("abcd", 1)
+    ]
     parts, whole = [RunningScores(3), RunningScores(3)], RunningScores(3)
     for place, image in enumerate(images):
         parts[place % 2].add(image)
@@ -55,20 +66,20 @@ def test_the_scores_of_parts_merge_into_those_of_all():
 def test_an_image_counts_once():
     running = RunningScores(3)
     for _ in range(2):
-        running.add(ImageCounts.from_matrix("a", MATRIX, {"count": 0.5}))
+        running.add(ImageCounts.from_matrix("a", STATE, MATRIX, {"count": 0.5}))
     assert np.array_equal(running.confusion, MATRIX)
     assert (len(running), running.seconds) == (1, {"count": 0.5})
 
 
 def test_running_scores_keep_the_score_of_an_image_and_not_its_counts(tmp_path):
     def bytes_held(images):
-        journal = CountJournal(tmp_path / f"{images}.json", 0, {})
+        journal = CountJournals(tmp_path / f"{images}.json", 0, {})
         journal.open()
         for index in range(images):
-            journal.add(ImageCounts.from_matrix(f"{index}", many, {"count": 0.5}))
+            journal.add(ImageCounts.from_matrix(f"{index}", STATE, many, {"count": 0.5}))
         tracemalloc.start()
         running = RunningScores(90)
-        for counts in CountJournal(tmp_path / f"{images}.json", 0, {}).known():
+        for counts in CountJournals(tmp_path / f"{images}.json", 0, {}).known():
             running.add(counts)
         held, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -80,20 +91,71 @@ def test_running_scores_keep_the_score_of_an_image_and_not_its_counts(tmp_path):
 
 
 def test_a_line_that_a_kill_cut_is_done_again(tmp_path):
-    journal = CountJournal(tmp_path / "r.json", 0, {})
+    journal = CountJournals(tmp_path / "r.json", 0, {})
     journal.open()
-    journal.add(ImageCounts.from_matrix("a", MATRIX, {}))
-    journal.add(ImageCounts.from_matrix("b", MATRIX, {}))
+    journal.add(ImageCounts.from_matrix("a", STATE, MATRIX, {}))
+    journal.add(ImageCounts.from_matrix("b", STATE, MATRIX, {}))
     file = next(tmp_path.iterdir())
     file.write_bytes(file.read_bytes()[:-9])
-    assert names_known(CountJournal(tmp_path / "r.json", 0, {})) == ["a"]
+    assert names_known(CountJournals(tmp_path / "r.json", 0, {})) == ["a"]
 
 
 def test_counts_of_another_request_are_refused(tmp_path):
-    journal = CountJournal(tmp_path / "r.json", 0, {"model": "a"})
+    journal = CountJournals(tmp_path / "r.json", 0, {"model": "a"})
     journal.open()
     with pytest.raises(OutputError, match="another request"):
-        CountJournal(tmp_path / "r.json", 0, {"model": "b"})
+        CountJournals(tmp_path / "r.json", 0, {"model": "b"})
+
+
+def test_counts_of_a_report_with_a_longer_name_are_none_of_its(tmp_path):
+    for name in ("r.json", "r.json.0.counts", "r"):
+        CountJournals(tmp_path / name, 0, {"model": name}).open()
+    journals = CountJournals(tmp_path / "r.json", 0, {"model": "r.json"})
+    journals.remove_all()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [{}, {"truth": 3}, {"pixels": [1]}, {"pixels": [-5, 2, 7]}, {"state": 0}, {"boundary": [[1]]}, {"seconds": 1}],
+)
+def test_a_damaged_journal_is_said_so(tmp_path, line):
+    journals = CountJournals(tmp_path / "r.json", 0, {})
+    journals.open()
+    whole = asdict(ImageCounts.from_matrix("a", STATE, MATRIX, {}))
+    file = next(tmp_path.iterdir())
+    with file.open("a") as stream:
+        stream.write(json.dumps({**whole, **line} if line else line) + "\n")
+    with pytest.raises(OutputError, match=r"is damaged .*delete the file to count anew"):
+        list(CountJournals(tmp_path / "r.json", 0, {}).known())
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"WORLD_SIZE": "2"}, r"WORLD_SIZE is 2, but RANK, MASTER_ADDR, MASTER_PORT is not set\. .*unset .*torchrun"),
+        ({"RANK": "abc"}, r"RANK as a number.*'abc'"),
+        ({"WORLD_SIZE": "two"}, r"WORLD_SIZE as a number.*'two'"),
+        ({"LOCAL_RANK": "-1"}, r"LOCAL_RANK as a number"),
+        ({"RANK": "1"}, r"RANK is 1, and WORLD_SIZE 1"),
+        ({"RANK": "2", "WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"}, r"RANK is 2, and WORLD_SIZE 2"),
+    ],
+)
+def test_variables_that_another_program_left_are_named(monkeypatch, variables, sentence):
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    check_environment()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ProtocolError, match=sentence):
+        check_environment()
+
+
+def test_an_error_that_all_processes_meet_is_told_by_one(monkeypatch):
+    for rank, kind in (("0", OutputError), ("1", SystemExit)):
+        monkeypatch.setenv("RANK", rank)
+        with pytest.raises(kind), silent_unless_leading():
+            raise OutputError("refused")
 
 
 def test_shares_of_all_processes_are_all_items_each_once():

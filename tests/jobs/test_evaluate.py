@@ -16,6 +16,7 @@ from densezero.evaluation.report import read_report
 from densezero.jobs.evaluate import run as job
 from densezero.jobs.evaluate.processes import Shard
 from densezero.jobs.evaluate.settings import EvaluateSettings
+from densezero.jobs.journal import lock
 from densezero.jobs.progress import Listener
 from densezero.metrics import count_boundaries
 from densezero.pretrain.concepts import CONCEPTS
@@ -282,11 +283,11 @@ def test_a_wrong_request_is_refused(root, tmp_path, changes):
 
 
 def test_the_classes_that_segment_writes_are_a_vocabulary(root, tmp_path):
-    from densezero.output.classes_json import write_classes_json
+    from densezero.output.classes_json import encode_classes_json
     from densezero.vocabulary import load_class_list
 
     classes = load_class_list("voc21")
-    write_classes_json(tmp_path / "classes.json", classes)
+    (tmp_path / "classes.json").write_bytes(encode_classes_json(classes))
     assert load_class_list(str(tmp_path / "classes.json")).sha256 == classes.sha256
     assert json.loads((tmp_path / "classes.json").read_text())["classes"][0]["index"] == 0
 
@@ -308,3 +309,92 @@ def test_a_file_that_is_no_report_is_not_written_over(root, tmp_path):
     with pytest.raises(OutputError, match="would be written over"):
         job.evaluate_dataset(settings(root, out, limit=1))
     assert out.read_text() == '{"mine": 1}'
+
+
+def stop_after(root, out, images, **changes):
+    """Evaluate, and stop when so many images have been counted."""
+
+    class Stopped(BaseException):
+        pass
+
+    class Stopping(Listener):
+        def image(self, progress, miou=None):
+            if progress.worked == images:
+                raise Stopped
+
+    with pytest.raises(Stopped):
+        job.evaluate_dataset(settings(root, out, **changes), Stopping())
+
+
+def correct_labels(root, names):
+    for name in names:
+        file = root / "labels" / f"{name}.png"
+        status = file.stat()
+        labels = np.array(Image.open(file))
+        Image.fromarray(np.roll(labels, 9, axis=1)).save(file)
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_counts_of_labels_that_were_corrected_after_a_stop_are_made_anew(root, tmp_path):
+    stop_after(root, tmp_path / "r.json", 3)
+    correct_labels(root, ["s0", "s2", "s4"])
+    recorder = Recorder()
+    report = job.evaluate_dataset(settings(root, tmp_path / "r.json"), recorder)
+    assert np.array_equal(report.confusion, counted_otherwise(root))
+    assert any("2 images or labels changed since they were counted (s0, s2)" in note for note in recorder.notes)
+    assert [progress.relative for progress in recorder.images] == ["s0", "s2", "s3", "s4"]
+
+
+def test_a_finished_report_is_kept_and_said(root, tmp_path, monkeypatch):
+    first = job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    before = (tmp_path / "r.json").read_bytes()
+    monkeypatch.setattr(job, "_evaluate", lambda *_: pytest.fail("it is computed again"))
+    recorder = Recorder()
+    assert job.evaluate_dataset(settings(root, tmp_path / "r.json"), recorder) == first
+    assert (tmp_path / "r.json").read_bytes() == before
+    assert any("r.json is there already" in note for note in recorder.notes)
+
+
+@pytest.mark.parametrize("changed", ["labels", "images"])
+def test_a_finished_report_of_other_files_is_not_handed_out_as_current(root, tmp_path, changed):
+    job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    before = (tmp_path / "r.json").read_bytes()
+    if changed == "labels":
+        correct_labels(root, ["s1"])
+    else:
+        Image.new("RGB", (70, 56)).save(root / "images" / "s1.png")
+    with pytest.raises(OutputError, match=r"Images or labels in .* changed since .*r\.json was measured"):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    assert (tmp_path / "r.json").read_bytes() == before
+
+
+def test_an_edited_list_of_images_does_not_replace_a_report(root, tmp_path):
+    listed = tmp_path / "list.txt"
+    for first, second, sentence in (
+        ("s0\ns1\n", "s0\n", r"images \(there 2, now 1\)"),
+        ("s0\n", "s3\n", "image_names"),
+    ):
+        listed.write_text(first)
+        out = tmp_path / f"{len(first)}.json"
+        job.evaluate_dataset(settings(root, out, images=listed))
+        listed.write_text(second)
+        with pytest.raises(OutputError, match=rf"another request; these differ: .*{sentence}"):
+            job.evaluate_dataset(settings(root, out, images=listed))
+
+
+def test_a_second_evaluation_into_one_report_is_refused(root, tmp_path):
+    sentence = r"r\.json is in use by another run"
+    with lock(tmp_path / ".r.json.lock", tmp_path / "r.json"), pytest.raises(OutputError, match=sentence):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_counts_with_classes_that_the_data_set_does_not_have_are_said_so(root, tmp_path):
+    stop_after(root, tmp_path / "r.json", 2)
+    file = tmp_path / ".r.json.0.counts"
+    text = file.read_text()
+    for name, value in (("truth", 99), ("predicted", 0), ("pixels", 1)):
+        text = text.replace(f'"{name}": [', f'"{name}": [{value}, ')
+    file.write_text(text)
+    with pytest.raises(OutputError, match="are damaged: s0 has classes beyond"):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json"))

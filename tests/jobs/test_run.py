@@ -4,6 +4,7 @@ import threading
 import time
 import weakref
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from densezero.errors import DeviceFullError, InputError, OutputError
 from densezero.images import FoundImage
 from densezero.jobs import overlap
-from densezero.jobs.manifest import Manifest
-from densezero.jobs.run import ImageRun, Outcome, Steps
+from densezero.jobs.manifest import Manifest, read_earlier
+from densezero.jobs.places import OutputFolder
+from densezero.jobs.run import ImageJob, ImageRun, Outcome
 from tests.jobs.photos import Recorder, write_scenes
 
 NAMES = tuple("abcdef")
@@ -20,57 +22,68 @@ PHASES = ("read", "work", "write")
 PATIENCE = 20.0  # seconds after which what was waited for will not come
 
 
+@pytest.fixture(autouse=True)
+def inputs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("here").mkdir()
+    for name in NAMES:
+        (Path("here") / name).write_text(name)
+
+
 class Held:
     """What is held of an image between two steps."""
 
+    def __init__(self, image):
+        self.image = image
 
-class Course:
+
+@dataclass(frozen=True)
+class Request:
+    overwrite: bool = False
+    dry_run: bool = False
+
+
+class Course(ImageJob):
     """Steps that write one line for each image, and tell when each begins and ends."""
 
-    def __init__(self, root, at=lambda phase, name: None, at_once=0):
-        self.root, self.at, self.at_once, self.taken = root, at, at_once, []
+    def __init__(self, root, at=lambda phase, name: None, at_once=None):
+        self.root, self.at, self.at_once, self.taken = root, at, at_once or 1, []
+        self.takes_several = at_once is not None
         self.began, self.ended = defaultdict(threading.Event), defaultdict(threading.Event)
         self.log, self.under_way, self.most_under_way = [], set(), 0
         self.held = []
 
-    def steps(self):
-        if not self.at_once:
-            return Steps(self.read, self.work, self.write, held_bytes=lambda hw: 4 * hw[0] * hw[1])
-        return Steps(
-            self.read,
-            self.work,
-            self.write,
-            held_bytes=lambda hw: 4 * hw[0] * hw[1],
-            together=self.together,
-            at_once=self.at_once,
-        )
-
     def file(self, relative):
         return self.root / f"{relative}.txt"
 
-    def files(self, relative):
-        return [self.file(relative)]
+    def files(self, image):
+        return [f"{image.relative}.txt"]
+
+    def held_bytes(self, hw):
+        return 4 * hw[0] * hw[1]
 
     def read(self, image):
         self.under_way.add(str(image.relative))
         self.most_under_way = max(self.most_under_way, len(self.under_way))
         self.step("read", image)
-        return self.hold()
+        return self.hold(image)
 
-    def together(self, contents):
-        self.taken.append(len(contents))
-        self.at("together", str(len(contents)))
-        return [self.hold() for _ in contents]
+    def together(self, images):
+        if not self.takes_several:
+            return images
+        self.taken.append(len(images))
+        self.at("together", str(len(images)))
+        return [self.hold(held.image) for held in images]
 
-    def work(self, image, _):
-        self.step("work", image)
-        return self.hold()
+    def work(self, content):
+        self.step("work", content.image)
+        return self.hold(content.image)
 
     def write(self, image, _):
         self.step("write", image)
         self.file(image.relative).write_text("whole")
         self.under_way.discard(str(image.relative))
-        return Outcome((self.file(image.relative),), (1, 1))
+        return Outcome((1, 1))
 
     def step(self, phase, image):
         name = str(image.relative)
@@ -79,26 +92,32 @@ class Course:
         self.at(phase, name)
         self.ended[phase, name].set()
 
-    def hold(self):
-        held = Held()
+    def hold(self, image):
+        held = Held(image)
         self.held.append(weakref.ref(held))
         return held
 
 
-def images_of(names=NAMES, folder=Path("nowhere")):
+def images_of(names=NAMES, folder=Path("here")):
     return [FoundImage(folder / name, PurePosixPath(name)) for name in names]
 
 
 def run_over(course, images=None, listener=None):
-    run = ImageRun(course.root, Manifest(course.root, {}, overwrite=False), listener or Recorder())
+    run = ImageRun(OutputFolder(course.root), {}, course, listener or Recorder())
     try:
-        return run, run.over(images_of() if images is None else images, course.files, course.steps())
+        return run, run.over(images_of() if images is None else images, Request(), {})
     finally:
         assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("densezero-")]
 
 
 def recorded(run):
-    return {entry.relative: entry.status for entry in run.manifest.entries()}
+    return {entry.relative: entry.status for entry in entries_of(run) if entry.status != "begun"}
+
+
+def entries_of(run):
+    """From the journal of a run that was stopped, or the manifest of one that ended."""
+    earlier = read_earlier(run.folder)
+    return [earlier.entries[name] for name in sorted(earlier.entries)]
 
 
 def following(name):
@@ -164,7 +183,7 @@ def test_progress_comes_in_the_order_of_the_images(tmp_path):
         (1, 0), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3)
     ]  # fmt: skip
     assert (summary.done, summary.failed) == (3, 3)
-    assert [entry.relative for entry in run.manifest.entries()] == list(NAMES)
+    assert [entry.relative for entry in entries_of(run)] == list(NAMES)
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -178,22 +197,22 @@ def test_a_failure_in_any_step_is_named_and_harms_no_other_image(tmp_path, phase
     run, summary = run_over(course, listener=recorder)
     assert (summary.done, summary.failed, summary.stopped) == (5, 1, None)
     assert recorded(run) == {other: "failed" if other == name else "done" for other in NAMES}
-    assert recorder.images[NAMES.index(name)].error == f"nowhere/{name}: ValueError: some defect"
+    assert recorder.images[NAMES.index(name)].error == f"here/{name}: ValueError: some defect"
     assert {other for other in NAMES if course.file(other).exists()} == set(NAMES) - {name}
     later = PHASES[PHASES.index(phase) + 1 :]
     assert not [place for place in course.log if place[0] in later and place[1] == name]
 
 
-def test_an_entry_comes_after_the_files(tmp_path, monkeypatch):
+def test_the_journal_names_the_files_before_they_come_and_counts_them_after(tmp_path, monkeypatch):
     real, there = Manifest.add, []
 
-    def spied(self, entry):
-        there.append((tmp_path / f"{entry.relative}.txt").exists())
-        real(self, entry)
+    def spied(self, entry, **how):
+        there.append((entry.status, (tmp_path / f"{entry.relative}.txt").exists(), how))
+        real(self, entry, **how)
 
     monkeypatch.setattr(Manifest, "add", spied)
     assert run_over(Course(tmp_path))[1].done == 6
-    assert there == [True] * 6
+    assert there == [("begun", False, {"durable": True}), ("done", True, {})] * 6
 
 
 def test_a_full_device_ends_the_run_and_nothing_is_written_after_it(tmp_path):
@@ -210,23 +229,26 @@ def test_a_full_device_ends_the_run_and_nothing_is_written_after_it(tmp_path):
     assert [progress.relative for progress in recorder.images] == ["a", "b"]
 
 
-def test_a_full_device_at_the_entry_ends_the_run(tmp_path, monkeypatch):
+@pytest.mark.parametrize("status", ["begun", "done"])
+def test_a_full_device_at_the_entry_ends_the_run(tmp_path, monkeypatch, status):
     real = Manifest.add
 
-    def full(self, entry):
-        if entry.relative == "b":
+    def full(self, entry, **how):
+        if (entry.relative, entry.status) == ("b", status):
             raise DeviceFullError("Cannot write: no space is left on the device.")
-        real(self, entry)
+        real(self, entry, **how)
 
     monkeypatch.setattr(Manifest, "add", full)
     course = Course(tmp_path)
     run, summary = run_over(course)
     assert (summary.done, recorded(run)) == (1, {"a": "done"})
-    assert [name for phase, name in course.log if phase == "write"] == ["a", "b"]
+    assert [name for phase, name in course.log if phase == "write"] == ["a", "b"][: 1 + (status == "done")]
+    monkeypatch.setattr(Manifest, "add", real)
+    assert (run_over(course)[1].done, len(list(tmp_path.glob("*.txt")))) == (5, 6)
 
 
 def test_an_entry_that_cannot_be_written_ends_the_run_with_its_reason(tmp_path, monkeypatch):
-    def refused(self, entry):
+    def refused(self, entry, **how):
         raise OutputError("Cannot write: permission was denied.")
 
     monkeypatch.setattr(Manifest, "add", refused)
@@ -306,7 +328,7 @@ def test_several_images_are_worked_on_together_and_then_each_alone(tmp_path):
     assert (summary.done, summary.failed) == (6, 0)
     assert course.taken == [4, 2]
     assert [name for phase, name in course.log if phase == "work"] == list(NAMES)
-    assert all(entry.seconds > 0 for entry in run.manifest.entries())
+    assert all(entry.seconds > 0 for entry in entries_of(run))
 
 
 def test_the_next_images_are_read_while_the_model_works_on_several(tmp_path):

@@ -49,7 +49,7 @@ def test_every_format_is_written(tmp_path):
     formats = ("labels", "overlay", "coco", "polygons", "scores", "csv")
     job.segment_images(settings(tmp_path / "in", out, save=formats))
     assert files_under(out) == {
-        "labels/a.png", "overlays/a.jpg", "coco/a.json", "polygons/a.geojson", "scores/a.npz", "areas.csv",
+        "labels/a.png", "overlays/a.jpg", "coco.json", "polygons/a.geojson", "scores/a.npz", "areas.csv",
         "classes.json", "run.json",
     }  # fmt: skip
     labels = read_labels(out / "labels" / "a.png")
@@ -57,7 +57,7 @@ def test_every_format_is_written(tmp_path):
         scores = arrays["scores"].astype(np.float32)
     best = np.take_along_axis(scores, labels[None].astype(int), 0)[0]
     assert np.allclose(best, scores.max(0), atol=2e-3)  # float16 scores tie where float32 ones did not
-    areas = (out / "areas.csv").read_text().splitlines()
+    areas = (out / "areas.csv").read_text(encoding="utf-8-sig").splitlines()
     assert areas[0] == "image,class_index,class,pixels,share"
     assert sum(int(line.split(",")[3]) for line in areas[1:]) == 48 * 64
 
@@ -131,14 +131,19 @@ def test_an_interrupt_keeps_what_is_done(tmp_path, monkeypatch):
     summary = job.segment_images(settings(folder, out))
     assert summary.done == 1
     assert "go on" in summary.stopped
-    assert [image["relative"] for image in manifest_of(out)["images"]] == ["a.png"]
+    assert summary.interrupted
+    assert files_under(out) == {JOURNAL, "classes.json", "labels/a.png", "overlays/a.jpg"}
+    monkeypatch.setattr(job, "read_rgb", real)
+    again = job.segment_images(settings(folder, out))
+    assert (again.done, again.skipped) == (1, 1)
+    assert [image["relative"] for image in manifest_of(out)["images"]] == ["a.png", "b.png"]
 
 
 def test_another_request_into_the_same_folder_is_refused_unless_overwritten(tmp_path):
     folder, out = write_scenes(tmp_path / "in", ["a.png"]), tmp_path / "out"
     job.segment_images(settings(folder, out))
     before = (out / "run.json").read_bytes()
-    with pytest.raises(OutputError, match=r"class_list_sha256.*--overwrite"):
+    with pytest.raises(OutputError, match=r"classes \(only there: grass, .*; only now: road\).*--overwrite"):
         job.segment_images(settings(folder, out, classes="sky, road"))
     assert (out / "run.json").read_bytes() == before
     assert job.segment_images(settings(folder, out, classes="sky, road", overwrite=True)).done == 1
@@ -175,15 +180,18 @@ def test_a_full_device_ends_the_run_and_keeps_whole_files_only(tmp_path, monkeyp
     assert not [name for name in files_under(out) if name.endswith(".part")]
 
 
-def test_a_full_device_at_the_journal_ends_the_run(tmp_path, monkeypatch):
+@pytest.mark.parametrize("method", ["add", "finish"])
+def test_a_full_device_at_the_journal_or_the_manifest_ends_the_run(tmp_path, monkeypatch, method):
     folder, out = write_scenes(tmp_path / "in", ["a.png", "b.png"]), tmp_path / "out"
 
-    def full(self, values):
+    def full(self, *values, **how):
         raise DeviceFullError("Cannot write: no space is left on the device.")
 
-    monkeypatch.setattr(job.Manifest, "_append", full)
-    monkeypatch.setattr(job.Manifest, "finish", lambda self, about: full(self, about))
-    assert "no space" in job.segment_images(settings(folder, out)).stopped
+    with monkeypatch.context() as patched:
+        patched.setattr(job.Manifest, method, full)
+        assert "no space" in job.segment_images(settings(folder, out)).stopped
+    assert job.segment_images(settings(folder, out)).stopped is None
+    assert len(manifest_of(out)["images"]) == 2
 
 
 def test_an_unexpected_error_of_one_image_does_not_end_the_run(tmp_path, monkeypatch):
@@ -266,7 +274,7 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path, place):
 
 def test_an_output_folder_that_takes_no_files_is_refused(tmp_path, monkeypatch):
     folder = write_scenes(tmp_path / "in", ["a.png"])
-    monkeypatch.setattr("densezero.jobs.output_checks.os.access", lambda path, mode: False)
+    monkeypatch.setattr("densezero.jobs.places.os.access", lambda path, mode: False)
     with pytest.raises(OutputError, match="is not writable"):
         job.segment_images(settings(folder, tmp_path / "out"))
 
@@ -326,14 +334,14 @@ def test_names_that_are_no_text_are_written_all_the_same(tmp_path):
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch):
     folder = write_scenes(tmp_path / "in", [f"{k}.png" for k in range(6)])
     pictures, alive = [], []
-    real = job.write_result
+    real = job.SegmentJob.write
 
-    def counted(paths, result):
+    def counted(self, image, result):
         pictures.append(weakref.ref(result))
         alive.append(sum(reference() is not None for reference in pictures))
-        return real(paths, result)
+        return real(self, image, result)
 
-    monkeypatch.setattr(job, "write_result", counted)
+    monkeypatch.setattr(job.SegmentJob, "write", counted)
     assert job.segment_images(settings(folder, tmp_path / "out")).done == 6
     assert max(alive) <= 2  # one that is written, and one that waits for it
 

@@ -260,7 +260,7 @@ def test_a_list_written_by_to_json_loads_from_its_file(tmp_path):
         ('["sky",\n "grass"', r"c\.json, line 2: expected JSON"),
         ("sky\ngrass", r"c\.json, line 1: expected JSON"),
         ('{"sky": [], "sky": []}', r"c\.json: the key 'sky' appears twice"),
-        ('"sky"', r"c\.json: expected a JSON list"),
+        ('"sky"', r"c\.json: expected a list of class names"),
         ("[]", r"c\.json: Expected at least one class"),
         ('["sky", {"nome": "x"}]', r"c\.json: position 2: A class has no field 'nome'. Did you mean 'name'"),
         ('["sky", 3]', r"c\.json: position 2: .*got 3"),

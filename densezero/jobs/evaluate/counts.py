@@ -1,20 +1,47 @@
-"""The journal of an evaluation: each image's counts, written as they come, so that a kill loses no image."""
+"""The counts of an evaluation: each image's, kept in a journal as they come, so that a kill loses no image."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.datasets import Pair
 from densezero.errors import OutputError
+from densezero.jobs.differences import explain_differences
+from densezero.jobs.journal import Journal
+from densezero.jobs.places import is_unchanged, sha256_of, stamp_of
 from densezero.metrics import BoundaryCounts
-from densezero.output.atomic import output_error, write_atomically
+
+
+@dataclass(frozen=True)
+class PairState:
+    """An image and its label as they were when they were read.
+
+    Args:
+        stamps: of the image and of the label.
+        sha256: of their contents.
+    """
+
+    stamps: tuple[str, str]
+    sha256: tuple[str, str]
+
+    @classmethod
+    def of(cls, pair: Pair) -> PairState:
+        """Look at the files of a pair."""
+        files = (pair.image, pair.label)
+        return cls((stamp_of(files[0]), stamp_of(files[1])), (sha256_of(files[0]), sha256_of(files[1])))
+
+    def is_that_of(self, pair: Pair) -> bool:
+        """Whether the files are still the same."""
+        files = zip((pair.image, pair.label), self.stamps, self.sha256, strict=True)
+        return all(is_unchanged(file, stamp, sha256) for file, stamp, sha256 in files)
 
 
 @dataclass(frozen=True)
@@ -23,6 +50,7 @@ class ImageCounts:
 
     Args:
         name: of the pair.
+        state: of the pair's files.
         truth: true class of each counted pair of classes.
         predicted: predicted class of each.
         pixels: how many pixels each has.
@@ -32,6 +60,7 @@ class ImageCounts:
     """
 
     name: str
+    state: PairState
     truth: tuple[int, ...]
     predicted: tuple[int, ...]
     pixels: tuple[int, ...]
@@ -42,6 +71,7 @@ class ImageCounts:
     def from_matrix(
         cls,
         name: str,
+        state: PairState,
         matrix: NDArray[np.int64],
         seconds: dict[str, float],
         boundary: BoundaryCounts | None = None,
@@ -53,18 +83,39 @@ class ImageCounts:
         if boundary is not None:
             rows = zip(boundary.hits.tolist(), boundary.truth.tolist(), boundary.predicted.tolist(), strict=True)
             along = tuple((index, *row) for index, row in enumerate(rows) if any(row))
-        return cls(name, tuple(truth.tolist()), tuple(predicted.tolist()), tuple(pixels.tolist()), seconds, along)
+        found = (tuple(truth.tolist()), tuple(predicted.tolist()), tuple(pixels.tolist()))
+        return cls(name, state, *found, seconds, along)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ImageCounts:
+        """Read what ``asdict`` made, after JSON turned tuples into lists.
+
+        Raises:
+            ValueError: if it is not that.
+        """
+        try:
+            first, second = values["state"]["stamps"], values["state"]["sha256"]
+            state = PairState((str(first[0]), str(first[1])), (str(second[0]), str(second[1])))
+            along = values["boundary"]
+            truth, predicted, pixels = (tuple(map(int, values[name])) for name in ("truth", "predicted", "pixels"))
+            if not len(truth) == len(predicted) == len(pixels) or min((0, *truth, *predicted, *pixels)) < 0:
+                raise ValueError("columns that do not fit together")
+            rows = None if along is None else tuple((int(i), int(a), int(b), int(c)) for i, a, b, c in along)
+            seconds = {str(stage): float(time) for stage, time in values["seconds"].items()}
+            return cls(str(values["name"]), state, truth, predicted, pixels, seconds, rows)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"no counts of an image: {error}") from None
 
     def add_to(self, matrix: NDArray[np.int64]) -> None:
         """Add the counts to a (C, C) matrix."""
         matrix[list(self.truth), list(self.predicted)] += np.array(self.pixels, np.int64)
 
 
-class CountJournal:
-    """One process's file of counts; those of all processes of a run lie side by side.
+class CountJournals:
+    """The journals of the processes of a run, side by side; each process writes its own.
 
     Args:
-        report: the report's path, beside which the journal lies.
+        report: the report's path, beside which they lie.
         rank: of this process.
         request: what decides the numbers; counts of another request are refused.
 
@@ -73,71 +124,57 @@ class CountJournal:
     """
 
     def __init__(self, report: Path, rank: int, request: dict[str, Any]) -> None:
-        self._report, self._request = report, json.loads(json.dumps(request))
-        self._file = report.with_name(f".{report.name}.{rank}.counts")
-        for file in self._files():
-            self._refuse_other(file)
+        self.report, self._request = report, json.loads(json.dumps(request))
+        self._own = _journal(report.with_name(f".{report.name}.{rank}.counts"))
+        for journal in self._all():
+            self._refuse_other(journal)
 
     def known(self) -> Iterator[ImageCounts]:
-        """The counts that any process has written, one image at a time."""
-        for file in self._files():
-            for values in islice(_whole_lines(file), 1, None):
-                yield _image_from(values)
+        """The counts that any process has written, one image at a time.
+
+        Raises:
+            OutputError: if a journal is damaged.
+        """
+        for journal in self._all():
+            for _, values in journal.lines():
+                try:
+                    yield ImageCounts.from_json(values)
+                except ValueError as error:
+                    raise OutputError(f"{journal.file} is damaged ({error}). {journal.way_out}") from None
 
     def open(self) -> None:
-        """Begin this process's file, keeping what it held."""
-        lines = chain([{"request": self._request}], islice(_whole_lines(self._file), 1, None))
-        write_atomically(self._file, lambda file: file.writelines(_line(values) for values in lines))
+        """Begin this process's journal, or go on with it."""
+        if self._own.header() is None:
+            self._own.start({"request": self._request})
+        else:
+            self._own.go_on()
 
     def add(self, counts: ImageCounts) -> None:
-        """Write one image's counts at the end, at once."""
-        try:
-            with self._file.open("ab") as file:
-                file.write(_line(asdict(counts)))
-        except OSError as error:
-            raise output_error(self._file, error) from None
+        """Write one image's counts, and wait until the device holds them."""
+        self._own.append(asdict(counts), durable=True)
 
     def remove_all(self) -> None:
-        """Take the journals of all processes away, when the report stands."""
-        for file in self._files():
-            file.unlink(missing_ok=True)
+        """Take the journals of all processes away, when the report is safe."""
+        for journal in self._all():
+            journal.remove()
 
-    def _files(self) -> list[Path]:
-        prefix, suffix = f".{self._report.name}.", ".counts"
-        folder = self._report.parent
-        if not folder.is_dir():
-            return []
-        return sorted(f for f in folder.iterdir() if f.name.startswith(prefix) and f.name.endswith(suffix))
+    def _all(self) -> list[Journal]:
+        name = re.compile(rf"\.{re.escape(self.report.name)}\.[0-9]+\.counts")
+        folder = self.report.parent
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        return [_journal(file) for file in files if name.fullmatch(file.name)]
 
-    def _refuse_other(self, file: Path) -> None:
-        head = next(_whole_lines(file), None)
-        if head is not None and head.get("request") != self._request:
-            raise OutputError(
-                f"{file} holds counts of another request that was not finished. "
-                "Finish that one, choose another --out, or delete the file."
-            )
-
-
-def _image_from(values: dict[str, Any]) -> ImageCounts:
-    return ImageCounts(
-        values["name"],
-        tuple(values["truth"]),
-        tuple(values["predicted"]),
-        tuple(values["pixels"]),
-        values["seconds"],
-        None if values["boundary"] is None else tuple(tuple(row) for row in values["boundary"]),
-    )
+    def _refuse_other(self, journal: Journal) -> None:
+        header = journal.header()
+        there = {} if header is None else header.get("request")
+        if isinstance(there, dict) and there == self._request:
+            return
+        reason = explain_differences(there, self._request) if isinstance(there, dict) else "it says not of which"
+        raise OutputError(
+            f"{journal.file} holds counts of another request that was not finished; {reason}. Finish that one, choose "
+            "another --out, or delete the file."
+        )
 
 
-def _line(values: dict[str, Any]) -> bytes:
-    return (json.dumps(values) + "\n").encode()
-
-
-def _whole_lines(file: Path) -> Iterator[dict[str, Any]]:
-    """Lines up to the first that a kill cut, one at a time."""
-    try:
-        with file.open("rb") as stream:
-            for line in stream:
-                yield json.loads(line)
-    except (OSError, ValueError):
-        return
+def _journal(file: Path) -> Journal:
+    return Journal(file, "Choose another --out, or delete the file to count anew.")

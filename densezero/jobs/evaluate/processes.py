@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import timedelta
+from typing import Final, TypeVar
 
-from densezero.errors import ProtocolError
+from densezero.errors import DenseZeroError, ProtocolError
 
 Item = TypeVar("Item")
+
+UNSET: Final = (
+    "For one process, unset RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE; for several, start with "
+    "torchrun --nproc-per-node N -m densezero evaluate ..."
+)
+
+LONGEST_WAIT: Final = timedelta(days=30)
+"""Of one process for the others; the library's own limit is half an hour."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +51,57 @@ class Shard:
 
 
 def is_leading() -> bool:
-    """Whether this process writes the report, known before it joins the others."""
-    return int(os.environ.get("RANK", "0")) == 0
+    """Whether this process writes the report, known before it joins the others.
+
+    Raises:
+        ProtocolError: if ``RANK`` is set to what is no number.
+    """
+    return _number("RANK", 0) == 0
+
+
+def _number(name: str, alone: int) -> int:
+    """A number that ``torchrun`` sets; ``alone`` where it is not set.
+
+    Raises:
+        ProtocolError: if something else is set.
+    """
+    text = os.environ.get(name) or str(alone)
+    if not text.isdecimal():
+        raise ProtocolError(
+            f"Expected the environment's {name} as a number, as torchrun sets it; got {text!r}. {UNSET}"
+        )
+    return int(text)
+
+
+def check_environment() -> None:
+    """Refuse what other programs have left of the variables that ``torchrun`` sets.
+
+    Raises:
+        ProtocolError: naming what is missing or odd.
+    """
+    world, rank = _number("WORLD_SIZE", 1), _number("RANK", 0)
+    for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+        _number(name, 1)
+    missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]
+    if world > 1 and missing:
+        raise ProtocolError(f"The environment's WORLD_SIZE is {world}, but {', '.join(missing)} is not set. {UNSET}")
+    if not rank < max(world, 1):
+        raise ProtocolError(f"The environment's RANK is {rank}, and WORLD_SIZE {world}. {UNSET}")
+
+
+@contextmanager
+def silent_unless_leading() -> Iterator[None]:
+    """Leave the telling of an error, which all processes meet alike, to the one that writes the report.
+
+    Raises:
+        SystemExit: in the others, in place of the error.
+    """
+    try:
+        yield
+    except DenseZeroError:
+        if is_leading():
+            raise
+        raise SystemExit(2) from None
 
 
 def own_device(name: str) -> str:
@@ -54,7 +114,7 @@ def own_device(name: str) -> str:
 
     if name != "auto" or "LOCAL_RANK" not in os.environ or not torch.cuda.is_available():
         return name
-    return f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
+    return f"cuda:{_number('LOCAL_RANK', 0) % torch.cuda.device_count()}"
 
 
 def take_own_threads() -> None:
@@ -63,7 +123,7 @@ def take_own_threads() -> None:
     ``torchrun`` gives one thread to each, whatever the machine has, and other launchers give all to everyone. More
     threads than one that ``OMP_NUM_THREADS`` asks for are left as they are.
     """
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    processes = _number("LOCAL_WORLD_SIZE", 1)
     if processes == 1 or (os.environ.get("OMP_NUM_THREADS") or "1") != "1":
         return
     import torch
@@ -78,13 +138,14 @@ def join_processes() -> Shard:
     Returns:
         The place of this process; alone where there are no others.
     """
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:
+    world = _number("WORLD_SIZE", 1)
+    if world <= 1:
         return Shard()
     import torch.distributed as group
 
     if not group.is_initialized():
-        group.init_process_group("gloo")  # counts are small and on the processor
+        # counts are small and on the processor; the slowest process may come hours after the first
+        group.init_process_group("gloo", timeout=LONGEST_WAIT)
     return Shard(group.get_rank(), world)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import takewhile
@@ -27,21 +28,24 @@ from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.report import Report, read_report, score_counts
 from densezero.images import read_rgb
-from densezero.jobs.evaluate.counts import CountJournal, ImageCounts
+from densezero.jobs.differences import explain_differences
+from densezero.jobs.evaluate.counts import CountJournals, ImageCounts, PairState
 from densezero.jobs.evaluate.processes import (
+    check_environment,
     gather,
     is_leading,
     join_processes,
     leave_processes,
     own_device,
+    silent_unless_leading,
     take_own_threads,
     wait_for_all,
 )
 from densezero.jobs.evaluate.running_scores import RunningScores
 from densezero.jobs.evaluate.settings import EvaluateSettings
-from densezero.jobs.manifest import explain_differences
-from densezero.jobs.output_checks import check_output_folder
+from densezero.jobs.journal import lock
 from densezero.jobs.overlap import Ahead, picture_bytes, read_ahead, readers, try_together
+from densezero.jobs.places import model_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener, Progress
 from densezero.metrics import count_boundaries, count_pairs, iou_scores
 from densezero.output.atomic import write_atomically
@@ -64,29 +68,60 @@ def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = Non
     Raises:
         DenseZeroError: if the request cannot be met or a file of the data set cannot be used. The counts so far stay.
     """
+    check_environment()
     listener = listener if listener is not None and is_leading() else Listener()
     take_own_threads()
-    _refuse_unusable_out(settings.out)
+    with ExitStack() as stack:
+        with silent_unless_leading():
+            if is_leading():
+                stack.enter_context(lock(settings.out.with_name(f".{settings.out.name}.lock"), settings.out))
+            plan = _plan(settings, listener)
+            report = _report_there(settings.out, plan)
+        if report is None:
+            return _evaluate(settings, plan, listener)
+        listener.note(f"{settings.out} is there already, and images and labels are as they were")
+        return report if is_leading() else None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is measured, with what, and the request as the report keeps it."""
+
+    dataset: Dataset
+    pairs: list[Pair]
+    segmenter: Segmenter
+    request: dict[str, Any]
+
+
+def _plan(settings: EvaluateSettings, listener: Listener) -> _Plan:
+    """Refuse what can be refused, the cheapest first."""
+    files = [Path(name) for name in (settings.vocabulary, settings.templates, settings.images) if name is not None]
+    read = (*files, *model_files(settings.model))
+    refuse_unusable_outputs(settings.out, [settings.out], read, is_folder=False)
     dataset = load_dataset(settings.dataset, settings.root, settings.split)
     pairs = select_pairs(dataset, settings)
     refuse_differing_sizes(replace(dataset, pairs=tuple(pairs)))  # before an hour has gone by
     segmenter = _build_segmenter(settings, dataset, listener)
-    request = _request(settings, dataset, segmenter)
-    _refuse_other_report(settings.out, request)
+    return _Plan(dataset, pairs, segmenter, _request(settings, dataset, pairs, segmenter))
+
+
+def _evaluate(settings: EvaluateSettings, plan: _Plan, listener: Listener) -> Report | None:
+    """Count the images that wait, together with the other processes, and write the report."""
     shard = join_processes()
-    journal = CountJournal(settings.out, shard.rank, request)
-    running = _add_known(journal, pairs, len(dataset.classes))
+    journals = CountJournals(settings.out, shard.rank, plan.request)
+    running = _add_known(journals, plan, listener)
     wait_for_all(shard)  # everyone has read what is known before anyone writes
-    journal.open()
-    waiting = [pair for pair in pairs if pair.name not in running.scores]
-    fresh = _Evaluation(dataset, segmenter, journal, listener, settings.boundary).over(shard.share_of(waiting), running)
+    journals.open()
+    waiting = [pair for pair in plan.pairs if pair.name not in running.scores]
+    evaluation = _Evaluation(plan.dataset, plan.segmenter, journals, listener, settings.boundary)
     report = None
-    for part in gather(shard, [fresh]):
+    for part in gather(shard, [evaluation.over(shard.share_of(waiting), running)]):
         running.merge(part)
     if shard.leads:
-        report = make_report(settings, dataset, segmenter, pairs, running, request)
-        write_atomically(settings.out, lambda file: file.write(report.to_bytes()))
-        journal.remove_all()
+        report = make_report(settings, plan.dataset, plan.segmenter, plan.pairs, running, plan.request)
+        content = report.to_bytes()
+        write_atomically(settings.out, lambda file: file.write(content), durable=True)
+        journals.remove_all()
     leave_processes(shard)
     return report
 
@@ -149,25 +184,40 @@ def make_report(
         seconds={stage: round(running.seconds.get(stage, 0.0), 3) for stage in STAGES},
         vocabulary=json.loads(segmenter.classes.to_json()),
         templates=list(segmenter.templates.texts),
+        files_sha256=files_sha256((pair.name, running.files[pair.name]) for pair in pairs),
     )
 
 
-def _add_known(journal: CountJournal, pairs: list[Pair], classes: int) -> RunningScores:
-    """Add up what earlier runs have counted of the images that are asked for."""
-    asked = {pair.name for pair in pairs}
-    running = RunningScores(classes)
-    for counts in journal.known():
-        if counts.name in asked:
-            running.add(counts)
+def _add_known(journals: CountJournals, plan: _Plan, listener: Listener) -> RunningScores:
+    """Add up what earlier runs have counted of the images that are asked for, unless their files changed since."""
+    asked = {pair.name: pair for pair in plan.pairs}
+    last = {counts.name: counts.state for counts in journals.known() if counts.name in asked}
+    changed = {name for name, state in last.items() if not state.is_that_of(asked[name])}
+    running = RunningScores(len(plan.dataset.classes))
+    for counts in journals.known():
+        if counts.name in last and counts.name not in changed and counts.state == last[counts.name]:
+            try:
+                running.add(counts)
+            except IndexError:
+                raise OutputError(
+                    f"The counts beside {journals.report} are damaged: {counts.name} has classes beyond "
+                    f"{len(plan.dataset.classes)}. Delete .{journals.report.name}.*.counts to count anew."
+                ) from None
+    if changed:
+        first = ", ".join(sorted(changed)[:5])
+        listener.note(
+            f"{len(changed)} images or labels changed since they were counted ({first}), and are counted anew"
+        )
     return running
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """A pair that has been read: the image as the model takes it, its (H, W) target, and the time of each stage."""
+    """A pair that has been read: the image as the model takes it, its (H, W) target, the files, the stages' times."""
 
     prepared: Prepared
     target: NDArray[np.uint8]
+    state: PairState
     seconds: dict[str, float]
 
 
@@ -175,7 +225,7 @@ class _Sample:
 class _Evaluation:
     dataset: Dataset
     segmenter: Segmenter
-    journal: CountJournal
+    journals: CountJournals
     listener: Listener
     boundary: bool
 
@@ -187,7 +237,7 @@ class _Evaluation:
         with readers(at_once) as reader:
             for ahead in read_ahead(pairs, self._read, self._held_bytes, reader, at_once):
                 for counts in self._counted(ahead):
-                    self.journal.add(counts)
+                    self.journals.add(counts)
                     fresh.add(counts)
                     seconds = time.perf_counter() - began
                     progress = Progress(counts.name, None, len(fresh), 0, len(known), len(known) + len(pairs), seconds)
@@ -215,6 +265,7 @@ class _Evaluation:
 
     def _read(self, pair: Pair) -> _Sample:
         seconds: dict[str, float] = {}
+        state = PairState.of(pair)
         with _timed(seconds, "read"):
             rgb = read_rgb(pair.image)  # (H, W, 3)
             prepared = self.segmenter.prepare(rgb)
@@ -225,7 +276,7 @@ class _Evaluation:
                 f"Expected {pair.label} to have the size of {pair.image}, {rgb.shape[:2]}; got {target.shape}. "
                 "The evaluation goes on from here when the file is right."
             )
-        return _Sample(prepared, target, seconds)
+        return _Sample(prepared, target, state, seconds)
 
     def _count(self, pair: Pair, sample: _Sample, scored: Scored | None, seconds_scored: float) -> ImageCounts:
         seconds = dict(sample.seconds)
@@ -237,7 +288,7 @@ class _Evaluation:
             classes, ignore = len(self.dataset.classes), self.dataset.ignore
             matrix = count_pairs(labels, sample.target, classes, ignore)  # (C, C)
             boundary = count_boundaries(labels, sample.target, classes, ignore) if self.boundary else None  # (C,) each
-        return ImageCounts.from_matrix(pair.name, matrix, seconds, boundary)
+        return ImageCounts.from_matrix(pair.name, sample.state, matrix, seconds, boundary)
 
 
 @contextmanager
@@ -277,7 +328,7 @@ def _classes(settings: EvaluateSettings, dataset: Dataset) -> ClassList:
     return classes
 
 
-def _request(settings: EvaluateSettings, dataset: Dataset, segmenter: Segmenter) -> dict[str, Any]:
+def _request(settings: EvaluateSettings, dataset: Dataset, pairs: list[Pair], segmenter: Segmenter) -> dict[str, Any]:
     selection: dict[str, Any] = {}
     if settings.limit is not None:
         selection["limit"] = settings.limit
@@ -289,6 +340,10 @@ def _request(settings: EvaluateSettings, dataset: Dataset, segmenter: Segmenter)
         "root": str(settings.root.resolve()),
         "model": settings.model,
         "selection": selection,
+        "images": len(pairs),
+        "image_names_sha256": hashlib.sha256(
+            "\n".join(pair.name for pair in pairs).encode("utf-8", "replace")
+        ).hexdigest(),
         "boundary": settings.boundary,
         "hash_version": HASH_VERSION,
         **segmenter.provenance.to_json(),
@@ -310,22 +365,32 @@ def _machine(segmenter: Segmenter) -> dict[str, Any]:
     }
 
 
-def _refuse_other_report(out: Path, request: dict[str, Any]) -> None:
-    """Refuse to write over what is no report, or the report of another request."""
+def _report_there(out: Path, plan: _Plan) -> Report | None:
+    """The report of an earlier run of the same request on the same files; None where there is no file.
+
+    Raises:
+        OutputError: if the file is no report, or the report of another request or of other files.
+    """
     if not out.exists():
-        return
+        return None
     try:
-        there = read_report(out).request
+        report = read_report(out)
     except InputError as error:
         raise OutputError(f"{out} is there already and would be written over. {error} Choose another --out.") from None
-    if there != request:
+    if report.request != plan.request:
         raise OutputError(
-            f"{out} is the report of another request; {explain_differences(there, request)}. "
+            f"{out} is the report of another request; {explain_differences(report.request, plan.request)}. "
             "Choose another --out, or remove that file."
         )
+    if report.files_sha256 != files_sha256((pair.name, PairState.of(pair).sha256) for pair in plan.pairs):
+        raise OutputError(
+            f"Images or labels in {plan.request['root']} changed since {out} was measured. Choose another --out, or "
+            "remove that file."
+        )
+    return report
 
 
-def _refuse_unusable_out(out: Path) -> None:
-    if out.is_dir():
-        raise OutputError(f"Expected a file for the report; {out} is a folder. Give --out FILE.json.")
-    check_output_folder(out.parent, (), ())
+def files_sha256(files: Iterable[tuple[str, tuple[str, str]]]) -> str:
+    """One hash of all images and labels: of each name and the hashes of its two files."""
+    lines = (f"{name} {image} {label}\n".encode("utf-8", "replace") for name, (image, label) in files)
+    return hashlib.sha256(b"".join(lines)).hexdigest()

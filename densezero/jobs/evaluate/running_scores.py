@@ -21,6 +21,7 @@ class RunningScores:
         self.boundary = np.zeros((3, classes), np.int64)  # pixels along contours: in both, truth, prediction
         self.seconds: dict[str, float] = {}
         self.scores: dict[str, ImageScore] = {}
+        self.files: dict[str, tuple[str, str]] = {}  # SHA-256 of the image and of the label
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -35,6 +36,7 @@ class RunningScores:
         for index, *along in image.boundary or ():
             self.boundary[:, index] += along
         self.scores[image.name] = score_image(image.name, matrix)
+        self.files[image.name] = image.state.sha256
         self._add_seconds(image.seconds)
 
     def merge(self, other: RunningScores) -> None:
@@ -42,6 +44,7 @@ class RunningScores:
         self.confusion += other.confusion
         self.boundary += other.boundary
         self.scores.update(other.scores)
+        self.files.update(other.files)
         self._add_seconds(other.seconds)
 
     @property

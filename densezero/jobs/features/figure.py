@@ -26,7 +26,7 @@ from densezero.jobs.features.fit import (
     write_basis,
 )
 from densezero.jobs.features.settings import EACH, PcaSettings
-from densezero.jobs.output_checks import check_output_file
+from densezero.jobs.places import refuse_unusable_outputs
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary, failure_sentence
 from densezero.output.atomic import write_bytes
@@ -39,7 +39,7 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
         DenseZeroError: if the request cannot be met, or no image can be drawn.
     """
     images = find_images(settings.inputs)
-    check_output_file(settings.out, [image.path for image in images])
+    refuse_unusable_outputs(settings.out, [settings.out], [image.path for image in images], is_folder=False)
     sources = list_sources(settings.models, settings.readouts)
     captions = _captions(sources, settings)
     plan_comparison([1.0] * len(images), captions, settings.width_mm)  # refused before an hour has gone by

@@ -35,6 +35,9 @@ from densezero.output.atomic import write_atomically
 LONGEST_PX = 2048
 """Pictures are drawn at the image's own size, up to this long side."""
 
+_KINDS = {"basis": {"pca", "first"}, "clusters": {"kmeans"}}
+"""What is fitted, and what it is shown by."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -119,13 +122,20 @@ def refuse_one_colour(rgb: NDArray[np.uint8]) -> None:
         )
 
 
+def fit_files(name: str, settings: PcaSettings) -> list[str]:
+    """Names of the files that ``write_fit`` writes."""
+    kinds = [kind for kind, shows in _KINDS.items() if shows & set(settings.shows)]
+    return [f"{name}.{kind}.safetensors" for kind in kinds]
+
+
 def write_fit(fitted: Fit, folder: Path, name: str) -> None:
     """Keep a fit as ``NAME.basis.safetensors`` and ``NAME.clusters.safetensors``."""
     if fitted.basis is not None:
         write_basis(fitted, folder / f"{name}.basis.safetensors")
     if fitted.clusters is not None:
         clusters = fitted.clusters
-        write_atomically(folder / f"{name}.clusters.safetensors", lambda file: save_clusters(clusters, file))
+        path = folder / f"{name}.clusters.safetensors"
+        write_atomically(path, lambda file: save_clusters(clusters, file), durable=True)
 
 
 def read_fit(folder: Path, name: str, settings: PcaSettings) -> Fit | None:
@@ -150,7 +160,7 @@ def write_basis(fitted: Fit, path: Path) -> None:
     """Store the basis of a fit where ``--save-basis`` asks for it."""
     assert fitted.basis is not None, "asked for where one is fitted"
     basis = fitted.basis
-    write_atomically(path, lambda file: save_basis(basis, file))
+    write_atomically(path, lambda file: save_basis(basis, file), durable=True)
 
 
 def stored_fit(settings: PcaSettings, encoders: EncoderCache, source: Source) -> Fit | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from densezero.encoders.file_hash import file_sha256
 from densezero.errors import FeatureError, InputError
 from densezero.features import DiskCache
-from densezero.images import FoundImage, find_images, read_rgb
+from densezero.images import FoundImage, read_rgb
 from densezero.jobs.features.encoder_cache import EncoderCache, Source, label_sources, list_sources, spread_evenly
 from densezero.jobs.features.fit import (
     Fit,
     coordinates_of,
     fit,
+    fit_files,
     name_source,
     paint,
     read_fit,
@@ -30,18 +31,17 @@ from densezero.jobs.features.fit import (
     write_fit,
 )
 from densezero.jobs.features.settings import EACH, PcaSettings
-from densezero.jobs.manifest import MANIFEST, Manifest
-from densezero.jobs.output_checks import check_output_folder, model_files, refuse_inputs_as_outputs
+from densezero.jobs.manifest import MANIFEST
+from densezero.jobs.places import OutputFolder, find_inputs, model_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener
-from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
-from densezero.output.atomic import write_bytes
+from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
 from densezero.output.paths import refuse_shared_outputs, stem_of
 from densezero.output.picture import encode_png
 
 FITS = "fitted"
 
 
-@dataclass
+@dataclass(eq=False)
 class _Column:
     """One source: the folder of its pictures, what is fitted, and the grids that the fit has kept."""
 
@@ -49,6 +49,23 @@ class _Column:
     label: str
     kept: DiskCache
     fitted: Fit | None = None
+
+
+@dataclass(frozen=True)
+class ColumnImage(FoundImage):
+    """An image, to be drawn for one column."""
+
+    column: _Column
+    below: PurePosixPath
+    """Its path below the input."""
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What was read: the image, and where it belongs."""
+
+    image: ColumnImage
+    rgb: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -65,87 +82,108 @@ def draw_pca_folder(settings: PcaSettings, listener: Listener) -> RunSummary:
     Raises:
         DenseZeroError: if the request cannot be met; nothing has been drawn then.
     """
-    images = find_images(settings.inputs)
-    check_output_folder(settings.out, settings.inputs, images)
-    refuse_shared_outputs([image.relative for image in images], [".png"])
-    encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
+    found = find_inputs(settings.inputs)
+    refuse_shared_outputs([image.relative for image in found], [".png"], settings.keep_suffix)
+    folder = OutputFolder(settings.out)
     sources = list_sources(settings.models, settings.readouts)
-    hashes = encoders.check(sources, listener)
     labels = label_sources(sources)
-    shown: list[str | None] = [*labels.values()] if len(labels) > 1 else [None]
-    pictures = {
-        file: image.path
-        for label in shown
-        for image in images
-        for file in _pictures_of(settings, label, image.relative)
-    }
-    _refuse_lost_inputs(settings, pictures)
-    given = stored_fit(settings, encoders, sources[0])
     with ExitStack() as stack:
-        columns = [_Column(source, labels[source], stack.enter_context(DiskCache()), given) for source in sources]
-        manifest = Manifest(settings.out, _request(settings, hashes), settings.overwrite, pictures)
-        run = _FolderRun(settings, encoders, columns, ImageRun(settings.out, manifest, listener))
-        return run.over(images, listener)
+        columns = [_Column(source, labels[source], stack.enter_context(DiskCache())) for source in sources]
+        images = _images_of(columns, found)
+        _refuse_unusable_outputs(settings, folder, images)
+        stack.enter_context(folder.locked(settings.dry_run))
+        job = PcaJob(settings, folder, columns, found, listener)
+        return ImageRun(folder, job.request, job, listener).over(images, settings, {"device": job.encoders.device})
 
 
-def _pictures_of(settings: PcaSettings, label: str | None, relative: PurePath | str) -> list[Path]:
-    """The pictures of an image, in the order of what is shown; ``label`` names the source where there are several."""
-    folder, several = settings.out / (label or ""), len(settings.shows) > 1
-    return [folder / (show if several else "") / f"{stem_of(relative)}.png" for show in settings.shows]
+def _images_of(columns: Sequence[_Column], found: Sequence[FoundImage]) -> list[ColumnImage]:
+    """Every image for every column, column by column, so that one encoder is in memory at a time."""
+    images = []
+    for column in columns:
+        place = PurePosixPath(column.label if len(columns) > 1 else "")
+        images += [ColumnImage(image.path, place / image.relative, column, image.relative) for image in found]
+    return images
 
 
-def _refuse_lost_inputs(settings: PcaSettings, pictures: Mapping[Path, Path]) -> None:
-    """Refuse outputs that are pictures, a basis or weights which the run reads."""
+def _refuse_unusable_outputs(settings: PcaSettings, folder: OutputFolder, images: Sequence[ColumnImage]) -> None:
+    """Refuse outputs that are pictures, a basis or weights which the run reads, or cannot be written."""
+    names = [name for image in images for name in _pictures_of(settings, image)]
     basis = () if settings.stored_basis is None else (settings.stored_basis,)
     weights = [file for model in settings.models for file in model_files(model)]
-    inputs = (*pictures.values(), *basis, *weights)
-    refuse_inputs_as_outputs((*pictures, settings.out / MANIFEST), inputs)
+    read = (*settings.inputs, *(image.path for image in images), *basis, *weights)
+    refuse_unusable_outputs(settings.out, map(folder.path, (*names, MANIFEST)), read)
 
 
-class _FolderRun:
-    def __init__(self, settings: PcaSettings, encoders: EncoderCache, columns: list[_Column], run: ImageRun) -> None:
-        self.settings, self.encoders, self.columns, self.run = settings, encoders, columns, run
-        self.images: dict[str, tuple[_Column, FoundImage]] = {}
+def _pictures_of(settings: PcaSettings, image: ColumnImage) -> list[str]:
+    """The pictures of an image, in the order of what is shown."""
+    stem, several = stem_of(image.below, settings.keep_suffix), len(settings.shows) > 1
+    column = image.relative.parents[len(image.below.parts) - 1]
+    return [(column / (show if several else "") / f"{stem}.png").as_posix() for show in settings.shows]
 
-    def over(self, images: tuple[FoundImage, ...], listener: Listener) -> RunSummary:
-        for column in self.columns:  # source by source, so that one encoder is in memory at a time
-            for image in images:
-                prefix = PurePosixPath(column.label if len(self.columns) > 1 else "")
-                self.images[str(prefix / image.relative)] = (column, image)
-        items = [FoundImage(image.path, PurePosixPath(name)) for name, (_, image) in self.images.items()]
-        if self.settings.save_basis is not None or self.run.waiting(items, self.files):
-            self._fit(images, listener)
-        summary = self.run.over(
-            items, self.files, Steps(self._read, self._draw, self._write, lambda hw: 3 * hw[0] * hw[1])
-        )
-        self.run.finish(summary, self.settings, self.encoders.device)
-        return summary
 
-    def files(self, relative: str) -> list[Path]:
-        """The pictures of an item, in the order of what is shown."""
-        column, image = self.images[relative]
-        return _pictures_of(self.settings, column.label if len(self.columns) > 1 else None, image.relative)
+class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
+    """Each image becomes pictures of its features."""
 
-    def _fit(self, images: tuple[FoundImage, ...], listener: Listener) -> None:
+    def __init__(
+        self,
+        settings: PcaSettings,
+        folder: OutputFolder,
+        columns: Sequence[_Column],
+        found: Sequence[FoundImage],
+        listener: Listener,
+    ) -> None:
+        self.settings, self.folder, self.columns = settings, folder, columns
+        self.found, self.listener = found, listener
+        self.encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
+        self.hashes = self.encoders.check([column.source for column in columns], listener)
+        given = stored_fit(settings, self.encoders, columns[0].source)
+        for column in columns:
+            column.fitted = given
+        self.keeps_fits = settings.basis != EACH and given is None
+        names = [f"{FITS}/{file}" for column in columns for file in fit_files(column.label, settings)]
+        self.run_files = tuple(names) if self.keeps_fits else ()
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What decides the pictures."""
+        settings, stored = self.settings, self.settings.stored_basis
+        return {
+            "sources": [[source.model, source.readout, sha256] for source, sha256 in self.hashes.items()],
+            "shows": settings.shows,
+            "basis": settings.basis if stored is None else file_sha256(stored),
+            "look": settings.color_mapping,
+            "foreground": settings.foreground,
+            "align": settings.align,
+            "clusters": settings.clusters,
+            "upsampler": settings.upsampler,
+            "grid": vars(settings.grid),
+            "fit_images": settings.fit_images,
+            "dtype": settings.dtype,
+        }
+
+    def files(self, image: ColumnImage) -> list[str]:
+        """One for each thing to show."""
+        return _pictures_of(self.settings, image)
+
+    def prepare(self, waiting: Sequence[FoundImage]) -> None:
         """Fit every source to the same images; a fit that an earlier run has drawn with is taken as it is."""
-        if self.settings.basis == EACH:
+        if not self.keeps_fits:
             return
-        if len(self.run.manifest):  # without any, a fit that lies there belongs to a run that is forgotten
-            for column in self.columns:
-                column.fitted = column.fitted or read_fit(self.settings.out / FITS, column.label, self.settings)
-        if not all(column.fitted for column in self.columns):
-            self._fit_anew(images, listener)
+        for column in self.columns:
+            column.fitted = read_fit(self.folder.path(FITS), column.label, self.settings)
+        if not all(column.fitted for column in self.columns) and (waiting or self.settings.save_basis):
+            self._fit()
         fitted = self.columns[0].fitted
         if self.settings.save_basis is not None and fitted is not None:
             write_basis(fitted, self.settings.save_basis)
 
-    def _fit_anew(self, images: tuple[FoundImage, ...], listener: Listener) -> None:
+    def _fit(self) -> None:
         target = None
-        chosen = [images[place] for place in spread_evenly(len(images), self.settings.fit_images)]
+        chosen = [self.found[place] for place in spread_evenly(len(self.found), self.settings.fit_images)]
         for column in self.columns:
             for done, image in enumerate(chosen, 1):
                 self._keep(column, image)
-                listener.fitting(done, len(chosen))
+                self.listener.fitting(done, len(chosen))
             grids = column.kept.view(column.kept.names)
             if not len(grids):
                 raise FeatureError(f"None of the {len(chosen)} images that a basis would be fitted to can be used.")
@@ -153,7 +191,7 @@ class _FolderRun:
             if self.settings.align and target is None:
                 target = coordinates_of(column.fitted, grids)
             column.fitted = name_source(column.fitted, self.encoders.take(column.source.model), column.source.readout)
-            write_fit(column.fitted, self.settings.out / FITS, column.label)
+            write_fit(column.fitted, self.folder.path(FITS), column.label)
 
     def _keep(self, column: _Column, image: FoundImage) -> None:
         try:
@@ -161,41 +199,29 @@ class _FolderRun:
         except (InputError, FeatureError):  # the drawing meets it again, and names it
             return
 
-    def _read(self, item: FoundImage) -> NDArray[np.uint8]:
-        rgb = read_rgb(item.path)  # (H, W, 3)
+    def read(self, image: ColumnImage) -> _Opened:
+        """(H, W, 3)."""
+        rgb = read_rgb(image.path)
         if self.settings.basis == EACH:
             refuse_one_colour(rgb)
-        return rgb
+        return _Opened(image, rgb)
 
-    def _draw(self, item: FoundImage, rgb: NDArray[np.uint8]) -> _Pictures:
-        column, image = self.images[str(item.relative)]
-        grid = column.kept.get(str(image.relative))
+    def work(self, content: _Opened) -> _Pictures:
+        """Encode the image, unless the fit has kept its grid, and draw it."""
+        column, rgb = content.image.column, content.rgb
+        grid = column.kept.get(str(content.image.below))
         grid = self.encoders.encode(column.source, rgb) if grid is None else grid  # (gh, gw, D)
         fitted = column.fitted or fit([grid], self.settings)
         small = shrink(rgb)
         drawn = [paint(show, fitted, grid, small, self.settings) for show in self.settings.shows]
         return _Pictures(drawn, (int(rgb.shape[0]), int(rgb.shape[1])))
 
-    def _write(self, item: FoundImage, pictures: _Pictures) -> Outcome:
-        files = self.files(str(item.relative))
-        for picture, path in zip(pictures.drawn, files, strict=True):
-            write_bytes(path, encode_png(picture))
-        return Outcome(tuple(files), pictures.image_hw)
+    def write(self, image: ColumnImage, result: _Pictures) -> Outcome:
+        """Write the pictures."""
+        for picture, name in zip(result.drawn, self.files(image), strict=True):
+            self.folder.write(name, encode_png(picture))
+        return Outcome(result.image_hw)
 
-
-def _request(settings: PcaSettings, hashes: dict[Source, str]) -> dict[str, Any]:
-    """What decides the pictures."""
-    stored = settings.stored_basis
-    return {
-        "sources": [[source.model, source.readout, sha256] for source, sha256 in hashes.items()],
-        "shows": settings.shows,
-        "basis": settings.basis if stored is None else file_sha256(stored),
-        "look": settings.color_mapping,
-        "foreground": settings.foreground,
-        "align": settings.align,
-        "clusters": settings.clusters,
-        "upsampler": settings.upsampler,
-        "grid": vars(settings.grid),
-        "fit_images": settings.fit_images,
-        "dtype": settings.dtype,
-    }
+    def held_bytes(self, hw: tuple[int, int]) -> int:
+        """The image."""
+        return 3 * hw[0] * hw[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,13 @@ from numpy.typing import NDArray
 from densezero.errors import FeatureError
 from densezero.features import plan_grid
 from densezero.features.choices import GRID_FORMATS
-from densezero.images import FoundImage, find_images, read_rgb
+from densezero.images import FoundImage, read_rgb
 from densezero.jobs.features.encoder_cache import EncoderCache, Source
 from densezero.jobs.features.settings import FeaturesSettings
-from densezero.jobs.manifest import MANIFEST, Manifest
-from densezero.jobs.output_checks import check_output_folder, model_files, refuse_inputs_as_outputs
+from densezero.jobs.manifest import MANIFEST
+from densezero.jobs.places import OutputFolder, find_inputs, model_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener
-from densezero.jobs.run import ImageRun, Outcome, RunSummary, Steps
-from densezero.output.atomic import write_bytes
+from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
 from densezero.output.paths import refuse_shared_outputs, stem_of
 from densezero.output.picture import encode_grid_npz, encode_grid_safetensors
 
@@ -44,49 +42,65 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
         DenseZeroError: if the request cannot be met; nothing has been written then.
     """
     listener = listener or Listener()
-    images = find_images(settings.inputs)
-    check_output_folder(settings.out, settings.inputs, images)
-    suffix = GRID_FORMATS[settings.form]
-    refuse_shared_outputs([image.relative for image in images], [suffix])
+    images = find_inputs(settings.inputs)
+    folder = OutputFolder(settings.out)
+    names = [name for image in images for name in _files(settings, image)]
+    read = (*settings.inputs, *(image.path for image in images), *model_files(settings.model))
+    refuse_unusable_outputs(settings.out, map(folder.path, (*names, MANIFEST)), read)
+    refuse_shared_outputs([image.relative for image in images], [GRID_FORMATS[settings.form]])
+    with folder.locked(settings.dry_run):
+        job = GridJob(settings, folder, listener)
+        return ImageRun(folder, job.request, job, listener).over(images, settings, {"device": job.encoders.device})
 
-    def files(relative: str) -> list[Path]:
-        return [settings.out / f"{stem_of(relative)}{suffix}"]
 
-    sources = {file: image.path for image in images for file in files(str(image.relative))}
-    refuse_inputs_as_outputs(
-        (*sources, settings.out / MANIFEST), (*(image.path for image in images), *model_files(settings.model))
-    )
-    encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
-    source = Source(settings.model, settings.readout)
-    sha256 = encoders.check([source], listener)[source]
-    request = {
-        "model": settings.model,
-        "weights_sha256": sha256,
-        "readout": settings.readout,
-        "format": settings.form,
-        "half": settings.half,
-        "grid": vars(settings.grid),
-        "dtype": settings.dtype,
-    }
-    run = ImageRun(settings.out, Manifest(settings.out, request, settings.overwrite, sources), listener)
+def _files(settings: FeaturesSettings, image: FoundImage) -> list[str]:
+    return [f"{stem_of(image.relative)}{GRID_FORMATS[settings.form]}"]
 
-    def read(image: FoundImage) -> NDArray[np.uint8]:
-        return read_rgb(image.path)  # (H, W, 3)
 
-    def work(_: FoundImage, rgb: NDArray[np.uint8]) -> _Grid:
-        return _encode(settings, encoders, source, rgb, sha256)
+class GridJob(ImageJob[FoundImage, NDArray[np.uint8], NDArray[np.uint8], _Grid]):
+    """Each image becomes a file of its grid."""
 
-    def write(image: FoundImage, grid: _Grid) -> Outcome:
-        path = files(str(image.relative))[0]
-        encode = encode_grid_npz if settings.form == "npz" else encode_grid_safetensors
-        write_bytes(path, encode(grid.features, grid.about))
-        return Outcome((path,), grid.image_hw)
+    def __init__(self, settings: FeaturesSettings, folder: OutputFolder, listener: Listener) -> None:
+        self.settings, self.folder = settings, folder
+        self.encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
+        self.source = Source(settings.model, settings.readout)
+        self.sha256 = self.encoders.check([self.source], listener)[self.source]
 
-    encoder = encoders.take(settings.model)
-    grid_bytes = 4 * encoder.width * settings.grid.patches(encoder.patch_px) ** 2
-    summary = run.over(images, files, Steps(read, work, write, lambda hw: 3 * hw[0] * hw[1] + grid_bytes))
-    run.finish(summary, settings, encoders.device)
-    return summary
+    @property
+    def request(self) -> dict[str, Any]:
+        """What decides the grids."""
+        return {
+            "model": self.settings.model,
+            "weights_sha256": self.sha256,
+            "readout": self.settings.readout,
+            "format": self.settings.form,
+            "half": self.settings.half,
+            "grid": vars(self.settings.grid),
+            "dtype": self.settings.dtype,
+        }
+
+    def files(self, image: FoundImage) -> list[str]:
+        """The one file of an image."""
+        return _files(self.settings, image)
+
+    def read(self, image: FoundImage) -> NDArray[np.uint8]:
+        """(H, W, 3)."""
+        return read_rgb(image.path)
+
+    def work(self, content: NDArray[np.uint8]) -> _Grid:
+        """Encode the image."""
+        return _encode(self.settings, self.encoders, self.source, content, self.sha256)
+
+    def write(self, image: FoundImage, result: _Grid) -> Outcome:
+        """Write the file."""
+        encode = encode_grid_npz if self.settings.form == "npz" else encode_grid_safetensors
+        self.folder.write(self.files(image)[0], encode(result.features, result.about))
+        return Outcome(result.image_hw)
+
+    def held_bytes(self, hw: tuple[int, int]) -> int:
+        """The image and its grid."""
+        encoder = self.encoders.take(self.settings.model)
+        return 3 * hw[0] * hw[1] + 4 * encoder.width * self.settings.grid.patches(encoder.patch_px) ** 2
 
 
 def _encode(

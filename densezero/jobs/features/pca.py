@@ -11,7 +11,7 @@ from densezero.jobs.features.figure import draw_pca_figure
 from densezero.jobs.features.film import draw_pca_film
 from densezero.jobs.features.folder import draw_pca_folder
 from densezero.jobs.features.settings import PcaSettings
-from densezero.jobs.output_checks import check_output_file
+from densezero.jobs.places import refuse_unusable_outputs
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import RunSummary
 
@@ -36,7 +36,7 @@ def draw_pca(settings: PcaSettings, listener: Listener | None = None) -> RunSumm
 
 def _check_basis_place(path: Path, inputs: Sequence[Path]) -> None:
     """Refuse to store a basis where it cannot be written, or over anything but a basis."""
-    check_output_file(path, inputs, "--save-basis")
+    refuse_unusable_outputs(path, [path], inputs, "--save-basis", is_folder=False)
     if not path.exists():
         return
     try:

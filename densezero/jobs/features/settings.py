@@ -88,6 +88,8 @@ class PcaSettings:
         device: where to compute.
         dtype: numeric type of the vision tower.
         overwrite: do again what an earlier run has done.
+        keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
+        dry_run: only say what would be done.
 
     Raises:
         DenseZeroError: for an unknown name, or wishes that contradict each other.
@@ -113,6 +115,8 @@ class PcaSettings:
     device: str = "auto"
     dtype: str = "auto"
     overwrite: bool = False
+    keep_suffix: bool = False
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
         for show in self.shows:
@@ -210,6 +214,8 @@ class FeaturesSettings:
         device: where to compute.
         dtype: numeric type of the vision tower.
         overwrite: do again what an earlier run has done.
+        keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
+        dry_run: only say what would be done.
 
     Raises:
         DenseZeroError: for an unknown format.
@@ -225,6 +231,8 @@ class FeaturesSettings:
     device: str = "auto"
     dtype: str = "auto"
     overwrite: bool = False
+    keep_suffix: bool = False
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
         check_name("a format", self.form, GRID_FORMATS)

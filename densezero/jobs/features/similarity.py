@@ -13,7 +13,7 @@ from densezero.images import read_rgb
 from densezero.jobs.features.encoder_cache import EncoderCache, Source
 from densezero.jobs.features.fit import shrink
 from densezero.jobs.features.settings import SimilaritySettings
-from densezero.jobs.output_checks import check_output_file
+from densezero.jobs.places import refuse_unusable_outputs
 from densezero.jobs.progress import Listener
 from densezero.output.atomic import write_bytes
 from densezero.vocabulary import load_templates
@@ -31,7 +31,7 @@ def draw_similarity(settings: SimilaritySettings, listener: Listener | None = No
         DenseZeroError: if the request cannot be met; nothing is written then.
     """
     listener = listener or Listener()
-    check_output_file(settings.out, [settings.image])
+    refuse_unusable_outputs(settings.out, [settings.out], [settings.image], is_folder=False)
     rgb = read_rgb(settings.image)  # (H, W, 3)
     shares = [_share(point, rgb.shape[0], rgb.shape[1]) for point in settings.points]
     templates = load_templates(settings.templates)

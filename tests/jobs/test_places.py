@@ -8,7 +8,7 @@ from densezero.errors import OutputError
 from densezero.jobs.features.grids import write_features
 from densezero.jobs.features.pca import draw_pca
 from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
-from densezero.jobs.output_checks import model_files, refuse_inputs_as_outputs
+from densezero.jobs.places import is_unchanged, model_files, refuse_unusable_outputs, sha256_of, stamp_of
 from densezero.jobs.segment import segment_images
 from tests.jobs.photos import settings, write_scenes
 
@@ -89,11 +89,35 @@ def test_features_refuse_to_replace_the_weights(tmp_path):
 
 def test_outputs_beside_the_inputs_are_fine(tmp_path):
     write_scenes(tmp_path, ["a.png", "b.png"])
-    refuse_inputs_as_outputs([tmp_path / "b.png", tmp_path / "new.png"], [tmp_path / "a.png", tmp_path / "missing"])
+    outputs = [tmp_path / "b.png", tmp_path / "new.png"]
+    refuse_unusable_outputs(tmp_path, outputs, [tmp_path / "a.png", tmp_path / "missing"])
 
 
 def test_a_model_is_a_folder_of_files_a_file_or_a_name(tmp_path):
     write_scenes(tmp_path, ["model/a.png"])
-    assert model_files(str(tmp_path / "model")) == [tmp_path / "model" / "a.png"]
-    with pytest.raises(OutputError, match=r"a\.png is one of the inputs, and would be lost"):
-        refuse_inputs_as_outputs([tmp_path / "model" / "a.png"], model_files(str(tmp_path / "model")))
+    weights = tmp_path / "model" / "a.png"
+    assert model_files(str(tmp_path / "model")) == [weights]
+    with pytest.raises(OutputError, match=r"a\.png is one of the inputs, and would be lost\. Choose another --there"):
+        refuse_unusable_outputs(weights, [weights], model_files(str(tmp_path / "model")), "--there", is_folder=False)
+
+
+def test_one_output_file_is_no_folder(tmp_path):
+    with pytest.raises(OutputError, match="Expected --out as a file"):
+        refuse_unusable_outputs(tmp_path, [tmp_path], [], is_folder=False)
+
+
+def test_a_file_is_unchanged_by_its_stamp_or_by_its_content(tmp_path):
+    file, other = tmp_path / "a", tmp_path / "b"
+    file.write_bytes(b"1")
+    stamp, sha256 = stamp_of(file), sha256_of(file)
+    assert is_unchanged(file, stamp, "")
+    other.write_bytes(b"1")
+    assert is_unchanged(other, stamp, sha256)
+    assert not is_unchanged(other, stamp, "")
+    status = file.stat()
+    file.write_bytes(b"2")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # size, time and name are the same
+    assert not is_unchanged(file, stamp, sha256)
+    file.unlink()
+    assert not is_unchanged(file, stamp, sha256)
+    assert not is_unchanged(file, "unreadable", "")

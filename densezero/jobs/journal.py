@@ -1,0 +1,223 @@
+"""Journals: lines of JSON that are only ever added, so that a kill or a power cut loses no more than the last one.
+
+Every job that can go on after a stop keeps one. A lock keeps other runs out while it is written.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+from filelock import FileLock, Timeout
+
+from densezero.errors import OutputError
+from densezero.output.atomic import output_error, write_atomically
+
+VERSION: Final = 2
+
+
+class Journal:
+    """A file of lines: a header that says what was asked for, then a line for each thing that happened.
+
+    Args:
+        file: where it lies; it need not be there.
+        way_out: what to do where it cannot be used, as a message says it.
+    """
+
+    def __init__(self, file: Path, way_out: str = "Choose another --out, or begin anew with --overwrite.") -> None:
+        self.file, self.way_out = file, way_out
+
+    def header(self) -> dict[str, Any] | None:
+        """What the header says; None where there is no journal.
+
+        Raises:
+            OutputError: if the file cannot be read, or is no journal of this version.
+        """
+        if not self.file.exists():
+            return None
+        values = next((values for _, values in self._whole_lines()), {})
+        if values.get("journal") != VERSION:
+            raise OutputError(
+                f"{self.file} is no journal that this version of densezero can go on from. {self.way_out}"
+            )
+        return values
+
+    def lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The lines after the header, each with the byte at which it begins.
+
+        They end before the first line that a kill or a power cut left unfinished.
+
+        Raises:
+            OutputError: if the file cannot be read.
+        """
+        whole = self._whole_lines()
+        next(whole, None)
+        return whole
+
+    def start(self, header: dict[str, Any], lines: Iterable[dict[str, Any]] = ()) -> None:
+        """Begin a journal, in place of one that is there.
+
+        Args:
+            header: what was asked for.
+            lines: what is known already.
+
+        Raises:
+            OutputError: if the file cannot be written; the old journal then stays.
+        """
+        whole = chain([{**header, "journal": VERSION}], lines)
+        write_atomically(self.file, lambda file: file.writelines(map(encode_line, whole)), durable=True)
+
+    def go_on(self) -> None:
+        """Cut off what a kill left of an unfinished line, so that the next one begins where the last one ends."""
+        end = 0
+        for start, _ in self._whole_lines():
+            end = start
+        with self._telling(), self.file.open("r+b") as file:
+            file.seek(end)
+            file.readline()
+            file.truncate()
+
+    def append(self, *lines: dict[str, Any], durable: bool = False) -> int:
+        """Add lines at the end.
+
+        Args:
+            lines: to add.
+            durable: wait until the device holds the journal.
+
+        Returns:
+            The byte at which the first one begins.
+
+        Raises:
+            OutputError: if the journal has gone or cannot be written; none of the lines is there then.
+        """
+        content = b"".join(map(encode_line, lines))
+        with self._telling(), self.file.open("r+b", buffering=0) as file:
+            start = file.seek(0, os.SEEK_END)
+            try:
+                if file.write(content) < len(content):
+                    raise OSError(errno.ENOSPC, "only a part was written")
+            except OSError:
+                file.truncate(start)
+                raise
+            if durable:
+                os.fsync(file.fileno())
+        return start
+
+    def read(self, starts: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """Read the lines that begin at these bytes.
+
+        Raises:
+            OutputError: if the journal has gone, or is not what this run wrote.
+        """
+        try:
+            with self.file.open("rb") as file:
+                for start in starts:
+                    file.seek(start)
+                    yield decode_line(file.readline())
+        except (OSError, ValueError) as error:
+            raise OutputError(
+                f"{self.file} cannot be read again ({type(error).__name__}: {error}); was it changed by another "
+                "program? Run the same command again to go on."
+            ) from None
+
+    def remove(self) -> None:
+        """Take the journal away, when all that it says is safe elsewhere."""
+        with self._telling():
+            self.file.unlink(missing_ok=True)
+
+    def _whole_lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        start = 0
+        try:
+            with self.file.open("rb") as file:
+                for line in file:
+                    yield start, decode_line(line)
+                    start += len(line)
+        except ValueError:
+            return
+        except OSError as error:
+            raise OutputError(f"{self.file} cannot be read ({error.strerror}). Check its permissions.") from None
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Turn the operating system's reason into a sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise output_error(self.file, error) from None
+
+
+def encode_line(values: dict[str, Any]) -> bytes:
+    """A line of a journal; a file name may hold bytes that are no text."""
+    return (json.dumps(values, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape")
+
+
+def decode_line(line: bytes) -> dict[str, Any]:
+    """Read a line of a journal.
+
+    Raises:
+        ValueError: if it is not whole.
+    """
+    if not line.endswith(b"\n"):
+        raise ValueError("a line was cut off")
+    try:
+        values = json.loads(line.decode("utf-8", "surrogateescape"))
+    except RecursionError:
+        raise ValueError("a line is nested too deeply") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"expected an object, got {type(values).__name__}")
+    return values
+
+
+@contextmanager
+def lock(file: Path, place: Path) -> Iterator[None]:
+    """Keep other runs out while this one writes. The lock dies with its process.
+
+    Args:
+        file: of the lock; it is taken away at the end, and so are folders made for it that are still empty.
+        place: what is locked, as the refusal names it.
+
+    Raises:
+        OutputError: if another run holds the lock, saying which; or if the file cannot be written.
+    """
+    made = [folder for folder in file.parents if not folder.exists()]
+    held = FileLock(file, thread_local=False)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        held.acquire(timeout=0)
+    except Timeout:
+        raise OutputError(
+            f"{place} is in use by another run{_holder(file)}. Wait for its end, or choose another --out."
+        ) from None
+    except OSError as error:
+        raise output_error(file, error) from None
+    try:
+        with suppress(OSError):  # whoever is refused then hears less
+            file.write_text(json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": _now()}))
+        yield
+    finally:
+        with suppress(OSError):  # while it is held, so that nobody else's is taken away; on Windows, release does it
+            file.unlink()
+        held.release()
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
+
+
+def _holder(file: Path) -> str:
+    try:
+        by = json.loads(file.read_text())
+        return f" (process {by['process']} on {by['host']}, since {by['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(sep=" ", timespec="seconds")

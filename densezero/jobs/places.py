@@ -1,0 +1,211 @@
+"""Where a run reads and writes: the one place that turns names into paths.
+
+A run names its files relative to its output folder. Another kind of storage needs another ``OutputFolder`` only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
+from pathlib import Path, PurePath
+from typing import Final
+
+from densezero.errors import OutputError
+from densezero.images import FoundImage, find_images
+from densezero.jobs.journal import lock
+from densezero.output.atomic import output_error, write_atomically
+
+LOCK: Final = ".run.lock"
+UNREADABLE: Final = "unreadable"
+
+
+class OutputFolder:
+    """The folder of a run's results, its files named by their path below it, with ``/``.
+
+    Args:
+        root: the folder; it need not be there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, name: str) -> Path:
+        """Where a file lies."""
+        return self.root / name
+
+    def exists(self, name: str) -> bool:
+        """Whether something has this name, be it a broken link."""
+        return os.path.lexists(self.path(name))
+
+    def is_filled(self, name: str) -> bool:
+        """Whether a file has this name and is not empty."""
+        try:
+            return self.path(name).is_file() and self.path(name).stat().st_size > 0
+        except OSError:
+            return False
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all, and wait until the device holds it.
+
+        Raises:
+            DeviceFullError: if no space is left.
+            OutputError: if it cannot be written for another reason.
+        """
+        write_atomically(self.path(name), lambda file: file.write(content), durable=True)
+
+    def remove(self, name: str) -> None:
+        """Take a file away, if it is there.
+
+        Raises:
+            OutputError: if that is not permitted.
+        """
+        try:
+            self.path(name).unlink(missing_ok=True)
+        except OSError as error:
+            raise output_error(self.path(name), error) from None
+
+    @contextmanager
+    def locked(self, dry_run: bool = False) -> Iterator[None]:
+        """Keep other runs out, unless nothing will be written.
+
+        Raises:
+            OutputError: if another run writes into the folder.
+        """
+        with nullcontext() if dry_run else lock(self.root / LOCK, self.root):
+            yield
+
+
+def check_name(name: object) -> str:
+    """The name of a file below an output folder, as a record gives it.
+
+    Raises:
+        ValueError: if it is none: a record that was tampered with never leads out of the folder.
+    """
+    if not isinstance(name, str) or PurePath(name).is_absolute() or ".." in PurePath(name).parts or not name:
+        raise ValueError(f"expected the name of a file below the output folder, got {name!r}")
+    return name
+
+
+def find_inputs(inputs: Sequence[Path]) -> tuple[FoundImage, ...]:
+    """Find the images of a run.
+
+    Args:
+        inputs: image files and folders.
+
+    Raises:
+        InputError: if one of them does not exist, or no image is there.
+        OutputError: if two images have one path below their folders, and so one output.
+    """
+    images = find_images(inputs)
+    seen: dict[str, FoundImage] = {}
+    for image in images:
+        first = seen.setdefault(str(image.relative), image)
+        if first is not image:
+            raise OutputError(
+                f"{first.path} and {image.path} have the same path below their folders, {image.relative}, and would "
+                "write one output. Run the folders into different --out folders, or give the folder above both."
+            )
+    return images
+
+
+def refuse_unusable_outputs(
+    out: Path, outputs: Iterable[Path], read: Iterable[Path], option: str = "--out", *, is_folder: bool = True
+) -> None:
+    """Refuse outputs that cannot be written, or would destroy what is read. ``--overwrite`` does not lift this.
+
+    Files are compared by device and file number. So links, upper and lower case and Unicode forms hide nothing.
+
+    Args:
+        out: the output folder, or the one output file.
+        outputs: all files that would be written.
+        read: files and folders that are read.
+        option: that names the place of the outputs.
+        is_folder: whether ``out`` is a folder.
+
+    Raises:
+        OutputError: if the folder lies in one that is read, is no folder or cannot be written; if an output is a file
+            that is read.
+    """
+    read = list(read)
+    if is_folder:
+        _refuse_out_among_inputs(out, read, option)
+    elif out.is_dir():
+        raise OutputError(f"Expected {option} as a file; {out} is a folder. Give a file's name in it.")
+    _refuse_unwritable(out if is_folder else out.parent, option)
+    known = {key: file for file in read if (key := _file_key(file))}
+    for output in outputs:
+        key = _file_key(output)
+        if key in known:
+            what = "one of the inputs" if output == known[key] else f"one of the inputs, {known[key]} by another name"
+            raise OutputError(f"The output {output} is {what}, and would be lost. Choose another {option}.")
+
+
+def model_files(model: str) -> list[Path]:
+    """The files of a model that is given as a folder, or the file; none for the name of a model."""
+    try:
+        return sorted(Path(model).iterdir()) if Path(model).is_dir() else [Path(model)]
+    except OSError:  # a folder that cannot be listed; loading it says so
+        return []
+
+
+def stamp_of(path: Path) -> str:
+    """Size, times and number of a file. While they stay the same, so does its content."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return UNREADABLE
+    return f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ctime_ns}-{stat.st_ino}"
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content; empty where it cannot be read."""
+    return _sha256_of(path, stamp_of(path))
+
+
+@lru_cache(maxsize=8)  # the labels of a whole data set may be one file
+def _sha256_of(path: Path, stamp: str) -> str:  # noqa: ARG001 - another stamp, another content
+    try:
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def is_unchanged(path: Path, stamp: str, sha256: str) -> bool:
+    """Whether a file still has the content of an earlier time: by its stamp, and where that differs by its content."""
+    now = stamp_of(path)
+    return now != UNREADABLE and (now == stamp or (sha256 != "" and sha256_of(path) == sha256))
+
+
+def _file_key(path: Path) -> tuple[int, int] | None:
+    """Device and file number, links followed; None where no such file can be seen."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _refuse_out_among_inputs(out: Path, read: Iterable[Path], option: str) -> None:
+    """Refuse an output folder that a later run would take for input."""
+    real = out.resolve()
+    for given in read:
+        if given.is_dir() and (real == given.resolve() or given.resolve() in real.parents):
+            raise OutputError(
+                f"The output folder {out} lies in the input folder {given}: the next run would take its pictures for "
+                f"input. Choose an {option} beside it."
+            )
+
+
+def _refuse_unwritable(folder: Path, option: str) -> None:
+    """Refuse a path whose first existing part is not a writable folder."""
+    there = next((part for part in (folder, *folder.parents) if os.path.lexists(part)), Path())
+    if not there.is_dir():
+        raise OutputError(f"Expected an output folder; got {folder}, where {there} is a file. Choose another {option}.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"The output folder {folder} cannot be written: {there} is not writable. Choose another {option}."
+        )
