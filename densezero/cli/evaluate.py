@@ -7,36 +7,49 @@ from typing import Annotated
 
 import typer
 
+from densezero.cli import options
+from densezero.cli.datasets import complete_dataset
 from densezero.cli.show import Shower
+from densezero.engine.presets import PROTOCOLS
 from densezero.jobs.evaluate.settings import EvaluateSettings
+from densezero.vocabulary.templates import TEMPLATES
+
+FORMS = ("markdown", "latex", "csv")
 
 
 def evaluate(
-    dataset: Annotated[str, typer.Argument(help="A data set (see `densezero datasets list`).")],
-    root: Annotated[Path, typer.Option(help="Folder that holds the data set.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The report's file, FILE.json.")],
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A model (see `densezero models list`), a folder, or a *_vision.npz.")
-    ] = EvaluateSettings.model,
+    dataset: Annotated[
+        str,
+        typer.Argument(autocompletion=complete_dataset, help="A data set (see `densezero datasets list`)."),
+    ],
+    root: Annotated[Path, typer.Option(metavar="FOLDER", parser=options.path, help="Folder that holds the data set.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.json", parser=options.path, help="The report's file.")
+    ],
+    model: options.Model = EvaluateSettings.model,
     protocol: Annotated[
-        str, typer.Option(help="tips-slide, tips-simple, ovss, ovss-naclip, ovss-clearclip or ovss-proxyclip.")
+        str, options.choice(PROTOCOLS, help="How scores become labels.", panel=options.MODEL)
     ] = EvaluateSettings.protocol,
     split: Annotated[str, typer.Option(help="Split of the data set.")] = EvaluateSettings.split,
     vocabulary: Annotated[
         str | None, typer.Option(help="Another class list for the same labels. [the data set's own]")
     ] = EvaluateSettings.vocabulary,
     templates: Annotated[
-        str | None, typer.Option(help="Prompt templates: a name or a file. [the protocol's]")
+        str | None, typer.Option(help=f"Prompt templates: {', '.join(TEMPLATES)}, or a file. [the protocol's]")
     ] = EvaluateSettings.templates,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = EvaluateSettings.device,
-    dtype: Annotated[str, typer.Option(help="float32 reproduces; auto is quicker.")] = EvaluateSettings.dtype,
+    device: options.Device = EvaluateSettings.device,
+    dtype: options.Dtype = EvaluateSettings.dtype,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = EvaluateSettings.limit,
     images: Annotated[
-        Path | None, typer.Option(help="A file that names the images to take, one a line.")
+        Path | None,
+        typer.Option(metavar="FILE", parser=options.path, help="A file that names the images to take, one a line."),
     ] = EvaluateSettings.images,
     boundary: Annotated[
         bool, typer.Option("--boundary", help="Measure boundary IoU as well.")
     ] = EvaluateSettings.boundary,
+    like: options.Like = None,  # noqa: ARG001 - its callback has set the defaults
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Evaluate a model on a benchmark and write one report; goes on after a stop.
 
@@ -47,7 +60,7 @@ def evaluate(
     )
     from densezero.jobs.evaluate.run import evaluate_dataset
 
-    shower = Shower()
+    shower = Shower(quiet=quiet, verbose=verbose)
     report = evaluate_dataset(settings, shower)
     if report is not None:
         shower.end_line()
@@ -57,8 +70,10 @@ def evaluate(
 
 
 def table(
-    reports: Annotated[list[Path] | None, typer.Argument(metavar="FILE.json...", help="Reports.")] = None,
-    form: Annotated[str, typer.Option("--format", help="markdown, latex or csv.")] = "markdown",
+    reports: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE.json...", parser=options.path, help="Reports.")
+    ] = None,
+    form: Annotated[str, options.choice(FORMS, "--format", help="Of the table.")] = "markdown",
     published: Annotated[bool, typer.Option("--published", help="List every published number as well.")] = False,
 ) -> None:
     """Set reports beside the published numbers, on standard output."""

@@ -7,97 +7,183 @@ from typing import Annotated
 
 import typer
 
+from densezero.cli import options
+from densezero.cli.like import is_given
 from densezero.cli.show import Shower
-from densezero.jobs.features.settings import FeaturesSettings, GridChoice, PcaSettings, SimilaritySettings
+from densezero.encoders.readouts import READOUTS
+from densezero.features.choices import COLOR_MAPPINGS, GRID_FORMATS, SHOWS, UPSAMPLERS
+from densezero.jobs.features.settings import (
+    EACH,
+    TOGETHER,
+    FeaturesSettings,
+    GridChoice,
+    PcaSettings,
+    SimilaritySettings,
+)
 
-_Inputs = Annotated[
-    list[Path], typer.Argument(metavar="INPUT...", help="Image files and folders; folders are searched recursively.")
-]
-_Model = Annotated[
-    str, typer.Option("--model", "-m", help="A model (see `densezero models list`), a folder, or a *_vision.npz.")
-]
-_Readout = Annotated[str, typer.Option(help="Read-out of the last block: patch, value, q-q, k-k, v-v, ...-bare.")]
+COLOURS = "Colours"
+
+_Readout = Annotated[
+    str,
+    typer.Option(
+        rich_help_panel=options.MODEL, autocompletion=options.starting_with(READOUTS),
+        help=f"What the last block gives: {', '.join(READOUTS)}.",
+    ),
+]  # fmt: skip
 _Grid = Annotated[
-    int, typer.Option("--grid", help="Patches along the long side; 98 is 1372 px at patch 14, 1568 px at 16.")
+    int,
+    typer.Option(
+        "--grid", rich_help_panel=options.ENCODING,
+        help="Patches along the long side; 98 is 1372 px at patch 14, 1568 px at 16.",
+    ),
+]  # fmt: skip
+_Side = Annotated[
+    int | None,
+    typer.Option(
+        "--side", rich_help_panel=options.ENCODING, help="Long side of the model input in pixels instead of --grid."
+    ),
 ]
-_Side = Annotated[int | None, typer.Option("--side", help="Long side of the model input in pixels instead of --grid.")]
 _Window = Annotated[
     int | None,
-    typer.Option("--window", help="Encode in blended windows of so many patches. [whole, if memory takes it]"),
+    typer.Option(
+        "--window", rich_help_panel=options.ENCODING,
+        help="Encode in blended windows of so many patches. [whole, if memory takes it]",
+    ),
+]  # fmt: skip
+_Upsample = Annotated[
+    str, options.choice(UPSAMPLERS, "--upsample", help="From patches to pixels.", panel=options.FIGURE)
 ]
-_Upsample = Annotated[str, typer.Option("--upsample", help="From patches to pixels: nearest, bilinear or guided.")]
-_Width = Annotated[float, typer.Option("--width", help="Width of a figure, mm.")]
-_Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-_Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
-_Overwrite = Annotated[
-    bool, typer.Option("--overwrite/--resume", help="Do again what an earlier run has written, or go on from it.")
-]
+_Width = Annotated[float, typer.Option("--width", rich_help_panel=options.FIGURE, help="Width of a figure, mm.")]
 
 
 def pca(
-    inputs: _Inputs,
+    context: typer.Context,
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", help="A folder for a picture of each image, or one figure: FILE.png, .pdf, .svg."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="PLACE",
+            parser=options.path,
+            help="A folder for a picture of each image, or one figure: FILE.png, .pdf, .svg; with --video a film.",
+        ),
     ],
-    model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", help="As for segment; repeat it for more columns. [tipsv2-l14]")
-    ] = None,
-    readout: Annotated[
-        list[str] | None, typer.Option(help="Read-out of the last block; repeat it for more columns. [patch]")
-    ] = None,
+    inputs: options.Inputs = None,
     show: Annotated[
         list[str] | None,
-        typer.Option(help="pca (three components), first (the first, in inferno) or kmeans; may be repeated. [pca]"),
+        typer.Option(
+            metavar="NAME,...",
+            autocompletion=options.starting_with(SHOWS),
+            help="A column each: pca (three components), first (the first, in inferno), kmeans. [default: pca]",
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            rich_help_panel=options.MODEL,
+            autocompletion=options.starting_with(options.MODEL_NAMES),
+            help=f"A column each: a model, a folder or a file; repeat it. [default: {PcaSettings.models[0]}]",
+        ),
+    ] = None,
+    readout: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,...",
+            rich_help_panel=options.MODEL,
+            autocompletion=options.starting_with(READOUTS),
+            help=f"A column each: {', '.join(READOUTS)}. [default: {PcaSettings.readouts[0]}]",
+        ),
     ] = None,
     basis: Annotated[
-        str, typer.Option(help="together (one basis for all images), each, or the file of a stored basis.")
+        str,
+        typer.Option(
+            rich_help_panel=COLOURS,
+            autocompletion=options.starting_with((TOGETHER, EACH)),
+            help="together (one basis for all images), each, or the file of a stored basis.",
+        ),
     ] = PcaSettings.basis,
-    save_basis: Annotated[Path | None, typer.Option(help="Store the basis in this file.")] = PcaSettings.save_basis,
+    save_basis: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", parser=options.path, rich_help_panel=COLOURS, help="Store the basis in this file."
+        ),
+    ] = PcaSettings.save_basis,
     color_mapping: Annotated[
-        str, typer.Option("--look", help="sigmoid (of twice the whitened coordinate) or percentile.")
+        str,
+        options.choice(
+            COLOR_MAPPINGS,
+            "--look",
+            panel=COLOURS,
+            help="sigmoid gives soft, saturated colours; percentile stretches the contrast.",
+        ),
     ] = PcaSettings.color_mapping,
     foreground: Annotated[
-        bool, typer.Option("--foreground", help="Fit and colour the foreground alone.")
+        bool, typer.Option("--foreground", rich_help_panel=COLOURS, help="Fit and colour the main subject alone.")
     ] = PcaSettings.foreground,
     align: Annotated[
-        bool, typer.Option("--align", help="Rotate the colours of every column towards those of the first.")
+        bool,
+        typer.Option(
+            "--align", rich_help_panel=COLOURS, help="Rotate the colours of every column towards those of the first."
+        ),
     ] = PcaSettings.align,
-    clusters: Annotated[int, typer.Option(help="Clusters of k-means.")] = PcaSettings.clusters,
+    clusters: Annotated[int, typer.Option(rich_help_panel=COLOURS, help="Clusters of k-means.")] = PcaSettings.clusters,
+    fit_images: Annotated[
+        int,
+        typer.Option(
+            rich_help_panel=COLOURS, help="A common basis is fitted to so many images at most, spread evenly over all."
+        ),
+    ] = PcaSettings.fit_images,
     upsample: _Upsample = PcaSettings.upsampler,
     grid: _Grid = GridChoice.side,
     side: _Side = GridChoice.side_px,
     window: _Window = GridChoice.window_side,
     width: _Width = PcaSettings.width_mm,
-    fit_images: Annotated[
-        int, typer.Option(help="A common basis is fitted to so many images at most, spread evenly over all.")
-    ] = PcaSettings.fit_images,
     video: Annotated[
-        bool, typer.Option("--video", help="Make a film, FILE.mp4, of a film or of a folder of frames.")
+        bool,
+        typer.Option(
+            "--video", rich_help_panel=options.FILM, help="Make a film, FILE.mp4, of a film or of a folder of frames."
+        ),
     ] = PcaSettings.video,
-    rate: Annotated[float, typer.Option(help="Frames a second of a film from a folder.")] = PcaSettings.rate,
-    device: _Device = PcaSettings.device,
-    dtype: _Dtype = PcaSettings.dtype,
-    overwrite: _Overwrite = PcaSettings.overwrite,
+    rate: Annotated[
+        float, typer.Option(rich_help_panel=options.FILM, help="Frames a second of a film from a folder.")
+    ] = PcaSettings.rate,
+    device: options.Device = PcaSettings.device,
+    dtype: options.Dtype = PcaSettings.dtype,
+    images: options.Images = PcaSettings.images,
+    like: options.Like = None,
+    overwrite: options.Overwrite = PcaSettings.overwrite,
+    keep_suffix: options.KeepSuffix = PcaSettings.keep_suffix,
+    dry_run: options.DryRun = PcaSettings.dry_run,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Draw the principal components of patch features as colours: pictures, one figure, or a film.
 
     Example: densezero pca photos --model tipsv2-l14 --model timm:vit_base_patch14_dinov2 --align --out figure.pdf
     """
+    if like is not None and is_given(context, "grid") and not is_given(context, "side"):
+        side = None
     settings = PcaSettings(
-        tuple(inputs), out, tuple(model or PcaSettings.models), tuple(readout or PcaSettings.readouts),
-        tuple(show or PcaSettings.shows), basis, save_basis, color_mapping, foreground, align, clusters, upsample,
-        GridChoice(grid, side, window), width, fit_images, video, rate, device, dtype, overwrite,
+        tuple(inputs or ()), out, tuple(model or PcaSettings.models),
+        options.split_names(readout, PcaSettings.readouts),
+        options.split_names(show, PcaSettings.shows), basis, save_basis, color_mapping, foreground, align, clusters,
+        upsample, GridChoice(grid, side, window), width, fit_images, video, rate, device, dtype, overwrite, images,
+        keep_suffix, dry_run,
     )  # fmt: skip
     from densezero.jobs.features.pca import draw_pca
 
-    shower = Shower()
+    shower = Shower(quiet=quiet, verbose=verbose)
     shower.summarise(draw_pca(settings, shower))
 
 
 def similarity(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The figure: FILE.png, .pdf or .svg.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", parser=options.path, help="An image file.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", parser=options.path, help="The figure: FILE.png, .pdf or .svg."),
+    ],
     text: Annotated[
         list[str] | None, typer.Option("--text", "-t", help="A map for these words; may be repeated.")
     ] = None,
@@ -105,7 +191,7 @@ def similarity(
         list[str] | None,
         typer.Option(help="A map of patches like the one at X,Y, pixels from the upper left; may be repeated."),
     ] = None,
-    model: _Model = SimilaritySettings.model,
+    model: options.Model = SimilaritySettings.model,
     readout: _Readout = SimilaritySettings.readout,
     templates: Annotated[
         str,
@@ -119,8 +205,8 @@ def similarity(
     side: _Side = GridChoice.side_px,
     window: _Window = GridChoice.window_side,
     width: _Width = SimilaritySettings.width_mm,
-    device: _Device = SimilaritySettings.device,
-    dtype: _Dtype = SimilaritySettings.dtype,
+    device: options.Device = SimilaritySettings.device,
+    dtype: options.Dtype = SimilaritySettings.dtype,
 ) -> None:
     """Draw how like every patch of an image is to words, or to the patch at a point.
 
@@ -139,29 +225,39 @@ def similarity(
 
 
 def features(
-    inputs: _Inputs,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")],
-    model: _Model = FeaturesSettings.model,
+    context: typer.Context,
+    out: options.OutFolder,
+    inputs: options.Inputs = None,
+    model: options.Model = FeaturesSettings.model,
     readout: _Readout = FeaturesSettings.readout,
-    form: Annotated[str, typer.Option("--format", help="npz or safetensors.")] = FeaturesSettings.form,
+    form: Annotated[str, options.choice(GRID_FORMATS, "--format", help="Of the files.")] = FeaturesSettings.form,
     half: Annotated[bool, typer.Option("--half", help="Write float16, half the size.")] = FeaturesSettings.half,
     grid: _Grid = GridChoice.side,
     side: _Side = GridChoice.side_px,
     window: _Window = GridChoice.window_side,
-    device: _Device = FeaturesSettings.device,
-    dtype: _Dtype = FeaturesSettings.dtype,
-    overwrite: _Overwrite = FeaturesSettings.overwrite,
+    device: options.Device = FeaturesSettings.device,
+    dtype: options.Dtype = FeaturesSettings.dtype,
+    images: options.Images = FeaturesSettings.images,
+    like: options.Like = None,
+    overwrite: options.Overwrite = FeaturesSettings.overwrite,
+    keep_suffix: options.KeepSuffix = FeaturesSettings.keep_suffix,
+    dry_run: options.DryRun = FeaturesSettings.dry_run,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Write the raw feature grids of images: `features` (rows, columns, channels), and `about` as JSON.
 
     Example: densezero features photos --model tipsv2-l14 --out grids
     """
+    if like is not None and is_given(context, "grid") and not is_given(context, "side"):
+        side = None
     settings = FeaturesSettings(
-        tuple(inputs), out, model, readout, form, half, GridChoice(grid, side, window), device, dtype, overwrite
-    )
+        tuple(inputs or ()), out, model, readout, form, half, GridChoice(grid, side, window), device, dtype, overwrite,
+        images, keep_suffix, dry_run,
+    )  # fmt: skip
     from densezero.jobs.features.grids import write_features
 
-    shower = Shower()
+    shower = Shower(quiet=quiet, verbose=verbose)
     shower.summarise(write_features(settings, shower))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import warnings
@@ -14,7 +15,9 @@ from densezero import __version__
 from densezero.cli.datasets import datasets
 from densezero.cli.evaluate import evaluate, table
 from densezero.cli.features import features, pca, similarity
+from densezero.cli.grouped import GroupedCommand
 from densezero.cli.models import models
+from densezero.cli.options import EXIT_STATUS
 from densezero.cli.report import report
 from densezero.cli.segment import segment
 from densezero.cli.show import INTERRUPTED
@@ -24,19 +27,19 @@ from densezero.errors import DenseZeroError, DenseZeroWarning
 REQUEST_WRONG = 2
 
 app = typer.Typer(
+    epilog=EXIT_STATUS,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(segment)
-app.command()(evaluate)
-app.command()(table)
-app.command()(report)
-app.command()(pca)
-app.command()(similarity)
-app.command()(features)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(segment)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(evaluate)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(table)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(report)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(pca)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(similarity)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(features)
 app.add_typer(models, name="models")
 app.add_typer(vocabularies, name="vocabularies")
 app.add_typer(datasets, name="datasets")
@@ -54,7 +57,10 @@ def _densezero(
         bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Zero-shot dense prediction: masks from image-text encoders and class names, with no training."""
+    """Type words, get masks. No training.
+
+    Example: densezero segment photos --classes "sky, grass, boat=sailing ship|yacht" --out masks
+    """
 
 
 def show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
@@ -83,7 +89,8 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         sys.exit(REQUEST_WRONG)
     except KeyboardInterrupt:
-        typer.echo("interrupted; run the same command again to go on", err=True)
+        if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+            typer.echo("interrupted; run the same command again to go on", err=True)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has gone; there is nobody to tell

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from densezero.cli import options
+from densezero.cli.show import show_json
 from densezero.encoders.catalog import FAMILIES, MODELS
 
 models = typer.Typer(no_args_is_help=True, help="List, download or describe the encoders.", rich_markup_mode=None)
 
 
 @models.command("list")
-def list_models() -> None:
+def list_models(as_json: options.AsJson = False) -> None:
     """List every model by name, and how models of other libraries are named."""
+    if as_json:
+        named = [asdict(entry) for entry in MODELS.values()]
+        others = [{"name": at.form, "summary": at.summary, "example": at.example} for at in FAMILIES.values()]
+        show_json([*named, *others])
+        return
     for entry in MODELS.values():
         where = "in the package" if entry.name == "nano" else entry.repository or f"{entry.pair}_*.npz"
         typer.echo(f"{entry.name:<19} {entry.summary:<57} {where}")
@@ -38,11 +46,20 @@ def download(
 @models.command()
 def info(
     model: Annotated[
-        str, typer.Argument(help="A model's name, open_clip:MODEL/TAG, timm:MODEL, a folder, or a *_vision.npz.")
+        str,
+        typer.Argument(
+            autocompletion=options.starting_with(options.MODEL_NAMES),
+            help="A model's name, open_clip:MODEL/TAG, timm:MODEL, a folder, or a *_vision.npz.",
+        ),
     ],
+    as_json: options.AsJson = False,
 ) -> None:
     """Describe a model: where it comes from, and its sizes if its files are on this machine."""
     from densezero.encoders.download import describe_model
 
-    for name, value in describe_model(model).items():
+    described = describe_model(model)
+    if as_json:
+        show_json(described)
+        return
+    for name, value in described.items():
         typer.echo(f"{name:<12} {value}")

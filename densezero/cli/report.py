@@ -7,14 +7,29 @@ from typing import Annotated
 
 import typer
 
+from densezero.cli import options
 from densezero.cli.show import Shower
 from densezero.jobs.evaluate.settings import ReportSettings
 
 
 def report(
-    file: Annotated[Path, typer.Argument(metavar="FILE.json", help="A report of `densezero evaluate`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="FILE.html for one page, or a folder for PNG files.")],
-    root: Annotated[Path | None, typer.Option(help="Where the data set is now. [the report's]")] = ReportSettings.root,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.json", parser=options.path, help="A report of `densezero evaluate`.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="PLACE",
+            parser=options.path,
+            help="FILE.html for one page, or a folder for PNG files.",
+        ),
+    ],
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", parser=options.path, help="Where the data set is now. [the report's]"),
+    ] = ReportSettings.root,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Where the same weights are now. [the report's]")
     ] = ReportSettings.model,

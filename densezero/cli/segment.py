@@ -2,68 +2,99 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from densezero.cli import options
+from densezero.cli.like import is_given
 from densezero.cli.show import Shower
+from densezero.engine.presets import PROTOCOLS
 from densezero.jobs.settings import SegmentSettings
+from densezero.output.formats import IMAGE_FORMATS, RUN_FORMATS
+from densezero.vocabulary.catalog import CATALOG
+from densezero.vocabulary.templates import TEMPLATES
+
+WORDS = "Words"
 
 
 def segment(
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(metavar="INPUT...", help="Image files and folders; folders are searched recursively."),
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")],
+    context: typer.Context,
+    out: options.OutFolder,
+    inputs: options.Inputs = None,
     classes: Annotated[
         str | None,
-        typer.Option("--classes", "-c", help='Class names: "sky, grass, boat=sailing ship|yacht".'),
+        typer.Option(
+            "--classes", "-c", rich_help_panel=WORDS, help='Class names: "sky, grass, boat=sailing ship|yacht".'
+        ),
     ] = SegmentSettings.classes,
     vocabulary: Annotated[
-        str | None, typer.Option(help="A packaged class list (see `densezero vocabularies list`), or a file.")
+        str | None,
+        typer.Option(
+            rich_help_panel=WORDS,
+            autocompletion=options.starting_with(CATALOG),
+            help="A packaged class list (see `densezero vocabularies list`), or a file. In place of --classes.",
+        ),
     ] = SegmentSettings.vocabulary,
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A model (see `densezero models list`), a folder, or a *_vision.npz.")
-    ] = SegmentSettings.model,
-    save: Annotated[
-        str, typer.Option(help="What to write, out of: labels, overlay, coco, polygons, scores, csv.")
-    ] = ",".join(SegmentSettings.save),
-    protocol: Annotated[
-        str, typer.Option(help="tips-slide, tips-simple, ovss, ovss-naclip, ovss-clearclip or ovss-proxyclip.")
-    ] = SegmentSettings.protocol,
     templates: Annotated[
         str | None,
-        typer.Option(help="Prompt templates: tcl9, imagenet80, imagenet7, plain, or a file. [the protocol's]"),
+        typer.Option(
+            rich_help_panel=WORDS,
+            autocompletion=options.starting_with(TEMPLATES),
+            help=f"Prompt templates: {', '.join(TEMPLATES)}, or a file. [the protocol's]",
+        ),
     ] = SegmentSettings.templates,
-    short_side: Annotated[
-        int | None, typer.Option(help="Short side of the model input, pixels. [the protocol's]")
-    ] = SegmentSettings.short_side_px,
     background_word: Annotated[
-        list[str] | None, typer.Option(help="Add a class called background with this word; may be repeated.")
+        list[str] | None,
+        typer.Option(rich_help_panel=WORDS, help="Add a class called background with this word; may be repeated."),
     ] = None,
     background_threshold: Annotated[
         float | None,
-        typer.Option(help="Pixels whose best class has a lower probability become background. [the protocol's]"),
+        typer.Option(
+            rich_help_panel=WORDS,
+            help="Pixels whose best class has a lower probability become background. [the protocol's]",
+        ),
     ] = SegmentSettings.background_threshold,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = SegmentSettings.device,
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = SegmentSettings.dtype,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite/--resume", help="Do again what an earlier run has written, or go on from it.")
-    ] = SegmentSettings.overwrite,
+    save: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,...",
+            autocompletion=options.starting_with((*IMAGE_FORMATS, *RUN_FORMATS)),
+            help=f"What to write: {', '.join((*IMAGE_FORMATS, *RUN_FORMATS))}. "
+            f"[default: {','.join(SegmentSettings.save)}]",
+        ),
+    ] = None,
+    model: options.Model = SegmentSettings.model,
+    protocol: Annotated[
+        str, options.choice(PROTOCOLS, help="How scores become labels.", panel=options.MODEL)
+    ] = SegmentSettings.protocol,
+    short_side: Annotated[
+        int | None,
+        typer.Option(rich_help_panel=options.MODEL, help="Short side of the model input, pixels. [the protocol's]"),
+    ] = SegmentSettings.short_side_px,
+    device: options.Device = SegmentSettings.device,
+    dtype: options.Dtype = SegmentSettings.dtype,
+    images: options.Images = SegmentSettings.images,
+    like: options.Like = None,
+    overwrite: options.Overwrite = SegmentSettings.overwrite,
+    keep_suffix: options.KeepSuffix = SegmentSettings.keep_suffix,
+    dry_run: options.DryRun = SegmentSettings.dry_run,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Segment images with class names: label maps, overlays and more into a folder.
 
     Example: densezero segment photos --classes "sky, grass, boat=sailing ship|yacht" --out masks
     """
-    formats = tuple(name.strip() for name in save.split(",") if name.strip())
-    words = tuple(background_word or ())
+    if like is not None:
+        vocabulary = None if is_given(context, "classes") and not is_given(context, "vocabulary") else vocabulary
+        classes = None if is_given(context, "vocabulary") and not is_given(context, "classes") else classes
     settings = SegmentSettings(
-        tuple(inputs), out, classes, vocabulary, model, protocol, templates, short_side, words, background_threshold,
-        formats, device, dtype, overwrite,
+        tuple(inputs or ()), out, classes, vocabulary, model, protocol, templates, short_side,
+        tuple(background_word or ()), background_threshold, options.split_names(save, SegmentSettings.save), device,
+        dtype, overwrite, images, keep_suffix, dry_run,
     )  # fmt: skip
     from densezero.jobs.segment import segment_images
 
-    shower = Shower()
+    shower = Shower(quiet=quiet, verbose=verbose)
     shower.summarise(segment_images(settings, shower))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from densezero.jobs.progress import Listener, Progress
+from densezero.output.formats import RUN_FORMATS
 
 if TYPE_CHECKING:
     from densezero.jobs.run import RunSummary
@@ -17,15 +19,27 @@ LINES_WITHOUT_TERMINAL = 20  # a log gets about so many progress lines, whatever
 
 
 class Shower(Listener):
-    """Writes a run's progress to standard error."""
+    """Writes a run's progress to standard error.
 
-    def __init__(self) -> None:
-        self._moving = sys.stderr.isatty()
+    Args:
+        quiet: only errors, and the sentence at the end.
+        verbose: a line for every image.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self._quiet, self._verbose = quiet, verbose
+        self._moving = sys.stderr.isatty() and not quiet
         self._open_line = False
 
     def note(self, text: str) -> None:
         """Print a note on a line of its own."""
-        self._say(f"note: {text}")
+        if not self._quiet:
+            self._say(f"note: {text}")
+
+    def understood(self, text: str) -> None:
+        """Print what was understood of the request."""
+        if not self._quiet:
+            self._say(text)
 
     def embedding(self, done: int, total: int) -> None:
         """Tell how far the text bank is, where it takes more than one batch."""
@@ -40,13 +54,15 @@ class Shower(Listener):
         """Tell of an image that failed, how far the run is, and the mIoU so far."""
         if progress.error is not None:
             self._say(f"failed: {progress.error}")
+        elif self._verbose and not self._quiet:
+            self._say(f"done: {progress.relative}")
         ended = progress.skipped + progress.worked
         line = f"{ended}/{progress.total} images  {progress.rate:.2f}/s  {_clock(progress.seconds_left)} left"
         line += "" if miou is None else f"  mIoU {miou:.2f}"
         step = max(1, progress.total // LINES_WITHOUT_TERMINAL)
         if self._moving:
             self._move(line)
-        elif ended % step == 0 or ended == progress.total:
+        elif not self._quiet and (ended % step == 0 or ended == progress.total):
             self._say(line)
 
     def summarise(self, summary: RunSummary) -> None:
@@ -57,11 +73,13 @@ class Shower(Listener):
         """
         if summary.stopped is not None:
             self._say(f"stopped: {summary.stopped}")
-        parts = [f"{summary.done} written"]
+        parts = [f"{summary.done} to do" if summary.dry_run else f"{summary.done} written"]
         parts += [f"{summary.skipped} there already"] if summary.skipped else []
         parts += [f"{summary.failed} failed"] if summary.failed else []
+        tables = [name for name in summary.files if name in RUN_FORMATS.values()]
+        parts += [f"{' and '.join(tables)} written"] if tables else []
         self.end_line()
-        typer.echo(f"{', '.join(parts)}: {summary.out}")
+        typer.echo(f"{'dry run, nothing written: ' if summary.dry_run else ''}{', '.join(parts)}: {summary.out}")
         if summary.interrupted:
             raise typer.Exit(INTERRUPTED)
         if summary.failed or summary.stopped:
@@ -81,6 +99,11 @@ class Shower(Listener):
         if self._open_line:
             typer.echo("", err=True)
             self._open_line = False
+
+
+def show_json(content: Any) -> None:
+    """Print JSON on standard output."""
+    typer.echo(json.dumps(content, indent=1, default=str))
 
 
 def _clock(seconds: float) -> str:

@@ -19,6 +19,7 @@ NANO_NOTE = (
     "nano is a tiny model that knows only the words of drawn scenes (sky, house, boat ...); "
     "for real photographs use --model tipsv2-l14."
 )
+DTYPE_NAMES = ("auto", "float32", "bfloat16", "float16")
 TIPS_LICENCE = "CC-BY 4.0"
 
 

@@ -3,7 +3,7 @@
 Images are upright uint8 arrays (H, W, 3) in RGB. Sizes are (height, width).
 """
 
-from densezero.images.find import FoundImage, find_images
+from densezero.images.find import FoundImage, describe_passed_over, find_images, find_listed, natural_key
 from densezero.images.formats import FORMATS, IMAGE_SUFFIXES, ImageFormat
 from densezero.images.geometry import Box, ResizePlan, Rounding, plan_resize
 from densezero.images.opening import MAX_PIXELS
@@ -21,7 +21,10 @@ __all__ = [
     "ResizePlan",
     "Rounding",
     "Window",
+    "describe_passed_over",
     "find_images",
+    "find_listed",
+    "natural_key",
     "plan_resize",
     "read_rgb",
     "resize_rgb",

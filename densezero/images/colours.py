@@ -1,5 +1,6 @@
 """Converts any Pillow image to upright 8-bit RGB."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from densezero.errors import InputError
 
 _EIGHT_BIT_MODES: Final = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _ODD_MODES: Final = {"F": "floating-point numbers", "I": "32-bit or signed numbers", "LAB": "CIE Lab colours"}
+_DARK: Final = 1 << 13  # 12 bits in a file of 16, and less
+_TIFF_EXTRA_SAMPLES: Final = 338
 _STRIP_PX: Final = 1 << 18  # a strip fits into the cache of a processor
 _TIFF_BITS_PER_SAMPLE: Final = 258
 _TIFF_PHOTOMETRIC: Final = 262
@@ -36,11 +39,12 @@ _UPRIGHT: Final = {  # by the value of the EXIF tag Orientation (EXIF 2.32, sect
 }
 
 
-def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+def to_rgb(image: Image.Image, tell: Callable[[str], object] = lambda _: None) -> NDArray[np.uint8]:
     """Convert a loaded image to 8-bit RGB. Grey of more than 8 bits is scaled, transparency is blended with white.
 
     Args:
         image: a loaded Pillow image.
+        tell: hears what a user should know of the conversion.
 
     Returns:
         (H, W, 3) levels in [0, 255].
@@ -49,13 +53,25 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
         InputError: black and white are not defined for such pixels (floating point, 32-bit), or their mode is unusual.
     """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):  # "I": Pillow before 11
-        return _scale_deep_grey(image)
+        return _scale_deep_grey(image, tell)
     if image.mode not in _EIGHT_BIT_MODES:
         kind = _ODD_MODES.get(image.mode, f"of Pillow's mode {image.mode!r}")
         raise InputError(
             f"expected pixels of 8 or 16 bits in grey, RGB, CMYK or a palette, but these are {kind}; "
             "scale them to 8 bits and save the image as PNG or JPEG"
         )
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and len(image.getbands()) in (2, 4):
+        if image.mode == "RGBX" or (image.mode in ("RGBA", "LA") and _TIFF_EXTRA_SAMPLES not in image.tag_v2):
+            tell("has a last band that is not marked as transparency, such as infra-red; it is left out")
+            return _to_array(image.convert("RGBA").convert("RGB"))
+        if (
+            image.mode in ("RGBA", "RGBa", "LA", "La")
+            and np.asarray(image.getchannel(len(image.getbands()) - 1)).min() < 255
+        ):
+            tell(
+                "has a last band that is marked as transparency and is laid over white; if it is none, such as "
+                "infra-red, set the TIFF's tag ExtraSamples to 0"
+            )
     if image.has_transparency_data:
         return _blend_with_white(image)
     return _to_array(image if image.mode == "RGB" else image.convert("RGB"))  # converting to the same mode copies
@@ -94,12 +110,14 @@ def read_orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _scale_deep_grey(image: Image.Image) -> NDArray[np.uint8]:
+def _scale_deep_grey(image: Image.Image, tell: Callable[[str], object]) -> NDArray[np.uint8]:
     """Scale grey of more than 8 bits to 8. Pillow's own conversion clips at 255."""
     tiff = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
     bits = int(tiff.get(_TIFF_BITS_PER_SAMPLE, (16,))[0])
     white = 2**bits - 1
     levels = np.minimum(np.asarray(image), white).astype(np.uint32)  # (H, W)
+    if bits == 16 and 0 < (most := int(levels.max())) < _DARK:
+        tell(f"has levels up to {most:,} of {white:,} and comes out dark; if it should not, scale its levels first")
     grey = ((levels * 255 + white // 2) // white).astype(np.uint8)
     if tiff.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO:  # Pillow inverts such pixels only if they have 8 bits
         grey = 255 - grey

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from PIL import Image, ImageFile
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -15,8 +16,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from densezero.errors import InputError
-from densezero.images.formats import FORMAT_NAMES, SIGNATURE_BYTES, recognise_format
+from densezero.images.formats import FORMAT_NAMES, SIGNATURE_BYTES, describe_content, recognise_format
 from densezero.images.pillow_settings import strict_and_quiet
+from densezero.images.png_chunks import pixel_chunks
 
 MAX_PIXELS: Final = 200_000_000
 """The most pixels of an image that is decoded; Pillow needs 800 MB for them."""
@@ -29,6 +31,7 @@ _HEADER_READERS: Final[dict[str, Callable[[BinaryIO], ImageFile.ImageFile]]] = {
     "TIFF": TiffImageFile,
     "BMP": BmpImageFile,
     "GIF": GifImageFile,
+    "AVIF": AvifImageFile,
 }
 
 
@@ -46,15 +49,16 @@ def opened_image(path: str | Path) -> Iterator[ImageFile.ImageFile]:
         InputError: the file is not a usable image, or the block cannot decode it. The message names the file.
     """
     with opened_file(path) as stream:
-        kind = recognise_format(stream.read(SIGNATURE_BYTES))
+        head = stream.read(SIGNATURE_BYTES)
+        kind = recognise_format(head)
         if kind is None:
             raise InputError(
-                f"expected an image ({FORMAT_NAMES}), but the content of the file is none of these; "
+                f"expected an image ({FORMAT_NAMES}), but the content of the file is {describe_content(head)}; "
                 "convert it to PNG or JPEG, or leave it out"
             )
         stream.seek(0)
         with explain_failure(kind.name):
-            image = _HEADER_READERS[kind.name](stream)
+            image = _read_header(kind.name, stream)
             check_pixels(image.width, image.height)
             yield image
 
@@ -72,6 +76,15 @@ def opened_file(path: str | Path) -> Iterator[BinaryIO]:
             yield stream
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def _read_header(format_name: str, stream: BinaryIO) -> ImageFile.ImageFile:
+    if format_name == "HEIC":
+        from pillow_heif.as_plugin import HeifImageFile  # an extra
+
+        heic: ImageFile.ImageFile = HeifImageFile(stream)
+        return heic
+    return _HEADER_READERS[format_name](pixel_chunks(stream) if format_name == "PNG" else stream)
 
 
 def check_pixels(width: int, height: int) -> None:

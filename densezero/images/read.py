@@ -1,20 +1,26 @@
 """Reads an image file of a common format as upright 8-bit RGB."""
 
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.errors import DenseZeroWarning
 from densezero.images.colours import read_orientation, rotate_upright, to_rgb
 from densezero.images.opening import opened_image
+
+_told: set[str] = set()
 
 
 def read_rgb(path: str | Path) -> NDArray[np.uint8]:
     """Read an image file as 8-bit RGB, rotated upright as its EXIF block says.
 
-    The content of the file decides its format (JPEG, PNG, WebP, TIFF, BMP or GIF), not its name. Of several frames or
-    pages, the first is read. Grey of 9 to 16 bits is scaled to 8 bits, transparency is blended with white, and CMYK is
-    converted without a colour profile. Several threads may read at the same time.
+    The content of the file decides its format (JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF, and HEIC with the extra
+    ``heic``), not its name. Of several frames or pages, the first is read. Grey of 9 to 16 bits is scaled to 8 bits,
+    transparency is blended with white, and CMYK is converted without a colour profile. What may surprise, such as
+    12-bit levels in a 16-bit file, is warned of once. Several threads may read at the same time.
 
     Args:
         path: the image file.
@@ -26,6 +32,18 @@ def read_rgb(path: str | Path) -> NDArray[np.uint8]:
         InputError: the file is missing, empty, not readable, not an image, damaged or cut short, has no pixels or more
             than ``MAX_PIXELS``, or has pixels that cannot be converted to RGB. The message names it.
     """
+    notes: list[str] = []
     with opened_image(path) as image:
         image.load()
-        return rotate_upright(to_rgb(image), read_orientation(image))
+        rgb = rotate_upright(to_rgb(image, notes.append), read_orientation(image))
+    for note in notes:
+        _tell_once(note, path)
+    return rgb
+
+
+def _tell_once(note: str, path: str | Path) -> None:
+    """Warn of the first picture of a kind; a folder often has thousands of them."""
+    kind = re.sub(r"[0-9,]+", "", note)
+    if kind not in _told:
+        _told.add(kind)
+        warnings.warn(f"{path} {note} (said of the first such picture only)", DenseZeroWarning, stacklevel=3)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Final
 
 from densezero.encoders.hashes import HASH_VERSION
 from densezero.errors import OutputError
+from densezero.images import natural_key
 from densezero.jobs.journal import Journal
 from densezero.jobs.places import OutputFolder, check_name
 from densezero.output.atomic import write_atomically
@@ -207,7 +208,8 @@ class Manifest:
         Raises:
             OutputError: if the journal has gone, or is not what this run wrote.
         """
-        return self._read(self._starts[relative] for relative in sorted(self._starts))
+        ordered = sorted(self._starts, key=lambda relative: natural_key(relative.split("/")))
+        return self._read(self._starts[relative] for relative in ordered)
 
     def finish(self, about: dict[str, Any]) -> None:
         """Write ``run.json``, and take the journal away when the device holds it.

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Final
 
-from densezero.errors import OutputError
-from densezero.images import FoundImage, find_images
+from densezero.errors import InputError, OutputError
+from densezero.images import FoundImage, describe_passed_over, find_images, find_listed
 from densezero.jobs.journal import lock
+from densezero.jobs.progress import Listener
 from densezero.output.atomic import output_error, write_atomically
 
 LOCK: Final = ".run.lock"
@@ -89,17 +93,28 @@ def check_name(name: object) -> str:
     return name
 
 
-def find_inputs(inputs: Sequence[Path]) -> tuple[FoundImage, ...]:
+def find_inputs(
+    inputs: Sequence[Path], listed: Path | None, listener: Listener, passed_over: Counter[str]
+) -> tuple[FoundImage, ...]:
     """Find the images of a run.
 
     Args:
         inputs: image files and folders.
+        listed: a file that lists image files instead, one a line; ``-`` is standard input.
+        listener: hears of files that are no images.
+        passed_over: counts them by their ending.
 
     Raises:
-        InputError: if one of them does not exist, or no image is there.
+        InputError: if one of them does not exist, no image is there, or inputs and a list are given.
         OutputError: if two images have one path below their folders, and so one output.
     """
-    images = find_images(inputs)
+    if bool(inputs) == (listed is not None):
+        raise InputError(
+            f"Expected either image files and folders, or --images FILE; got {'both' if inputs else 'neither'}."
+        )
+    images = find_images(inputs, passed_over) if listed is None else find_listed(read_list(listed), str(listed))
+    if passed_over:
+        listener.note(describe_passed_over(passed_over))
     seen: dict[str, FoundImage] = {}
     for image in images:
         first = seen.setdefault(str(image.relative), image)
@@ -109,6 +124,20 @@ def find_inputs(inputs: Sequence[Path]) -> tuple[FoundImage, ...]:
                 "write one output. Run the folders into different --out folders, or give the folder above both."
             )
     return images
+
+
+def read_list(file: Path) -> list[str]:
+    """The lines of a list of files; ``-`` reads standard input. Names may be parted by zero bytes instead.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    try:
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise InputError(f"Expected a list of images, one a line; {file}: {error.strerror}.") from None
+    text = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf"))
+    return text.split("\0") if "\0" in text else re.split(r"\r\n|\n|\r", text)
 
 
 def refuse_unusable_outputs(

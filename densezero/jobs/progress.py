@@ -50,6 +50,9 @@ class Listener:
     def note(self, text: str) -> None:
         """Something the user should read once."""
 
+    def understood(self, text: str) -> None:
+        """What was understood of the request, such as the classes; said once, before the work."""
+
     def embedding(self, done: int, total: int) -> None:
         """Words embedded so far, while the text bank is made."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +27,9 @@ from densezero.jobs.settings import SegmentSettings
 from densezero.output.areas import class_pixels, write_areas_csv, write_wide_areas_csv
 from densezero.output.classes_json import encode_classes_json
 from densezero.output.coco import CocoImage, coco_pieces, read_coco, write_coco
-from densezero.output.writer import FORMATS, RUN_FORMATS, ImageResult, OutputPlan, plan_outputs
-from densezero.vocabulary import ClassList, load_class_list, load_templates, parse_inline
+from densezero.output.formats import RUN_FORMATS
+from densezero.output.writer import FORMATS, ImageResult, OutputPlan, plan_outputs
+from densezero.vocabulary import ClassList, describe_classes, load_class_list, load_templates, parse_inline
 
 OfModel = TypeVar("OfModel")
 CLASSES = "classes.json"
@@ -47,7 +49,8 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
         DenseZeroError: if the request cannot be met; nothing has been written then.
     """
     listener = listener or Listener()
-    images = find_inputs(settings.inputs)
+    passed_over: Counter[str] = Counter()
+    images = find_inputs(settings.inputs, settings.images, listener, passed_over)
     plan = plan_outputs([image.relative for image in images], settings.save, settings.keep_suffix)
     folder = OutputFolder(settings.out)
     _refuse_unusable_outputs(settings, images, plan, folder)
@@ -57,7 +60,7 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
         job = SegmentJob(segmenter, plan, folder)
         request = {**segmenter.provenance.to_json(), "classes": _words(segmenter.classes)}
         run = ImageRun(folder, request, job, listener)
-        return run.over(images, settings, {"device": str(segmenter.encoder.device)})
+        return run.over(images, settings, {"device": str(segmenter.encoder.device), "passed_over": passed_over})
 
 
 def _words(classes: ClassList) -> list[str]:
@@ -79,6 +82,9 @@ def _refuse_unusable_outputs(
 def build_segmenter(settings: SegmentSettings, listener: Listener) -> Segmenter:
     """Make the segmenter of a request: words first, since they are cheap to refuse, then the model."""
     classes = read_classes(settings)
+    listener.understood(describe_classes(classes))
+    if len(classes) == 1 and not settings.background_words and settings.background_threshold is None:
+        listener.note("one class alone covers every pixel; name what else may be there, or add --background-word")
     protocol = read_protocol(settings, classes)
     templates = load_templates(settings.templates or protocol.templates)
     encoder = load_encoder(settings.model, settings.device, settings.dtype)

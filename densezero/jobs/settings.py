@@ -29,6 +29,7 @@ class SegmentSettings:
         device: where to compute.
         dtype: numeric type of the vision tower.
         overwrite: do again what an earlier run has done.
+        images: a file that lists more image files, one a line; ``-`` is standard input.
         keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
         dry_run: only say what would be done.
 
@@ -51,6 +52,7 @@ class SegmentSettings:
     device: str = "auto"
     dtype: str = "auto"
     overwrite: bool = False
+    images: Path | None = None
     keep_suffix: bool = False
     dry_run: bool = False
 

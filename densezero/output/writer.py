@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from densezero.errors import OutputError, did_you_mean
 from densezero.output.atomic import write_bytes
 from densezero.output.coco import encode_coco
+from densezero.output.formats import ALIASES, RUN_FORMATS
 from densezero.output.labels import encode_labels
 from densezero.output.overlay import encode_overlay
 from densezero.output.paths import refuse_shared_outputs, stem_of
@@ -53,9 +54,6 @@ FORMATS: dict[str, Format] = {
     "scores": Format("scores", ".npz", _encode_scores),
 }
 """The files of each image, by the name that a person asks with."""
-
-RUN_FORMATS: dict[str, str] = {"csv": "areas.csv", "csv-wide": "areas-wide.csv", "coco": "coco.json"}
-"""The files of the whole run, by the same kind of name."""
 
 _ALONE = {**FORMATS, "coco": Format("", ".json", lambda result: encode_coco(result.labels, result.classes))}
 """The files that hold one image alone."""
@@ -104,7 +102,9 @@ def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
     if not asked:
         raise OutputError(f"Expected at least one format to save, got none. Known: {', '.join(known)}.")
     for name in sorted(asked - set(known)):
-        raise OutputError(f"Expected the name of a format to save, got {name!r}. {did_you_mean(name, known)}")
+        raise OutputError(
+            f"Expected the name of a format to save, got {name!r}. {did_you_mean(ALIASES.get(name, name), known)}"
+        )
     return tuple(name for name in known if name in asked)
 
 

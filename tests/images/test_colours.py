@@ -13,6 +13,8 @@ LOSSLESS += [("TIFF", {"compression": name}) for name in ("tiff_lzw", "tiff_defl
 LOSSY = [("JPEG", {"quality": 95}), ("JPEG", {"quality": 95, "progressive": True}), ("WEBP", {"quality": 95})]
 LOSSY += [("TIFF", {"compression": "jpeg"}), ("MPO", {"quality": 95})]
 
+pytestmark = pytest.mark.filterwarnings("ignore::densezero.errors.DenseZeroWarning")
+
 
 @pytest.mark.parametrize(("file_format", "options"), LOSSLESS)
 def test_lossless_formats_keep_every_pixel(read, file_format, options):

@@ -45,7 +45,7 @@ from densezero.jobs.evaluate.running_scores import RunningScores
 from densezero.jobs.evaluate.settings import EvaluateSettings
 from densezero.jobs.journal import lock
 from densezero.jobs.overlap import Ahead, picture_bytes, read_ahead, readers, try_together
-from densezero.jobs.places import model_files, refuse_unusable_outputs
+from densezero.jobs.places import model_files, read_list, refuse_unusable_outputs
 from densezero.jobs.progress import Listener, Progress
 from densezero.metrics import count_boundaries, count_pairs, iou_scores
 from densezero.output.atomic import write_atomically
@@ -141,10 +141,7 @@ def select_pairs(dataset: Dataset, settings: EvaluateSettings) -> list[Pair]:
 
 def _pairs_listed(dataset: Dataset, file: Path) -> list[Pair]:
     """The pairs that a file names, one a line; a name may be that of the image, with its ending."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise InputError(f"Expected a list of images, one name a line; {file}: {error}.") from None
+    lines = read_list(file)
     by_name = {str(PurePosixPath(pair.name).with_name(pair.image.name)): pair for pair in dataset.pairs}
     by_name |= {pair.name: pair for pair in dataset.pairs}
     names = [line.strip() for line in lines if line.strip()]

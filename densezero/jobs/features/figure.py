@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from densezero.errors import DenseZeroError, FeatureError
 from densezero.features import DiskCache
 from densezero.features.figure.compare import draw_comparison, fit_cell, plan_comparison
-from densezero.images import FoundImage, find_images, read_rgb, resize_rgb
+from densezero.images import FoundImage, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
 from densezero.jobs.features.encoder_cache import EncoderCache, Source, list_sources, spread_evenly
 from densezero.jobs.features.fit import (
@@ -26,7 +27,7 @@ from densezero.jobs.features.fit import (
     write_basis,
 )
 from densezero.jobs.features.settings import EACH, PcaSettings
-from densezero.jobs.places import refuse_unusable_outputs
+from densezero.jobs.places import find_inputs, refuse_unusable_outputs
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary, failure_sentence
 from densezero.output.atomic import write_bytes
@@ -38,7 +39,7 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
     Raises:
         DenseZeroError: if the request cannot be met, or no image can be drawn.
     """
-    images = find_images(settings.inputs)
+    images = find_inputs(settings.inputs, settings.images, listener, Counter())
     refuse_unusable_outputs(settings.out, [settings.out], [image.path for image in images], is_folder=False)
     sources = list_sources(settings.models, settings.readouts)
     captions = _captions(sources, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -82,7 +83,8 @@ def draw_pca_folder(settings: PcaSettings, listener: Listener) -> RunSummary:
     Raises:
         DenseZeroError: if the request cannot be met; nothing has been drawn then.
     """
-    found = find_inputs(settings.inputs)
+    passed_over: Counter[str] = Counter()
+    found = find_inputs(settings.inputs, settings.images, listener, passed_over)
     refuse_shared_outputs([image.relative for image in found], [".png"], settings.keep_suffix)
     folder = OutputFolder(settings.out)
     sources = list_sources(settings.models, settings.readouts)
@@ -93,7 +95,8 @@ def draw_pca_folder(settings: PcaSettings, listener: Listener) -> RunSummary:
         _refuse_unusable_outputs(settings, folder, images)
         stack.enter_context(folder.locked(settings.dry_run))
         job = PcaJob(settings, folder, columns, found, listener)
-        return ImageRun(folder, job.request, job, listener).over(images, settings, {"device": job.encoders.device})
+        run = ImageRun(folder, job.request, job, listener)
+        return run.over(images, settings, {"device": job.encoders.device, "passed_over": passed_over})
 
 
 def _images_of(columns: Sequence[_Column], found: Sequence[FoundImage]) -> list[ColumnImage]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,19 +43,21 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
         DenseZeroError: if the request cannot be met; nothing has been written then.
     """
     listener = listener or Listener()
-    images = find_inputs(settings.inputs)
+    passed_over: Counter[str] = Counter()
+    images = find_inputs(settings.inputs, settings.images, listener, passed_over)
     folder = OutputFolder(settings.out)
     names = [name for image in images for name in _files(settings, image)]
     read = (*settings.inputs, *(image.path for image in images), *model_files(settings.model))
     refuse_unusable_outputs(settings.out, map(folder.path, (*names, MANIFEST)), read)
-    refuse_shared_outputs([image.relative for image in images], [GRID_FORMATS[settings.form]])
+    refuse_shared_outputs([image.relative for image in images], [GRID_FORMATS[settings.form]], settings.keep_suffix)
     with folder.locked(settings.dry_run):
         job = GridJob(settings, folder, listener)
-        return ImageRun(folder, job.request, job, listener).over(images, settings, {"device": job.encoders.device})
+        run = ImageRun(folder, job.request, job, listener)
+        return run.over(images, settings, {"device": job.encoders.device, "passed_over": passed_over})
 
 
 def _files(settings: FeaturesSettings, image: FoundImage) -> list[str]:
-    return [f"{stem_of(image.relative)}{GRID_FORMATS[settings.form]}"]
+    return [f"{stem_of(image.relative, settings.keep_suffix)}{GRID_FORMATS[settings.form]}"]
 
 
 class GridJob(ImageJob[FoundImage, NDArray[np.uint8], NDArray[np.uint8], _Grid]):

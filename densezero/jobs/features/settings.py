@@ -88,6 +88,7 @@ class PcaSettings:
         device: where to compute.
         dtype: numeric type of the vision tower.
         overwrite: do again what an earlier run has done.
+        images: a file that lists more image files, one a line; ``-`` is standard input.
         keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
         dry_run: only say what would be done.
 
@@ -115,6 +116,7 @@ class PcaSettings:
     device: str = "auto"
     dtype: str = "auto"
     overwrite: bool = False
+    images: Path | None = None
     keep_suffix: bool = False
     dry_run: bool = False
 
@@ -214,6 +216,7 @@ class FeaturesSettings:
         device: where to compute.
         dtype: numeric type of the vision tower.
         overwrite: do again what an earlier run has done.
+        images: a file that lists more image files, one a line; ``-`` is standard input.
         keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
         dry_run: only say what would be done.
 
@@ -231,6 +234,7 @@ class FeaturesSettings:
     device: str = "auto"
     dtype: str = "auto"
     overwrite: bool = False
+    images: Path | None = None
     keep_suffix: bool = False
     dry_run: bool = False
 
