@@ -12,6 +12,7 @@ from densezero.errors import InputError
 _EIGHT_BIT_MODES: Final = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _ODD_MODES: Final = {"F": "floating-point numbers", "I": "32-bit or signed numbers", "LAB": "CIE Lab colours"}
 _DARK: Final = 1 << 13  # 12 bits in a file of 16, and less
+_TIFF_SAMPLES: Final = 277
 _TIFF_EXTRA_SAMPLES: Final = 338
 _STRIP_PX: Final = 1 << 18  # a strip fits into the cache of a processor
 _TIFF_BITS_PER_SAMPLE: Final = 258
@@ -60,14 +61,12 @@ def to_rgb(image: Image.Image, tell: Callable[[str], object] = lambda _: None) -
             f"expected pixels of 8 or 16 bits in grey, RGB, CMYK or a palette, but these are {kind}; "
             "scale them to 8 bits and save the image as PNG or JPEG"
         )
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and len(image.getbands()) in (2, 4):
-        if image.mode == "RGBX" or (image.mode in ("RGBA", "LA") and _TIFF_EXTRA_SAMPLES not in image.tag_v2):
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        is_alpha = image.mode in ("RGBA", "LA") and _TIFF_EXTRA_SAMPLES in image.tag_v2
+        if image.tag_v2.get(_TIFF_SAMPLES, 1) in (2, 4) and not is_alpha and image.mode in ("RGB", "RGBA", "L", "LA"):
             tell("has a last band that is not marked as transparency, such as infra-red; it is left out")
-            return _to_array(image.convert("RGBA").convert("RGB"))
-        if (
-            image.mode in ("RGBA", "RGBa", "LA", "La")
-            and np.asarray(image.getchannel(len(image.getbands()) - 1)).min() < 255
-        ):
+            return _to_array(image.convert("RGB"))
+        if is_alpha and np.asarray(image.getchannel("A")).min() < 255:
             tell(
                 "has a last band that is marked as transparency and is laid over white; if it is none, such as "
                 "infra-red, set the TIFF's tag ExtraSamples to 0"
