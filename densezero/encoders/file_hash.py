@@ -13,11 +13,17 @@ from densezero.errors import ModelError
 
 
 def cache_folder() -> Path:
-    """Folder for files that can be made again: ``DENSEZERO_CACHE``, else ``densezero`` in the user's cache folder."""
+    """Folder for files that can be made again: ``DENSEZERO_CACHE``, else ``densezero`` in the user's cache folder.
+
+    Where there is no home folder, as in some containers, it is a place that holds nothing and takes nothing.
+    """
     chosen = os.environ.get("DENSEZERO_CACHE")
     if chosen:
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "densezero"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "densezero"
+    except RuntimeError:
+        return Path(os.devnull) / "densezero"
 
 
 def file_sha256(file: Path) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.evaluation.report import Report
+from densezero.features.figure.library import import_matplotlib
 from densezero.features.figure.sheet import FAINT, INK, PALE, axes_at, draw_sheet, fit_text, text_width_in, write_at
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ def row_percent(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _paint_matrix(axes: Axes, percent: NDArray[np.float64]) -> AxesImage:
+    import_matplotlib()
     from matplotlib import colormaps
     from matplotlib.colors import PowerNorm
 

@@ -66,6 +66,8 @@ class OutputFolder:
         Raises:
             OutputError: if that is not permitted.
         """
+        if not self.exists(name):  # nor is a name that is too long
+            return
         try:
             self.path(name).unlink(missing_ok=True)
         except OSError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.features.figure.library import import_matplotlib
+
 HEAT = "inferno"
 
 
@@ -17,6 +19,7 @@ def heat_rgb(values: NDArray[np.floating]) -> NDArray[np.float32]:
     Returns:
         (..., 3) float32 in [0, 1].
     """
+    import_matplotlib()
     from matplotlib import colormaps
 
     return np.asarray(np.asarray(colormaps[HEAT](np.clip(np.asarray(values, np.float64), 0, 1)))[..., :3], np.float32)
@@ -32,6 +35,7 @@ def cluster_rgb(labels: NDArray[np.integer], count: int) -> NDArray[np.float32]:
     Returns:
         (..., 3) float32 in [0, 1].
     """
+    import_matplotlib()
     from matplotlib import colormaps
 
     if count <= 20:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from densezero.features.figure.library import import_matplotlib
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -66,7 +68,7 @@ def draw_sheet(
     Returns:
         The content of the file; equal drawings give equal bytes.
     """
-    import matplotlib
+    matplotlib = import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -109,6 +111,7 @@ def write_at(
 
 def text_width_in(text: str, size_pt: float) -> float:
     """Width of a line of text in inches. A character that the font lacks counts as two wide letters."""
+    import_matplotlib()
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
@@ -149,6 +152,7 @@ def _drawable(text: str) -> str:
 @lru_cache(maxsize=1)
 def _families() -> tuple[str, ...]:
     """The installed font families, in the order in which matplotlib searches for a glyph."""
+    import_matplotlib()
     from matplotlib.font_manager import fontManager
 
     here = {entry.name for entry in fontManager.ttflist}
@@ -158,6 +162,7 @@ def _families() -> tuple[str, ...]:
 @lru_cache(maxsize=len(_FURTHER_FAMILIES) + 1)
 def _charmap(family: str) -> frozenset[int]:
     """The code points for which a family has glyphs."""
+    import_matplotlib()
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     return frozenset(get_font(findfont(FontProperties(family=family))).get_charmap())
