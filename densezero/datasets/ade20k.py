@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from densezero.datasets.base import Dataset
-from densezero.datasets.layout import files_by_name, find_top, name_some, pair_folders
+from densezero.datasets.layout import files_by_name, find_split, name_some, pair_folders
 from densezero.datasets.splits import pick_split
 from densezero.datasets.tables import LabelTable, PngLabels
 from densezero.errors import InputError
@@ -37,7 +37,8 @@ def load(root: Path, split: str) -> Dataset:
         InputError: something is missing or of the wrong split.
     """
     pick_split(split, list(FOLDERS))
-    top = find_top(root, (".", "ADEChallengeData2016"), (f"images/{FOLDERS[split]}",), EXPECTED)
+    places = {name: (f"images/{folder}",) for name, folder in FOLDERS.items()}
+    top = find_split(root, (".", "ADEChallengeData2016"), split, places, EXPECTED)
     images = files_by_name(top / "images" / FOLDERS[split])
     _refuse_others(images, split, top / "images" / FOLDERS[split])
     place = top / "annotations" / FOLDERS[split]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from densezero.datasets.base import Dataset
-from densezero.datasets.layout import files_by_name, find_top, name_some, pair_folders
+from densezero.datasets.layout import files_by_name, find_split, name_some, pair_folders
 from densezero.datasets.splits import pick_split
 from densezero.datasets.tables import LabelTable, PngLabels, count_from_zero
 from densezero.errors import InputError
@@ -55,7 +55,8 @@ def load(root: Path, split: str) -> Dataset:
         InputError: something is missing or of the wrong split.
     """
     pick_split(split, ["train", "val"])
-    top = find_top(root, (".", "cityscapes"), (f"leftImg8bit/{split}",), EXPECTED)
+    places = {name: (f"leftImg8bit/{name}",) for name in CITIES}
+    top = find_split(root, (".", "cityscapes"), split, places, EXPECTED)
     images = files_by_name(top / "leftImg8bit" / split, (IMAGE_ENDING,))
     _refuse_other_cities(images, split, top / "leftImg8bit" / split)
     place = top / "gtFine" / split

@@ -22,7 +22,7 @@ from densezero.datasets.coco_stuff import (
     find_labels,
     label_folders,
 )
-from densezero.datasets.layout import name_some, pair_folders
+from densezero.datasets.layout import name_some, pair_folders, unify
 from densezero.datasets.splits import pick_split
 from densezero.datasets.tables import LabelTable, PngLabels, count_from_zero
 from densezero.errors import InputError
@@ -111,7 +111,7 @@ def load(root: Path, split: str) -> Dataset:
         InputError: something is missing, or the JSON is damaged.
     """
     pick_split(split, list(SPLITS))
-    top = find_coco(root, SPLITS[split], EXPECTED)
+    top = find_coco(root, split, EXPECTED)
     images = find_coco_images(top, SPLITS[split])
     found = _find_labels(top, SPLITS[split])
     others = [folder.with_name(other) for folder in label_folders(top, SPLITS[split]) for other in SPLITS.values()]
@@ -191,7 +191,7 @@ def _gather_instances(data: dict[str, Any]) -> dict[str, ImageInstances]:
         if not annotation.get("iscrowd") and annotation["image_id"] in found:
             found[annotation["image_id"]].append((index_of[annotation["category_id"]], annotation["segmentation"]))
     return {
-        Path(image["file_name"]).stem: ImageInstances(
+        unify(Path(image["file_name"]).stem): ImageInstances(
             (int(image["height"]), int(image["width"])), tuple(found[image["id"]])
         )
         for image in data["images"]

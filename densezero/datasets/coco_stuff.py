@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from densezero.datasets.base import Dataset
-from densezero.datasets.layout import files_by_name, find_top, pair_folders
+from densezero.datasets.layout import files_by_name, find_split, pair_folders
 from densezero.datasets.splits import pick_split
 from densezero.datasets.tables import LabelTable, PngLabels, count_from_zero
 from densezero.errors import InputError
@@ -52,7 +52,7 @@ def load(root: Path, split: str) -> Dataset:
         InputError: something is missing, or labels of both id orders make up one split.
     """
     pick_split(split, list(SPLITS))
-    top = find_coco(root, SPLITS[split], EXPECTED)
+    top = find_coco(root, split, EXPECTED)
     images = find_coco_images(top, SPLITS[split])
     folders = label_folders(top, SPLITS[split])
     raw_in, raw = find_labels(folders, ".png")
@@ -64,9 +64,10 @@ def load(root: Path, split: str) -> Dataset:
     return Dataset("coco-stuff", split, load_packaged("coco-stuff"), pairs, PngLabels(table), EXPECTED)
 
 
-def find_coco(root: Path, folder: str, expected: str) -> Path:
-    """Find the folder of COCO's images of a split at the root or below it, as people keep it."""
-    return find_top(root, (".", "coco", "coco_stuff164k"), (f"images/{folder}", folder), expected)
+def find_coco(root: Path, split: str, expected: str) -> Path:
+    """Find the folder of COCO that holds the images of a split: the root, or one of the usual folders below it."""
+    places = {name: (f"images/{folder}", folder) for name, folder in SPLITS.items()}
+    return find_split(root, (".", "coco", "coco_stuff164k"), split, places, expected)
 
 
 def find_coco_images(top: Path, folder: str) -> dict[str, Path]:

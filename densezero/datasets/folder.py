@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from densezero.datasets.base import Dataset, Pair
-from densezero.datasets.layout import files_by_name, find_top, pair_folders
+from densezero.datasets.layout import files_by_name, find_top, missing_split, pair_folders
 from densezero.datasets.splits import DEFAULT_SPLIT, pick_split
 from densezero.datasets.tables import MAX_CLASSES, LabelTable, PngLabels, count_from_zero
 from densezero.errors import InputError
@@ -49,7 +49,10 @@ def find_pairs(top: Path, split: str) -> tuple[Pair, ...]:
     """
     images, labels = top / "images", top / "labels"
     if not (images / split).is_dir() and not (labels / split).is_dir():
-        pick_split(split, _list_splits(images) or [DEFAULT_SPLIT])
+        there = _list_splits(images)
+        if there:
+            raise missing_split(split, top, there, f"The folder {images / split} is missing")
+        pick_split(split, [DEFAULT_SPLIT])
         return pair_folders(files_by_name(images), files_by_name(labels, (".png",)), labels)
     others = [folder for folder in sorted(labels.iterdir()) if folder.is_dir()] if labels.is_dir() else []
     return pair_folders(files_by_name(images / split), files_by_name(labels / split, (".png",)), labels / split, others)

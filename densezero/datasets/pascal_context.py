@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.datasets.base import Dataset, LabelReader, Pair
-from densezero.datasets.layout import files_by_name, find_top, pair_names, read_names
+from densezero.datasets.layout import files_by_name, find_top, pair_names, read_names, unify
 from densezero.datasets.tables import LabelTable, PngLabels, count_from_one, count_from_zero
 from densezero.datasets.voc import refuse_overlap
 from densezero.errors import InputError
@@ -129,7 +129,7 @@ def _load(name: str, root: Path, split: str, png: LabelReader, mat: LabelReader)
     tops = (".", "VOC2010", "VOCdevkit/VOC2010")
     top = find_top(root, tops, ("SegmentationClassContext", "trainval"), EXPECTED)
     listed_in = top / "ImageSets" / "SegmentationContext" / f"{split}.txt"
-    names = read_names(listed_in, EXPECTED)
+    names = read_names(listed_in, top, EXPECTED)
     refuse_overlap(names, listed_in)
     converted = top / "SegmentationClassContext"
     place, reader = (converted, png) if converted.is_dir() else (top / "trainval", mat)
@@ -139,7 +139,7 @@ def _load(name: str, root: Path, split: str, png: LabelReader, mat: LabelReader)
 
 
 def _mat_files(folder: Path) -> dict[str, Path]:
-    return {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".mat"}
+    return {unify(file.stem): file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".mat"}
 
 
 def _import_scipy_io(file: Path) -> ModuleType:

@@ -64,7 +64,7 @@ def refuse_overlap(names: tuple[str, ...], file: Path) -> None:
     other = file.with_name(f"{opposite}.txt")
     if opposite is None or not other.exists():
         return
-    both = sorted(set(names) & set(read_names(other, "")))
+    both = sorted(set(names) & set(read_names(other, other.parent, "")))
     if both:
         raise InputError(
             f"{file}: expected names of this split only, but {len(both):,} stand in {other.name} too, so they are of "
@@ -76,7 +76,7 @@ def _find_pairs(root: Path, split: str) -> tuple[Pair, ...]:
     tops = (".", "VOC2012", "VOCdevkit/VOC2012")
     top = find_top(root, tops, ("ImageSets/Segmentation",), EXPECTED)
     listed_in = top / "ImageSets" / "Segmentation" / f"{split}.txt"
-    names = read_names(listed_in, EXPECTED)
+    names = read_names(listed_in, top, EXPECTED)
     refuse_overlap(names, listed_in)
     place = top / "SegmentationClass"
     return pair_names(names, files_by_name(top / "JPEGImages"), files_by_name(place, (".png",)), listed_in, place)
