@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from densezero.errors import InputError
 from densezero.metrics import iou_scores
 
-FORMAT = 1
+FORMAT = 2
+"""1: without ``files_sha256``."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class ImageScore:
         name: of the pair in the data set.
         miou: mean IoU over the classes of this image alone, percent; None where every pixel is ignored. For finding
             images, never for averaging.
-        pixel_accuracy: percent, likewise.
+        pixel_accuracy: percent; None where every pixel is ignored.
     """
 
     name: str
@@ -53,7 +54,8 @@ class Report:
         machine: versions, device and processor.
         seconds: time for each stage, added up over the processes.
         vocabulary: the words, as ``ClassList.to_json`` writes them; empty in reports of before they were kept.
-        templates: the sentences that the words were set in; likewise.
+        templates: the sentences that the words were set in; empty in reports of before they were kept.
+        files_sha256: of the images and labels, as they were measured; empty in reports of before it was kept.
         format: of this file.
     """
 
@@ -70,6 +72,7 @@ class Report:
     seconds: dict[str, float]
     vocabulary: dict[str, Any] = field(default_factory=dict)
     templates: list[str] = field(default_factory=list)
+    files_sha256: str = ""
     format: int = FORMAT
 
     def to_json(self) -> str:
@@ -93,6 +96,7 @@ class Report:
         """
         try:
             values = json.loads(text)
+            _refuse_other_format(values.get("format", 1))
             known = {each.name for each in fields(cls)}
             values = {name: value for name, value in values.items() if name in known}
             values["per_image"] = [ImageScore(**score) for score in values["per_image"]]
@@ -104,6 +108,14 @@ class Report:
                 f"Expected {source} to be a report of `densezero evaluate`; it cannot be read as one "
                 f"({type(error).__name__}: {error}). Run the evaluation again."
             ) from None
+
+
+def _refuse_other_format(number: Any) -> None:
+    """Raise ValueError for a format that this version does not know."""
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise ValueError(f"expected format as a number from 1 to {FORMAT}, got {number!r}")
+    if number > FORMAT:
+        raise ValueError(f"its format is {number}, and this version of densezero knows formats up to {FORMAT}")
 
 
 def _refuse_odd_fields(values: dict[str, Any]) -> None:

@@ -72,3 +72,19 @@ def test_a_missing_report_is_named(tmp_path):
 def test_fields_of_a_later_version_are_left_alone():
     values = json.loads(make_report().to_json())
     assert Report.from_json(json.dumps({**values, "later": 1})) == make_report()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(3, "its format is 3, and .* up to 2"), ("2", "got '2'"), (0, "got 0"), (True, "got True")],
+)  # fmt: skip
+def test_a_report_of_another_format_is_refused(number, said):
+    values = json.loads(make_report().to_json())
+    with pytest.raises(InputError, match=said):
+        Report.from_json(json.dumps({**values, "format": number}))
+
+
+def test_a_report_of_the_first_format_is_read():
+    values = json.loads(make_report().to_json())
+    del values["files_sha256"]
+    assert Report.from_json(json.dumps({**values, "format": 1})).files_sha256 == ""
