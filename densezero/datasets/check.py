@@ -14,7 +14,7 @@ from densezero.datasets.base import Dataset, Pair
 from densezero.datasets.catalog import find_dataset, load_dataset
 from densezero.datasets.splits import DEFAULT_SPLIT
 from densezero.errors import DenseZeroError, InputError
-from densezero.images.sizes import read_hw
+from densezero.images.sizes import is_turned, read_hw
 
 FIRST_PROBLEMS: Final = 5
 """A check ends when it has found so many problems."""
@@ -139,12 +139,21 @@ def _read_labels(dataset: Dataset, pairs: tuple[Pair, ...], known: list[str], li
 def _size_problem(dataset: Dataset, pair: Pair) -> str | None:
     try:
         image_hw, label_hw = read_hw(pair.image), dataset.labels.read_hw(pair)
+        return None if image_hw == label_hw else _say_sizes(pair, image_hw, label_hw)
     except InputError as error:
         return str(error)
-    if image_hw == label_hw:
-        return None
-    return (
+
+
+def _say_sizes(pair: Pair, image_hw: tuple[int, int], label_hw: tuple[int, int]) -> str:
+    """Say that the sizes differ, and why if EXIF is the reason."""
+    said = (
         f"{pair.label}: expected the label of {pair.name} to have the size of its image, {image_hw[0]} × {image_hw[1]} "
-        f"(height × width, upright), but it has {label_hw[0]} × {label_hw[1]}; take both from the same release, "
-        "unscaled"
+        f"(height × width, upright), but it has {label_hw[0]} × {label_hw[1]}; "
     )
+    if label_hw == image_hw[::-1] and is_turned(pair.image):
+        return (
+            f"{said}the EXIF entry Orientation turns the image by a quarter, and the label is not turned. Turn the "
+            "label in the same way, or, if the image is upright without the turn, remove the entry Orientation from "
+            "its EXIF"
+        )
+    return f"{said}take both from the same release, unscaled"

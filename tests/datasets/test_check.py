@@ -154,3 +154,39 @@ def test_an_image_turned_by_exif_is_compared_upright(tmp_path):
     lying = Image.new("RGB", (devkits.HW[0], devkits.HW[1]))
     lying.save(top / "images" / "validation" / "ADE_val_00000001.jpg", exif=exif)
     assert check_dataset("ade20k", tmp_path).problems == ()
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_a_label_of_the_stored_pixels_is_told_from_exif(tmp_path, ending, orientation):
+    devkits.draw_folder(tmp_path)
+    (tmp_path / "images" / "a.png").unlink()
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.new("RGB", devkits.HW[::-1]).save(tmp_path / "images" / f"a.{ending}", exif=exif)
+    (problem,) = check_dataset("folder", tmp_path).problems
+    assert problem.startswith(f"{tmp_path / 'labels' / 'a.png'}: expected the label of a to have the size of its image")
+    assert (
+        "17 × 12 (height × width, upright), but it has 12 × 17; the EXIF entry Orientation turns the image" in problem
+    )
+    assert "Turn the label in the same way" in problem
+    with pytest.raises(InputError, match="EXIF"):
+        refuse_differing_sizes(load_dataset("folder", tmp_path))
+
+
+def test_exif_is_not_blamed_for_sizes_that_it_does_not_explain(tmp_path):
+    devkits.draw_folder(tmp_path)
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (40, 30)).save(tmp_path / "images" / "a.png", exif=exif)
+    assert "EXIF" not in check_dataset("folder", tmp_path).problems[0]
+    Image.new("RGB", devkits.HW).save(tmp_path / "images" / "a.png")
+    assert "EXIF" not in check_dataset("folder", tmp_path).problems[0]
+
+
+def test_a_grey_label_that_was_saved_as_rgb_is_read(tmp_path):
+    _, raw = devkits.draw_folder(tmp_path)
+    Image.fromarray(raw["a"].astype(np.uint8)).convert("RGB").save(tmp_path / "labels" / "a.png")
+    assert check_dataset("folder", tmp_path).problems == ()
+    dataset = load_dataset("folder", tmp_path)
+    np.testing.assert_array_equal(dataset.read_target(dataset.pairs[0]), raw["a"])
