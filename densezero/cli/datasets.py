@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from densezero.cli.show import Shower
 from densezero.datasets.splits import DEFAULT_SPLIT
 
 PROBLEMS_FOUND = 1
@@ -31,14 +32,13 @@ def check(
     limit: Annotated[int | None, typer.Option(min=1, help="Read only so many labels. [all]")] = None,
 ) -> None:
     """Check a data set on disk: what is expected where, what is found, and the first problems by name."""
-    from densezero.datasets import check_dataset
+    from densezero.datasets import check_dataset, describe_check
 
-    found = check_dataset(name, root, split, limit=limit)
-    typer.echo(f"expected  {found.expected}")
-    typer.echo(f"found     {found.pairs:,} pairs of the split {found.split!r} below {root}")
-    if found.labels:
-        typer.echo(f"labels    {found.labels}")
-        typer.echo(f"read      {found.labels_read:,} labels, {found.classes_seen} of {found.classes} classes in them")
+    shower = Shower()
+    found = check_dataset(name, root, split, limit=limit, listen=shower.checking)
+    shower.end_line()
+    for line in describe_check(found, root):
+        typer.echo(line)
     for problem in found.problems:
         typer.echo(f"problem: {problem}", err=True)
     if found.problems:

@@ -63,7 +63,9 @@ def table_of(classes: ClassList) -> LabelTable:
     return LabelTable.of(
         f"class indices 0 to {len(classes) - 1} of {classes.name!r}, and 255 for ignored",
         count_from_zero(len(classes)),
-        "complete the class list, or set such pixels to 255",
+        "complete the class list, or set these pixels to 255",
+        f"this is one more than the last index: either the labels count from 1 (then subtract 1 from each index), or "
+        f"the class of index 0, such as background, is not in {classes.name!r} (then add it as the first class)",
     )
 
 
