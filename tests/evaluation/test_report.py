@@ -77,7 +77,8 @@ def test_fields_of_a_later_version_are_left_alone():
 @pytest.mark.parametrize(
     ("number", "said"),
     [(3, "its format is 3, and .* up to 2; a newer version wrote it"), ("2", "got '2'"), (0, "got 0"),
-     (-1, "got -1"), (True, "got True"), (None, "got None"), (2.0, r"got 2\.0"), ([2], "got a list"), (10**300, "from 1 to 2")],
+     (-1, "got -1"), (True, "got True"), (None, "got None"), (2.0, r"got 2\.0"), ([2], "got a list"),
+     (10**300, "from 1 to 2")],
 )  # fmt: skip
 def test_a_report_of_another_format_is_refused(number, said):
     values = json.loads(make_report().to_json())
