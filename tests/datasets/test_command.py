@@ -31,7 +31,7 @@ def test_list_names_every_data_set_and_what_is_expected():
 @pytest.mark.parametrize(
     ("name", "order"),
     [
-        ("coco-stuff", "the 171 raw ids as they rise"),
+        ("coco-stuff", "in the rising order of the 171 raw ids"),
         ("coco-object", "in the order of COCO's ids"),
         ("pascal-context59", "in the order of the alphabet"),
         ("pascal-context60", "in the order of the alphabet"),

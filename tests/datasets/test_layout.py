@@ -180,7 +180,7 @@ def test_a_listed_name_without_its_image_is_an_error(tmp_path):
 
 def test_an_image_whose_name_is_of_the_other_split_is_refused(tmp_path):
     devkits.draw_ade(tmp_path, ["ADE_val_00000001", "ADE_train_00000007"])
-    assert "wrong split by their name: ADE_train_00000007" in refuse("ade20k", tmp_path)
+    assert "the names of 1 belong to another split: ADE_train_00000007" in refuse("ade20k", tmp_path)
 
 
 def test_an_image_whose_label_is_in_another_split_is_refused(tmp_path):
@@ -194,7 +194,7 @@ def test_an_image_whose_label_is_in_another_split_is_refused(tmp_path):
 
 def test_a_city_of_another_split_is_refused(tmp_path):
     devkits.draw_cityscapes(tmp_path, cities=("aachen", "frankfurt"))
-    assert "wrong split by their city: aachen/aachen_000000_000294" in refuse("cityscapes", tmp_path)
+    assert "the cities of 1 belong to another split: aachen/aachen_000000_000294" in refuse("cityscapes", tmp_path)
     devkits.draw_cityscapes(tmp_path, cities=("aachen",), split="train")
     assert len(load_dataset("cityscapes", tmp_path, "train")) == 1
 
@@ -203,7 +203,7 @@ def test_a_name_in_both_lists_is_refused(tmp_path):
     top, _ = devkits.draw_voc(tmp_path)
     devkits.write_list(top / "ImageSets" / "Segmentation" / "train.txt", ["2007_000042"])
     message = refuse("voc20", tmp_path)
-    assert "stand in train.txt too" in message
+    assert "1 are also in train.txt" in message
     assert "2007_000042" in message
 
 
