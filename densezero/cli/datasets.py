@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from densezero.cli import options
-from densezero.cli.show import show_json
+from densezero.cli.show import Shower, show_json
 from densezero.datasets.splits import DEFAULT_SPLIT
 
 PROBLEMS_FOUND = 1
@@ -52,17 +52,16 @@ def check(
     as_json: options.AsJson = False,
 ) -> None:
     """Check a data set on disk: what is expected where, what is found, and the first problems by name."""
-    from densezero.datasets import check_dataset
+    from densezero.datasets import check_dataset, describe_check
 
-    found = check_dataset(name, root, split, limit=limit)
+    shower = Shower()
+    found = check_dataset(name, root, split, limit=limit, listen=shower.checking)
+    shower.end_line()
     if as_json:
         show_json(asdict(found))
         raise typer.Exit(PROBLEMS_FOUND if found.problems else 0)
-    typer.echo(f"expected  {found.expected}")
-    typer.echo(f"found     {found.pairs:,} pairs of the split {found.split!r} below {root}")
-    if found.labels:
-        typer.echo(f"labels    {found.labels}")
-        typer.echo(f"read      {found.labels_read:,} labels, {found.classes_seen} of {found.classes} classes in them")
+    for line in describe_check(found, root):
+        typer.echo(line)
     for problem in found.problems:
         typer.echo(f"problem: {problem}", err=True)
     if found.problems:

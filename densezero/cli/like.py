@@ -9,8 +9,6 @@ from typing import Any, Final
 import typer
 
 from densezero.errors import InputError
-from densezero.vocabulary.catalog import CATALOG
-from densezero.vocabulary.templates import TEMPLATES
 
 OPTION_OF: Final = {
     "short_side_px": "short_side", "background_words": "background_word", "models": "model", "readouts": "readout",
@@ -64,6 +62,9 @@ def _command_of(settings: dict[str, Any]) -> str:
 
 def _of_report(content: dict[str, Any]) -> dict[str, Any]:
     """The settings of a report, from its request."""
+    from densezero.vocabulary.catalog import CATALOG
+    from densezero.vocabulary.templates import TEMPLATES
+
     request = content["request"]
     taken = {name: request[name] for name in ("dataset", "root", "split", "model", "dtype", "boundary")}
     words = {"templates": request["templates"]} if request["templates"] in TEMPLATES else {}

@@ -50,6 +50,10 @@ class Shower(Listener):
         """Tell how far the images are that a common basis is fitted to."""
         self._move(f"basis {done}/{total} images")
 
+    def checking(self, done: int, total: int) -> None:
+        """Tell how many pairs of a data set are checked."""
+        self._move(f"checked {done}/{total} pairs")
+
     def image(self, progress: Progress, miou: float | None = None) -> None:
         """Tell of an image that failed, how far the run is, and the mIoU so far."""
         if progress.error is not None:

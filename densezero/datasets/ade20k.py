@@ -6,23 +6,23 @@ from pathlib import Path
 from typing import Final
 
 from densezero.datasets.base import Dataset
-from densezero.datasets.layout import files_by_name, find_top, name_some, pair_folders
+from densezero.datasets.layout import files_by_name, find_split, name_some, pair_folders
 from densezero.datasets.splits import pick_split
 from densezero.datasets.tables import LabelTable, PngLabels
 from densezero.errors import InputError
 from densezero.vocabulary import load_packaged
 
 EXPECTED: Final = (
-    "ADE20K is expected as ADEChallengeData2016/images/validation/*.jpg with annotations/validation/*.png beside it "
-    "(the release of the scene parsing challenge, not the full ADE20K_2021); in the labels 0 is no class and k is "
-    "class k-1."
+    "ADE20K is expected as ADEChallengeData2016/images/validation/*.jpg with annotations/validation/*.png beside it. "
+    "This is the release of the scene parsing challenge, not the full ADE20K_2021. In the labels, 0 means no class, "
+    "and k is class k-1."
 )
 FOLDERS: Final = {"train": "training", "val": "validation"}
 PREFIXES: Final = {"train": "ADE_train_", "val": "ADE_val_"}
 LABELS: Final = LabelTable.of(
     "ADE20K's labels 1 to 150, and 0 for no class",
     {0: 255, **{value: value - 1 for value in range(1, 151)}},
-    "take the label from the scene parsing release, where 0 has not been taken off yet",
+    "use the label of the scene parsing release; there the labels are not shifted by one",
 )
 
 
@@ -30,14 +30,15 @@ def load(root: Path, split: str) -> Dataset:
     """Find ADE20K below a root.
 
     Args:
-        root: ``ADEChallengeData2016`` or the folder that holds it.
+        root: ``ADEChallengeData2016``, or the folder that contains it.
         split: ``val`` or ``train``.
 
     Raises:
-        InputError: something is missing or of the wrong split.
+        InputError: files are missing, or belong to another split.
     """
     pick_split(split, list(FOLDERS))
-    top = find_top(root, (".", "ADEChallengeData2016"), (f"images/{FOLDERS[split]}",), EXPECTED)
+    places = {name: (f"images/{folder}",) for name, folder in FOLDERS.items()}
+    top = find_split(root, (".", "ADEChallengeData2016"), split, places, EXPECTED)
     images = files_by_name(top / "images" / FOLDERS[split])
     _refuse_others(images, split, top / "images" / FOLDERS[split])
     place = top / "annotations" / FOLDERS[split]
@@ -47,11 +48,11 @@ def load(root: Path, split: str) -> Dataset:
 
 
 def _refuse_others(images: dict[str, Path], split: str, folder: Path) -> None:
-    """Refuse images whose name says that they belong to the other split."""
+    """Refuse images whose names belong to the other split."""
     others = tuple(prefix for other, prefix in PREFIXES.items() if other != split)
     wrong = [name for name in images if name.startswith(others)]
     if wrong:
         raise InputError(
-            f"{folder}: expected images of the split {split!r}, but {len(wrong):,} are of the wrong split by their "
-            f"name: {name_some(wrong)}; move them to their own folder"
+            f"{folder}: expected images of the split {split!r}, but the names of {len(wrong):,} belong to "
+            f"another split: {name_some(wrong)}; move them to their own folder"
         )

@@ -1,4 +1,4 @@
-"""What every data set is: pairs of an image and its label, in a stable order, and the way from a label to classes."""
+"""The types of a data set: pairs of image and label in a fixed order, and a reader for the labels."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 from densezero.vocabulary import ClassList
 
 IGNORED: Final = 255
-"""The value of pixels that are not scored, in every target."""
+"""In every target, pixels of this value are not scored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An image and where its label is.
+    """An image and its label.
 
     Attributes:
-        name: a stable id, such as ``2007_000033`` or ``aachen/aachen_000000_000019``; no ending.
+        name: the path below the folder of images, without the ending, such as ``2007_000033`` or
+            ``aachen/aachen_000000_000019``.
         image: the image file.
-        label: the label file; for labels kept in one JSON, that JSON.
+        label: the label file. If one JSON holds all labels, this is that JSON.
     """
 
     name: str
@@ -31,30 +32,30 @@ class Pair:
 
 
 class LabelReader(Protocol):
-    """Reads the label of a pair; one for each way in which labels are stored."""
+    """Reads the label of a pair. There is one class for each way to store labels."""
 
     @property
     def what(self) -> str:
-        """What the labels are, in words."""
+        """The kind of labels, for messages."""
 
     def read(self, pair: Pair) -> NDArray[np.uint8]:
         """Read a label as (H, W) class indices, ``IGNORED`` where a pixel is not scored."""
 
     def read_hw(self, pair: Pair) -> tuple[int, int]:
-        """Read the (H, W) of a label in pixels, decoding as little as can be."""
+        """Read the (H, W) of a label in pixels, without decoding the label if possible."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A benchmark, or anyone's own data, found complete on disk.
+    """A benchmark, or a user's own data, found on disk.
 
     Attributes:
-        name: the key of ``DATASETS`` that it was loaded by.
-        split: the split that was asked for, such as ``val``.
-        classes: C classes in the order of the indices in the targets.
-        pairs: at least one, in a stable order.
-        labels: reads the labels, and says which kind was found.
-        expected: what is expected where below the root.
+        name: a key of ``DATASETS``.
+        split: the split, such as ``val``.
+        classes: the C classes; their order gives the indices in the targets.
+        pairs: at least one pair, always in the same order.
+        labels: the reader of the labels.
+        expected: the layout that is expected below the root.
         ignore: the value of pixels that are not scored.
     """
 
@@ -70,7 +71,7 @@ class Dataset:
         return len(self.pairs)
 
     def read_target(self, pair: Pair) -> NDArray[np.uint8]:
-        """Read the label of a pair in class indices.
+        """Read the label of a pair as class indices.
 
         Args:
             pair: one of ``pairs``.
@@ -79,7 +80,7 @@ class Dataset:
             (H, W) indices in 0..C-1, or ``ignore``.
 
         Raises:
-            InputError: the label cannot be read, or holds a value that no label of this kind has; the message names
-                the file and the values.
+            InputError: the label cannot be read, or it contains a value without a class. The message names the file
+                and the values.
         """
         return self.labels.read(pair)

@@ -1,69 +1,87 @@
-"""Whether a data set on disk is whole and of the right kind, and what is wrong with it by name."""
+"""Checks a data set on disk: what is there, what is missing, and which files are wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from densezero.datasets.base import Dataset, Pair
 from densezero.datasets.catalog import find_dataset, load_dataset
+from densezero.datasets.label_notes import label_notes
+from densezero.datasets.layout import name_some
+from densezero.datasets.pair_sizes import FIRST_PROBLEMS, describe_size_difference
+from densezero.datasets.split_sizes import describe_part
 from densezero.datasets.splits import DEFAULT_SPLIT
 from densezero.errors import DenseZeroError, InputError
 from densezero.images.sizes import read_hw
 
-FIRST_PROBLEMS: Final = 5
-"""A check ends when it has found so many problems."""
-
 Listener = Callable[[int, int], None]
-"""Is told how many pairs are done, and of how many."""
+"""Called with the number of pairs that are done, and with the number of all pairs."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was found of a data set.
+    """The result of a check.
 
     Attributes:
         name: the data set.
-        split: the split that was asked for.
-        expected: what is expected where below the root.
-        pairs: how many pairs of image and label were found; 0 where they could not be paired.
-        labels: which kind of labels was found, in words; empty where none were.
-        labels_read: how many labels were decoded.
-        classes: how many classes there are.
-        classes_seen: how many of them occur in the labels that were read.
-        problems: a sentence for each of the first problems; empty where all is well.
+        split: the split.
+        expected: the layout that is expected.
+        pairs: number of pairs of image and label; 0 if they could not be paired.
+        part: how the number of pairs differs from the official one, such as ``48 of 1,449``; empty if it does not, and
+            where no official number is known.
+        labels: the kind of labels that was found; empty if there are none.
+        labels_read: number of labels that were decoded.
+        classes: number of classes.
+        absent: names of the classes that occur in none of these labels.
+        ignored_share: share of the pixels of these labels that are ignored, 0 to 1; None if no label was read.
+        size_differences: number of pairs whose image and label differ in size.
+        unreadable_images: number of images that are damaged or no images.
+        unreadable_labels: number of labels that are damaged or hold values without a class.
+        notes: sentences about what is unusual, but may be right.
+        problems: a sentence for each of the first five problems; empty if there are none.
     """
 
     name: str
     split: str
     expected: str
     pairs: int = 0
+    part: str = ""
     labels: str = ""
     labels_read: int = 0
     classes: int = 0
-    classes_seen: int = 0
+    absent: tuple[str, ...] = ()
+    ignored_share: float | None = None
+    size_differences: int = 0
+    unreadable_images: int = 0
+    unreadable_labels: int = 0
+    notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+
+    @property
+    def classes_seen(self) -> int:
+        """Number of classes that occur in the labels that were read."""
+        return self.classes - len(self.absent)
 
 
 def check_dataset(
     name: str, root: str | Path, split: str = DEFAULT_SPLIT, *, limit: int | None = None, listen: Listener | None = None
 ) -> Check:
-    """Look for a data set, compare the sizes of every image and label, and read the labels.
+    """Find a data set, compare the size of every image with that of its label, and read the labels.
 
     Args:
         name: a key of ``DATASETS``.
-        root: its folder, or one that holds it under its usual name.
-        split: which part.
-        limit: read only so many labels; all of them where None. Sizes are always compared for all pairs.
-        listen: is told after each label how many are read, and of how many.
+        root: the folder of the data set, or one that contains it under its usual name.
+        split: the split.
+        limit: read only the first labels, at most this number. Sizes are always compared for all pairs.
+        listen: called after each pair.
 
     Returns:
-        What is expected, what is there, and the first five problems.
+        What is expected, what is there, and what is wrong.
 
     Raises:
         InputError: no data set has that name.
@@ -73,78 +91,95 @@ def check_dataset(
         dataset = load_dataset(name, root, split)
     except DenseZeroError as error:
         return Check(name, split, expected, problems=(str(error),))
-    problems = list(islice(size_problems(dataset), FIRST_PROBLEMS))
-    reading = _read_labels(dataset, dataset.pairs[:limit], problems, listen)
-    return Check(
-        name,
-        split,
-        expected,
-        pairs=len(dataset),
-        labels=dataset.labels.what,
-        labels_read=reading.done,
-        classes=len(dataset.classes),
-        classes_seen=reading.classes_seen,
-        problems=(*problems, *reading.problems),
-    )
-
-
-def size_problems(dataset: Dataset) -> Iterator[str]:
-    """Compare the size of each image with that of its label, by their headers.
-
-    Yields:
-        A sentence for each pair whose sizes differ or whose header cannot be read, in the order of the pairs.
-    """
-    for pair in dataset.pairs:
-        problem = _size_problem(dataset, pair)
-        if problem is not None:
-            yield problem
-
-
-def refuse_differing_sizes(dataset: Dataset) -> None:
-    """Compare the size of each image with that of its label, by their headers, before any work.
-
-    Raises:
-        InputError: sizes differ or headers are broken; lists the first five.
-    """
-    problems = list(islice(size_problems(dataset), FIRST_PROBLEMS))
-    if problems:
-        raise InputError("\n".join(problems))
-
-
-class _Reading(NamedTuple):
-    done: int
-    classes_seen: int
-    problems: tuple[str, ...]
-
-
-def _read_labels(dataset: Dataset, pairs: tuple[Pair, ...], known: list[str], listen: Listener | None) -> _Reading:
-    """Read labels until there are five problems with the known ones; a file that is known to be bad counts once."""
-    known_files = {problem.split(": ")[0] for problem in known}
-    seen = np.zeros(256, bool)
-    problems: list[str] = []
-    done = 0
-    for pair in pairs:
-        if len(known) + len(problems) >= FIRST_PROBLEMS:
-            break
-        try:
-            seen |= np.bincount(dataset.read_target(pair).ravel(), minlength=256) > 0
-        except InputError as error:
-            problems += [] if str(error).split(": ")[0] in known_files else [str(error)]
-        done += 1
+    findings = _Findings(dataset)
+    for index, pair in enumerate(dataset.pairs):
+        findings.add(pair, limit is None or index < limit)
         if listen is not None:
-            listen(done, len(pairs))
-    return _Reading(done, int(seen[: len(dataset.classes)].sum()), tuple(problems))
+            listen(index + 1, len(dataset))
+    return findings.summarise()
 
 
-def _size_problem(dataset: Dataset, pair: Pair) -> str | None:
-    try:
-        image_hw, label_hw = read_hw(pair.image), dataset.labels.read_hw(pair)
-    except InputError as error:
-        return str(error)
-    if image_hw == label_hw:
-        return None
-    return (
-        f"{pair.label}: expected the label of {pair.name} to have the size of its image, {image_hw[0]} × {image_hw[1]} "
-        f"(height × width, upright), but it has {label_hw[0]} × {label_hw[1]}; take both from the same release, "
-        "unscaled"
+def describe_check(found: Check, root: str | Path) -> list[str]:
+    """Describe the result of a check in lines for a terminal: a word, and what it says. The problems are left out.
+
+    Args:
+        found: the result.
+        root: the folder that was checked.
+    """
+    lines = [("expected", found.expected)]
+    lines.append(("found", f"{found.part or f'{found.pairs:,}'} pairs of the split {found.split!r} below {root}"))
+    if found.labels:
+        lines.append(("labels", found.labels))
+        seen = f"{found.classes_seen} of {found.classes} classes in them"
+        lines.append(("read", f"{found.labels_read:,} labels, {seen}"))
+    if found.ignored_share is not None:
+        lines.append(("ignored", f"{found.ignored_share:.1%} of the pixels"))
+        lines += [("absent", f"these classes never occur: {name_some(found.absent)}")] if found.absent else []
+    counts = (
+        (found.size_differences, "pairs differ in size"),
+        (found.unreadable_images, "images cannot be read"),
+        (found.unreadable_labels, "labels cannot be read, or hold values without a class"),
     )
+    lines += [("wrong", f"{count:,} {what}") for count, what in counts if count]
+    lines += [("note", note) for note in found.notes]
+    return [f"{word:<9} {text}" for word, text in lines]
+
+
+@dataclass
+class _Findings:
+    """Collects what is found of one pair after the other."""
+
+    dataset: Dataset
+    pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))  # of each value of a target
+    labels_read: int = 0
+    size_differences: int = 0
+    unreadable_images: int = 0
+    unreadable_labels: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, pair: Pair, with_pixels: bool) -> None:
+        """Compare the sizes of a pair, and count the pixels of its label."""
+        image_hw = None
+        try:
+            image_hw = read_hw(pair.image)
+        except InputError as error:
+            self.unreadable_images += 1
+            self._describe(str(error))
+        try:
+            label_hw = self.dataset.labels.read_hw(pair)
+            if image_hw is not None and image_hw != label_hw:
+                self.size_differences += 1
+                self._describe(describe_size_difference(pair, image_hw, label_hw))
+            if with_pixels:
+                self.pixels += np.bincount(self.dataset.read_target(pair).ravel(), minlength=256)
+                self.labels_read += 1
+        except InputError as error:
+            self.unreadable_labels += 1
+            self._describe(str(error))
+
+    def summarise(self) -> Check:
+        """Give the result."""
+        dataset, names = self.dataset, self.dataset.classes.names
+        pixels, ignored = self.pixels[: len(names)], int(self.pixels[dataset.ignore])
+        total = int(pixels.sum()) + ignored
+        return Check(
+            dataset.name,
+            dataset.split,
+            dataset.expected,
+            pairs=len(dataset),
+            part=describe_part(dataset.name, dataset.split, len(dataset)),
+            labels=dataset.labels.what,
+            labels_read=self.labels_read,
+            classes=len(names),
+            absent=tuple(name for name, count in zip(names, pixels.tolist(), strict=True) if not count),
+            ignored_share=ignored / total if total else None,
+            size_differences=self.size_differences,
+            unreadable_images=self.unreadable_images,
+            unreadable_labels=self.unreadable_labels,
+            notes=label_notes(dataset, pixels, ignored) if self.labels_read else (),
+            problems=tuple(self.problems),
+        )
+
+    def _describe(self, problem: str) -> None:
+        if len(self.problems) < FIRST_PROBLEMS:
+            self.problems.append(problem)

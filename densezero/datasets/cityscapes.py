@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from densezero.datasets.base import Dataset
-from densezero.datasets.layout import files_by_name, find_top, name_some, pair_folders
+from densezero.datasets.layout import files_by_name, find_split, name_some, pair_folders
 from densezero.datasets.splits import pick_split
 from densezero.datasets.tables import LabelTable, PngLabels, count_from_zero
 from densezero.errors import InputError
@@ -14,8 +14,8 @@ from densezero.vocabulary import load_packaged
 
 EXPECTED: Final = (
     "Cityscapes is expected as leftImg8bit/val/CITY/*_leftImg8bit.png with gtFine/val/CITY/*_gtFine_labelIds.png (34 "
-    "ids, of which 19 are scored) or *_gtFine_labelTrainIds.png (0 to 18, 255 ignored) beside it. Where both are "
-    "there, labelIds count."
+    "ids, 19 of them scored) or *_gtFine_labelTrainIds.png (0 to 18, 255 ignored) beside it. If both are there, "
+    "labelIds are used."
 )
 IMAGE_ENDING: Final = "_leftImg8bit.png"
 IDS_ENDING: Final = "_gtFine_labelIds.png"
@@ -35,12 +35,12 @@ CITIES: Final = {
 IDS: Final = LabelTable.of(
     "Cityscapes' labelIds 0 to 33",
     {**dict.fromkeys(range(34), 255), **{value: index for index, value in enumerate(SCORED_IDS)}},
-    "take the file from gtFine as it was published; 255 occurs in labelTrainIds only, whose names must say so",
+    "use the published file of gtFine; the value 255 occurs only in files that are named *_labelTrainIds.png",
 )
 TRAIN_IDS: Final = LabelTable.of(
     "Cityscapes' labelTrainIds 0 to 18, and 255 for ignored",
     count_from_zero(19),
-    "make the file anew with cityscapesScripts; 19 to 33 occur in labelIds only, whose names must say so",
+    "write the file again with cityscapesScripts; the values 19 to 33 occur only in files named *_labelIds.png",
 )
 
 
@@ -48,14 +48,15 @@ def load(root: Path, split: str) -> Dataset:
     """Find Cityscapes below a root.
 
     Args:
-        root: the folder of ``leftImg8bit`` and ``gtFine``, or the one that holds it as ``cityscapes``.
+        root: the folder of ``leftImg8bit`` and ``gtFine``, or the folder above it if its name is ``cityscapes``.
         split: ``val`` or ``train``.
 
     Raises:
-        InputError: something is missing or of the wrong split.
+        InputError: files are missing, or belong to another split.
     """
     pick_split(split, ["train", "val"])
-    top = find_top(root, (".", "cityscapes"), (f"leftImg8bit/{split}",), EXPECTED)
+    places = {name: (f"leftImg8bit/{name}",) for name in CITIES}
+    top = find_split(root, (".", "cityscapes"), split, places, EXPECTED)
     images = files_by_name(top / "leftImg8bit" / split, (IMAGE_ENDING,))
     _refuse_other_cities(images, split, top / "leftImg8bit" / split)
     place = top / "gtFine" / split
@@ -71,6 +72,6 @@ def _refuse_other_cities(images: dict[str, Path], split: str, folder: Path) -> N
     wrong = [name for name in images if name.split("/")[-1].split("_")[0] in others]
     if wrong:
         raise InputError(
-            f"{folder}: expected images of the split {split!r}, but {len(wrong):,} are of the wrong split by their "
-            f"city: {name_some(wrong)}; move them to their own folder"
+            f"{folder}: expected images of the split {split!r}, but the cities of {len(wrong):,} belong "
+            f"to another split: {name_some(wrong)}; move them to their own folder"
         )

@@ -1,4 +1,4 @@
-"""COCO 2017 as 80 objects and background: from the instances of its JSON, or from label PNG files."""
+"""COCO 2017 as 80 objects and background. The labels come from the JSON of instances, or from PNG files."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from densezero.datasets.coco_stuff import (
     find_labels,
     label_folders,
 )
-from densezero.datasets.layout import name_some, pair_folders
+from densezero.datasets.layout import name_some, pair_folders, unify
 from densezero.datasets.splits import pick_split
 from densezero.datasets.tables import LabelTable, PngLabels, count_from_zero
 from densezero.errors import InputError
 from densezero.vocabulary import load_packaged
 
 EXPECTED: Final = (
-    "COCO-Object is expected as images/val2017/*.jpg with one of these, the first that is there: annotations/val2017/"
-    "*_instanceTrainIds.png (0 background, 1 to 80 the objects in the order of COCO's ids), "
+    "COCO-Object is expected as images/val2017/*.jpg with one of these (the first one found is used): "
+    "annotations/val2017/*_instanceTrainIds.png (0 background, 1 to 80 the objects in the order of COCO's ids), "
     "annotations/instances_val2017.json, or COCO-Stuff's stuffthingmaps/val2017/*.png. All three give the same labels."
 )
 CONVERTED_ENDING: Final = "_instanceTrainIds.png"
@@ -40,23 +40,23 @@ THING_IDS: Final = tuple(value for value in CLASS_IDS if value < FIRST_STUFF_ID)
 CONVERTED: Final = LabelTable.of(
     "COCO-Object's converted labels 0 (background) to 80, and 255 for ignored",
     count_from_zero(len(THING_IDS) + 1),
-    "convert the labels anew",
+    "convert the labels again",
 )
-# As the converter of GroupViT and of the training-free papers has it: stuff and unlabelled pixels are background.
+# As in the converter of GroupViT and of the training-free papers: stuff and unlabelled pixels are background.
 RAW: Final = LabelTable.of(
-    "COCO-Stuff's raw ids, of which the things are objects and all others background",
+    "COCO-Stuff's raw ids; things are objects, all others are background",
     {255: 0, **dict.fromkeys(CLASS_IDS, 0), **{value: index + 1 for index, value in enumerate(THING_IDS)}},
-    "take the file from stuffthingmaps as it was published",
+    "use the published file of stuffthingmaps",
 )
 
 
 @dataclass(frozen=True)
 class ImageInstances:
-    """What the JSON says of one image.
+    """One image in the JSON.
 
     Attributes:
         hw: (H, W) in pixels.
-        instances: class index and segmentation of each instance, in the order of the file, crowds left out.
+        instances: class index and segmentation of each instance, in the order of the file, without crowds.
     """
 
     hw: tuple[int, int]
@@ -67,18 +67,18 @@ class ImageInstances:
 class InstanceLabels:
     """Labels painted from the instances of COCO's JSON.
 
-    Instances are painted in the order of the file, later ones over earlier ones, without crowds: so painted, they are
-    the things of stuffthingmaps to the pixel.
+    Instances are painted in the order of the file, later ones over earlier ones, without crowds. The result equals the
+    things of stuffthingmaps in every pixel.
 
     Attributes:
-        images: name of the image to what the JSON says of it.
+        images: name to image.
     """
 
     images: Mapping[str, ImageInstances]
 
     @property
     def what(self) -> str:
-        """What the labels are, in words."""
+        """The kind of labels, for messages."""
         return "COCO's instances, painted in their order without crowds, on background (0)"
 
     def read(self, pair: Pair) -> NDArray[np.uint8]:
@@ -88,10 +88,10 @@ class InstanceLabels:
         for index, segmentation in self.images[pair.name].instances:
             try:
                 target[_draw_mask(segmentation, height, width)] = index
-            except Exception as error:  # a malformed mask makes pycocotools raise half a dozen types
+            except Exception as error:  # pycocotools raises many types of errors for a malformed mask
                 raise InputError(
                     f"{pair.label}: expected polygons or run lengths of {height} × {width} pixels for the instances of "
-                    f"{pair.name}, but one cannot be drawn ({error}); take the JSON as it was published"
+                    f"{pair.name}, but one cannot be drawn ({error}); use the published JSON"
                 ) from error
         return target
 
@@ -104,14 +104,15 @@ def load(root: Path, split: str) -> Dataset:
     """Find COCO below a root.
 
     Args:
-        root: the folder of ``images`` and ``annotations``, or the one that holds it as ``coco``.
+        root: the folder of ``images`` and ``annotations``, or the folder above it if its name
+            is ``coco``.
         split: ``val`` or ``train``.
 
     Raises:
-        InputError: something is missing, or the JSON is damaged.
+        InputError: files are missing, or the JSON is damaged.
     """
     pick_split(split, list(SPLITS))
-    top = find_coco(root, SPLITS[split], EXPECTED)
+    top = find_coco(root, split, EXPECTED)
     images = find_coco_images(top, SPLITS[split])
     found = _find_labels(top, SPLITS[split])
     others = [folder.with_name(other) for folder in label_folders(top, SPLITS[split]) for other in SPLITS.values()]
@@ -126,7 +127,7 @@ def read_instances(file: Path) -> InstanceLabels:
         file: ``instances_val2017.json``.
 
     Raises:
-        InputError: it is no JSON, cut short, no instances, or of other categories than COCO's 80.
+        InputError: the file is damaged, is not a JSON of instances, or has other categories than the 80 of COCO.
     """
     try:
         data = json.loads(file.read_bytes())
@@ -140,12 +141,12 @@ def read_instances(file: Path) -> InstanceLabels:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{file}: expected COCO's instances (images, annotations and the 80 categories), but it is something else "
-            f"({type(error).__name__}: {error}); take instances_*.json as it was published"
+            f"({type(error).__name__}: {error}); use the published instances_*.json"
         ) from error
 
 
 class _FoundLabels(NamedTuple):
-    """Where the labels of a split are, the file of each image, and what reads them."""
+    """The folder of the labels of a split, the file of each image, and the reader."""
 
     place: Path
     files: dict[str, Path]
@@ -177,7 +178,7 @@ def _draw_mask(segmentation: Any, height: int, width: int) -> NDArray[np.bool_]:
         runs = segmentation
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
-        mask: NDArray[np.uint8] = coco_mask.decode(runs)  # hands NumPy an array type that lacks its newest keyword
+        mask: NDArray[np.uint8] = coco_mask.decode(runs)  # its array type lacks the newest keyword of NumPy
     return np.equal(mask, 1)
 
 
@@ -191,7 +192,7 @@ def _gather_instances(data: dict[str, Any]) -> dict[str, ImageInstances]:
         if not annotation.get("iscrowd") and annotation["image_id"] in found:
             found[annotation["image_id"]].append((index_of[annotation["category_id"]], annotation["segmentation"]))
     return {
-        Path(image["file_name"]).stem: ImageInstances(
+        unify(Path(image["file_name"]).stem): ImageInstances(
             (int(image["height"]), int(image["width"])), tuple(found[image["id"]])
         )
         for image in data["images"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from densezero.datasets.base import Dataset
-from densezero.datasets.layout import files_by_name, find_top, pair_folders
+from densezero.datasets.layout import files_by_name, find_split, pair_folders
 from densezero.datasets.splits import pick_split
 from densezero.datasets.tables import LabelTable, PngLabels, count_from_zero
 from densezero.errors import InputError
@@ -14,30 +14,30 @@ from densezero.vocabulary import load_packaged
 
 EXPECTED: Final = (
     "COCO-Stuff is expected as images/val2017/*.jpg with stuffthingmaps/val2017/*.png (or annotations/val2017/*.png): "
-    "raw ids 0 to 181 and 255, of which 171 are classes, or *_labelTrainIds.png in mmsegmentation's order 0 to 170, "
-    "the 171 raw ids as they rise; files in another order whose values fit cannot be told from these. Where both are "
-    "there, the raw ids count."
+    "raw ids 0 to 181 (171 of them are classes) and 255, or *_labelTrainIds.png with train ids 0 to 170, which "
+    "mmsegmentation numbers in the rising order of the 171 raw ids. Labels in another order cannot be recognised if "
+    "their values fit. If both are there, the raw ids are used."
 )
 SPLITS: Final = {"train": "train2017", "val": "val2017"}
 LABEL_FOLDERS: Final = ("stuffthingmaps", "annotations")
 TRAIN_IDS_ENDING: Final = "_labelTrainIds.png"
 
 FIRST_STUFF_ID: Final = 91
-NO_CLASS_IDS: Final = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)  # numbered by COCO, and never annotated
+NO_CLASS_IDS: Final = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)  # COCO numbers them, but never uses them
 CLASS_IDS: Final = tuple(value for value in range(182) if value not in NO_CLASS_IDS)
-"""The raw id of each of the 171 classes, in the order of the train ids: both orders rise, one has gaps."""
+"""The raw id of each of the 171 classes, in the order of the train ids. Only the raw ids have gaps."""
 
 RAW: Final = LabelTable.of(
-    "COCO-Stuff's raw ids, 0 to 181 without the eleven of no class, and 255 for ignored",
+    "COCO-Stuff's raw ids, 0 to 181 without the eleven unused ones, and 255 for ignored",
     {255: 255, **{value: index for index, value in enumerate(CLASS_IDS)}},
-    f"the ids {', '.join(map(str, NO_CLASS_IDS))} occur among train ids only: if these labels are converted already, "
-    "their names must end in _labelTrainIds.png; else take the file from stuffthingmaps",
+    f"the ids {', '.join(map(str, NO_CLASS_IDS))} occur among train ids only. If these labels are converted, "
+    "rename them so that they end in _labelTrainIds.png; otherwise use the files of stuffthingmaps",
 )
 TRAIN_IDS: Final = LabelTable.of(
     "COCO-Stuff's train ids 0 to 170, and 255 for ignored",
     count_from_zero(len(CLASS_IDS)),
-    "171 to 181 occur among raw ids only: if these labels are not converted, their names must not end in "
-    "_labelTrainIds.png; else convert them anew",
+    "171 to 181 occur among raw ids only. If these labels are not converted, rename them so that they do not end in "
+    "_labelTrainIds.png; otherwise convert them again",
 )
 
 
@@ -45,14 +45,15 @@ def load(root: Path, split: str) -> Dataset:
     """Find COCO-Stuff below a root.
 
     Args:
-        root: the folder of ``images`` and ``stuffthingmaps``, or the one that holds it as ``coco``.
+        root: the folder of ``images`` and ``stuffthingmaps``, or the folder above it if its name
+            is ``coco``.
         split: ``val`` or ``train``.
 
     Raises:
-        InputError: something is missing, or labels of both id orders make up one split.
+        InputError: files are missing, or a split has labels of both id orders.
     """
     pick_split(split, list(SPLITS))
-    top = find_coco(root, SPLITS[split], EXPECTED)
+    top = find_coco(root, split, EXPECTED)
     images = find_coco_images(top, SPLITS[split])
     folders = label_folders(top, SPLITS[split])
     raw_in, raw = find_labels(folders, ".png")
@@ -64,9 +65,10 @@ def load(root: Path, split: str) -> Dataset:
     return Dataset("coco-stuff", split, load_packaged("coco-stuff"), pairs, PngLabels(table), EXPECTED)
 
 
-def find_coco(root: Path, folder: str, expected: str) -> Path:
-    """Find the folder of COCO's images of a split at the root or below it, as people keep it."""
-    return find_top(root, (".", "coco", "coco_stuff164k"), (f"images/{folder}", folder), expected)
+def find_coco(root: Path, split: str, expected: str) -> Path:
+    """Find the folder of COCO that holds the images of a split: the root, or one of the usual folders below it."""
+    places = {name: (f"images/{folder}", folder) for name, folder in SPLITS.items()}
+    return find_split(root, (".", "coco", "coco_stuff164k"), split, places, expected)
 
 
 def find_coco_images(top: Path, folder: str) -> dict[str, Path]:
@@ -76,15 +78,15 @@ def find_coco_images(top: Path, folder: str) -> dict[str, Path]:
 
 
 def label_folders(top: Path, folder: str) -> list[Path]:
-    """List where the labels of a split may be, the usual place first."""
+    """List the folders in which the labels of a split may be, the usual one first."""
     return [top / kept / folder for kept in LABEL_FOLDERS]
 
 
 def find_labels(folders: list[Path], ending: str) -> tuple[Path, dict[str, Path]]:
-    """Find the first of the folders that holds labels of an ending, converted ones not being taken for raw ones.
+    """Find the first folder with labels of an ending. With the ending ``.png``, converted labels do not count.
 
     Returns:
-        The folder, the first one where no folder holds any, and its files by name.
+        The folder, and its files by name. If no folder has such labels, the first folder and no files.
     """
     for folder in folders:
         files = files_by_name(folder, (ending,))
@@ -96,10 +98,10 @@ def find_labels(folders: list[Path], ending: str) -> tuple[Path, dict[str, Path]
 
 
 def _refuse_two_orders(images: dict[str, Path], raw: dict[str, Path], train: dict[str, Path], place: Path) -> None:
-    """Refuse a split that neither order covers, while both together would."""
+    """Refuse a split in which some images have raw ids only, and the others have train ids only."""
     uncovered = [name for name in images if name not in raw]
     if raw and train and uncovered and all(name in train for name in uncovered):
         raise InputError(
             f"{place}: expected labels of one id order, but {len(raw):,} images have raw ids and {len(uncovered):,} "
-            "have train ids (_labelTrainIds.png) only; put the missing files of either kind there"
+            "have train ids (_labelTrainIds.png) only; add the missing files of one kind"
         )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.datasets.base import Dataset, LabelReader, Pair
-from densezero.datasets.layout import files_by_name, find_top, pair_names, read_names
+from densezero.datasets.layout import files_by_name, find_top, pair_names, read_names, unify
 from densezero.datasets.tables import LabelTable, PngLabels, count_from_one, count_from_zero
 from densezero.datasets.voc import refuse_overlap
 from densezero.errors import InputError
@@ -21,8 +21,8 @@ from densezero.vocabulary import load_packaged
 EXPECTED: Final = (
     "Pascal Context is expected as VOCdevkit/VOC2010 with JPEGImages/*.jpg, ImageSets/SegmentationContext/val.txt and "
     "either SegmentationClassContext/*.png (0 background, 1 to 59 the classes in the order of the alphabet, as "
-    "mmsegmentation converts them) or the original trainval/*.mat (459 labels; read with scipy). Where both are there, "
-    "the PNG files count."
+    "mmsegmentation converts them) or the original trainval/*.mat (459 labels; read with scipy). If both are there, "
+    "the PNG files are used."
 )
 LABELS_OF_THE_MAT_FILES: Final = {
     "aeroplane": 2, "bag": 9, "bed": 18, "bedclothes": 19, "bench": 22, "bicycle": 23, "bird": 25, "boat": 31,
@@ -34,12 +34,12 @@ LABELS_OF_THE_MAT_FILES: Final = {
     "sign": 355, "sky": 360, "snow": 366, "sofa": 368, "table": 397, "track": 415, "train": 416, "tree": 420,
     "truck": 424, "tv monitor": 427, "wall": 440, "water": 445, "window": 454, "wood": 458,
 }  # fmt: skip
-"""Class to its value among the 459 of the original files, as detail-api's and mmsegmentation's converters have it."""
+"""Class to its value in the original files, which have 459. The converters of detail-api and mmsegmentation agree."""
 
 N_ORIGINAL: Final = 459
-WAY_OUT: Final = "convert the labels as mmsegmentation does, or give the original .mat files"
+WAY_OUT: Final = "convert the labels as mmsegmentation does, or use the original .mat files"
 _ORIGINAL: Final = list(LABELS_OF_THE_MAT_FILES.values())
-_MAT_WAY_OUT: Final = "take the .mat file from the original release"
+_MAT_WAY_OUT: Final = "use the .mat file of the original release"
 
 PNG_59: Final = LabelTable.of(
     "Pascal Context's converted labels 1 to 59, with background (0) ignored",
@@ -52,12 +52,12 @@ PNG_60: Final = LabelTable.of(
     WAY_OUT,
 )
 MAT_59: Final = LabelTable.of(
-    "Pascal Context's original labels 0 to 459, of which 59 are scored and the others ignored",
+    "Pascal Context's original labels 0 to 459; 59 of them are scored, the others are ignored",
     {**dict.fromkeys(range(N_ORIGINAL + 1), 255), **{value: index for index, value in enumerate(_ORIGINAL)}},
     _MAT_WAY_OUT,
 )
 MAT_60: Final = LabelTable.of(
-    "Pascal Context's original labels 0 to 459, of which 59 are classes and the others background",
+    "Pascal Context's original labels 0 to 459; 59 of them are classes, the others are background",
     {**dict.fromkeys(range(N_ORIGINAL + 1), 0), **{value: index + 1 for index, value in enumerate(_ORIGINAL)}},
     _MAT_WAY_OUT,
 )
@@ -65,13 +65,13 @@ MAT_60: Final = LabelTable.of(
 
 @dataclass(frozen=True)
 class MatLabels:
-    """Labels in MATLAB files, as ``LabelMap``."""
+    """Labels in MATLAB files, in the variable ``LabelMap``."""
 
     table: LabelTable
 
     @property
     def what(self) -> str:
-        """What the labels are, in words."""
+        """The kind of labels, for messages."""
         return self.table.what
 
     def read(self, pair: Pair) -> NDArray[np.uint8]:
@@ -79,7 +79,7 @@ class MatLabels:
         scipy_io = _import_scipy_io(pair.label)
         try:
             raw = scipy_io.loadmat(pair.label, variable_names=["LabelMap"])["LabelMap"]
-        except Exception as error:  # a damaged file makes scipy raise half a dozen types
+        except Exception as error:  # scipy raises many types of errors for a damaged file
             raise _unreadable(pair.label, error) from error
         if raw.ndim != 2 or raw.size == 0 or raw.dtype.kind != "u" or raw.dtype.itemsize > 2:
             raise InputError(
@@ -89,38 +89,38 @@ class MatLabels:
         return self.table.apply(raw.astype(np.uint16), pair.label)
 
     def read_hw(self, pair: Pair) -> tuple[int, int]:
-        """Read the (H, W) of a label in pixels without its content."""
+        """Read the (H, W) of a label in pixels, without its values."""
         scipy_io = _import_scipy_io(pair.label)
         try:
             shapes = {name: shape for name, shape, _ in scipy_io.whosmat(pair.label)}
             height, width = shapes["LabelMap"]
-        except Exception as error:  # a damaged file makes scipy raise half a dozen types
+        except Exception as error:  # scipy raises many types of errors for a damaged file
             raise _unreadable(pair.label, error) from error
         return int(height), int(width)
 
 
 def load_context59(root: Path, split: str) -> Dataset:
-    """Find Pascal Context below a root; whatever is none of the 59 classes is not scored.
+    """Find Pascal Context below a root. Pixels of other than the 59 classes are not scored.
 
     Args:
-        root: ``VOC2010``, ``VOCdevkit`` or the folder that holds it.
-        split: ``val``, ``train`` or any other list in ``ImageSets/SegmentationContext``.
+        root: ``VOC2010``, ``VOCdevkit`` or the folder that contains it.
+        split: ``val``, ``train`` or another list in ``ImageSets/SegmentationContext``.
 
     Raises:
-        InputError: something is missing.
+        InputError: files are missing.
     """
     return _load("pascal-context59", root, split, PngLabels(PNG_59), MatLabels(MAT_59))
 
 
 def load_context60(root: Path, split: str) -> Dataset:
-    """Find Pascal Context below a root; whatever is none of the 59 classes is background, class 0.
+    """Find Pascal Context below a root. Pixels of other than the 59 classes are background, class 0.
 
     Args:
-        root: ``VOC2010``, ``VOCdevkit`` or the folder that holds it.
-        split: ``val``, ``train`` or any other list in ``ImageSets/SegmentationContext``.
+        root: ``VOC2010``, ``VOCdevkit`` or the folder that contains it.
+        split: ``val``, ``train`` or another list in ``ImageSets/SegmentationContext``.
 
     Raises:
-        InputError: something is missing.
+        InputError: files are missing.
     """
     return _load("pascal-context60", root, split, PngLabels(PNG_60), MatLabels(MAT_60))
 
@@ -129,7 +129,7 @@ def _load(name: str, root: Path, split: str, png: LabelReader, mat: LabelReader)
     tops = (".", "VOC2010", "VOCdevkit/VOC2010")
     top = find_top(root, tops, ("SegmentationClassContext", "trainval"), EXPECTED)
     listed_in = top / "ImageSets" / "SegmentationContext" / f"{split}.txt"
-    names = read_names(listed_in, EXPECTED)
+    names = read_names(listed_in, top, EXPECTED)
     refuse_overlap(names, listed_in)
     converted = top / "SegmentationClassContext"
     place, reader = (converted, png) if converted.is_dir() else (top / "trainval", mat)
@@ -139,15 +139,15 @@ def _load(name: str, root: Path, split: str, png: LabelReader, mat: LabelReader)
 
 
 def _mat_files(folder: Path) -> dict[str, Path]:
-    return {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".mat"}
+    return {unify(file.stem): file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".mat"}
 
 
 def _import_scipy_io(file: Path) -> ModuleType:
     try:
-        return import_module("scipy.io")  # by name: scipy is no dependency, and has no types
+        return import_module("scipy.io")  # by name: scipy is not a dependency, and has no types
     except ImportError:
         raise InputError(
-            f"{file}: expected scipy, which reads MATLAB files, but it is not installed; run `pip install scipy`, or "
+            f"{file}: expected scipy to read this MATLAB file, but it is not installed; run `pip install scipy`, or "
             "convert the labels to PNG"
         ) from None
 

@@ -1,4 +1,4 @@
-"""The drawn scenes that the embedded model knows the words of, written to a folder."""
+"""Drawn scenes in a folder. Their classes are the ones that the embedded model knows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXPECTED: Final = (
 
 
 def scene_classes() -> ClassList:
-    """Give the concepts of the drawn scenes as a class list, in the order of their labels, prompted by name alone."""
+    """Give the class list of the drawn scenes, in the order of the label indices. A class has one word, its name."""
     return ClassList("scenes", tuple(ClassEntry(concept.name, (), concept.colour) for concept in CONCEPTS))
 
 
@@ -27,11 +27,11 @@ def load(root: Path, split: str) -> Dataset:
     """Find drawn scenes.
 
     Args:
-        root: what ``benchmarks/write_scenes.py`` wrote.
-        split: ``val``, which is everything, unless there are sub-folders.
+        root: a folder that ``benchmarks/write_scenes.py`` wrote.
+        split: ``val`` for all scenes; with sub-folders, one of them.
 
     Raises:
-        InputError: something is missing, or the class list is not that of the scenes.
+        InputError: files are missing, or the class list is not the one of the scenes.
     """
     if not (root / "images").is_dir():
         raise InputError(f"{root}: expected drawn scenes in images, but there are none; write them first. {EXPECTED}")

@@ -1,4 +1,4 @@
-"""The parts of a data set, by name."""
+"""The names of splits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 from densezero.errors import InputError, did_you_mean
 
 DEFAULT_SPLIT: Final = "val"
-"""What the papers measure on."""
+"""The split on which papers measure."""
 
 
 def pick_split(split: str, known: Sequence[str]) -> None:
     """Refuse a split that a data set does not have.
 
     Raises:
-        InputError: no such split; the message gives the nearest.
+        InputError: there is no such split. The message suggests the most similar one.
     """
     if split not in known:
         raise InputError(f"expected a split of the data set, got {split!r}. {did_you_mean(split, list(known))}")

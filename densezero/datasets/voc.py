@@ -13,9 +13,10 @@ from densezero.vocabulary import load_packaged
 
 EXPECTED: Final = (
     "Pascal VOC 2012 is expected as VOCdevkit/VOC2012 with JPEGImages/*.jpg, SegmentationClass/*.png (palette PNG) and "
-    "ImageSets/Segmentation/val.txt; in the labels 0 is background, 1 to 20 are objects, 255 is the ignored border."
+    "ImageSets/Segmentation/val.txt. In the labels, 0 is background, 1 to 20 are objects, and 255 is the ignored "
+    "border."
 )
-WAY_OUT: Final = "take the label from SegmentationClass of the development kit, not from SegmentationObject"
+WAY_OUT: Final = "use the label in SegmentationClass of the development kit, not the one in SegmentationObject"
 LABELS_20: Final = LabelTable.of(
     "Pascal VOC's labels 1 to 20, with background (0) and border (255) ignored",
     count_from_one(20),
@@ -32,11 +33,11 @@ def load_voc20(root: Path, split: str) -> Dataset:
     """Find Pascal VOC 2012 below a root; background pixels are not scored.
 
     Args:
-        root: ``VOC2012``, ``VOCdevkit`` or the folder that holds it.
-        split: ``val``, ``train``, ``trainval`` or any other list in ``ImageSets/Segmentation`` whose labels are there.
+        root: ``VOC2012``, ``VOCdevkit`` or the folder that contains it.
+        split: ``val``, ``train``, ``trainval`` or another list in ``ImageSets/Segmentation``.
 
     Raises:
-        InputError: something is missing.
+        InputError: files are missing.
     """
     return Dataset("voc20", split, load_packaged("voc20"), _find_pairs(root, split), PngLabels(LABELS_20), EXPECTED)
 
@@ -45,30 +46,30 @@ def load_voc21(root: Path, split: str) -> Dataset:
     """Find Pascal VOC 2012 below a root; background is class 0.
 
     Args:
-        root: ``VOC2012``, ``VOCdevkit`` or the folder that holds it.
-        split: ``val``, ``train``, ``trainval`` or any other list in ``ImageSets/Segmentation`` whose labels are there.
+        root: ``VOC2012``, ``VOCdevkit`` or the folder that contains it.
+        split: ``val``, ``train``, ``trainval`` or another list in ``ImageSets/Segmentation``.
 
     Raises:
-        InputError: something is missing.
+        InputError: files are missing.
     """
     return Dataset("voc21", split, load_packaged("voc21"), _find_pairs(root, split), PngLabels(LABELS_21), EXPECTED)
 
 
 def refuse_overlap(names: tuple[str, ...], file: Path) -> None:
-    """Refuse a list that shares names with the list of the opposite split, train or val, beside it.
+    """Refuse a list that shares names with the list of the other split, train or val, in the same folder.
 
     Raises:
-        InputError: the first five names that stand in both.
+        InputError: names are in both lists. The message lists the first five.
     """
     opposite = {"val": "train", "train": "val"}.get(file.stem)
     other = file.with_name(f"{opposite}.txt")
     if opposite is None or not other.exists():
         return
-    both = sorted(set(names) & set(read_names(other, "")))
+    both = sorted(set(names) & set(read_names(other, other.parent, "")))
     if both:
         raise InputError(
-            f"{file}: expected names of this split only, but {len(both):,} stand in {other.name} too, so they are of "
-            f"the wrong split in one of them: {name_some(both)}; take the lists of the development kit"
+            f"{file}: expected names of this split only, but {len(both):,} are also in {other.name}: "
+            f"{name_some(both)}; use the lists of the development kit"
         )
 
 
@@ -76,7 +77,7 @@ def _find_pairs(root: Path, split: str) -> tuple[Pair, ...]:
     tops = (".", "VOC2012", "VOCdevkit/VOC2012")
     top = find_top(root, tops, ("ImageSets/Segmentation",), EXPECTED)
     listed_in = top / "ImageSets" / "Segmentation" / f"{split}.txt"
-    names = read_names(listed_in, EXPECTED)
+    names = read_names(listed_in, top, EXPECTED)
     refuse_overlap(names, listed_in)
     place = top / "SegmentationClass"
     return pair_names(names, files_by_name(top / "JPEGImages"), files_by_name(place, (".png",)), listed_in, place)

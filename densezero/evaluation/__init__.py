@@ -1,1 +1,1 @@
-"""From counts to a report, and from reports to a table beside the published numbers."""
+"""Reports of evaluations, their figures, and tables with the published numbers."""

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 NAMED_CLASSES = 81
-"""Up to here the axes of the matrix carry names; beyond, indices, which the bars then show as well."""
-_WRITTEN_CLASSES = 21  # up to here the cells carry their percentages
+"""Up to this number of classes, the axes of the matrix show names. Beyond it, matrix and bars show indices."""
+_WRITTEN_CLASSES = 21  # up to this number of classes, the cells show their percentages
 _WIDTH_IN, _LONE_WIDTH_IN, _MARGIN_IN, _HEAD_IN, _VALUE_IN = 11.0, 8.0, 0.2, 0.6, 0.35
 _ROW_IN, _ROWS_OF_A_COLUMN, _MOST_COLUMNS = 0.17, 50, 3
-_NAME_IN, _LONE_NAME_IN, _PT = 1.5, 2.4, 8.0  # room for names; more where there is one column
+_NAME_IN, _LONE_NAME_IN, _PT = 1.5, 2.4, 8.0  # width for names; more if there is one column
 _BAR, _MEAN = "#3b6ea5", "#b3541e"
 
 
@@ -33,16 +33,16 @@ class _Row:
 
 
 def draw_class_bars(report: Report) -> bytes:
-    """Draw the IoU of each class as a bar, best first, in as many columns as stay legible.
+    """Draw the IoU of each class as a bar, best first, in at most three columns.
 
-    Classes that are neither in the truth nor predicted come last and are called absent; one that is there with an IoU
-    of zero has its zero written.
+    Classes that are neither in the labels nor predicted come last and are marked as absent. A class with an IoU of zero
+    shows its zero.
 
     Args:
-        report: of at least one class.
+        report: a report of at least one class.
 
     Returns:
-        The bytes of a PNG file, the same for the same report.
+        The bytes of a PNG file. Equal reports give equal bytes.
     """
     rows = _sorted_rows(report)
     columns = min(_MOST_COLUMNS, -(-len(rows) // _ROWS_OF_A_COLUMN))
@@ -63,16 +63,16 @@ def draw_class_bars(report: Report) -> bytes:
 
 
 def _sum_up(report: Report) -> str:
-    """The mIoU and over how many classes, in one line."""
+    """Give the mIoU and its number of classes in one line."""
     there = sum(value is not None for value in report.per_class.values())
     miou = report.scores.get("miou")
-    mean = "no mIoU, as nothing counts," if miou is None else f"mIoU {miou:.2f} %"
+    mean = "no mIoU, because no pixel is scored," if miou is None else f"mIoU {miou:.2f} %"
     absent = f", {len(report.per_class) - there} absent" if there < len(report.per_class) else ""
     return f"{mean} over {there} of {len(report.per_class)} classes{absent} · {about(report)}"
 
 
 def _sorted_rows(report: Report) -> list[_Row]:
-    """The classes, best first, absent last; with the index before the name where the matrix has indices."""
+    """List the classes, best first, absent ones last. If the matrix shows indices, put the index before the name."""
     indexed = len(report.per_class) > NAMED_CLASSES
     rows = [_Row(f"{i} {name}" if indexed else name, iou) for i, (name, iou) in enumerate(report.per_class.items())]
     return sorted(rows, key=lambda row: (row.iou is None, -(row.iou or 0)))
@@ -93,7 +93,7 @@ def _paint_bars(axes: Axes, rows: list[_Row], name_in: float) -> None:
 
 
 def _finish_axes(axes: Axes, slots: int, miou: float | None) -> None:
-    """Scale, grid, and a line at the mIoU."""
+    """Draw the scale, the grid, and a line at the mIoU."""
     if miou is not None:
         axes.axvline(miou, color=_MEAN, linewidth=1, linestyle="--", zorder=3)
         axes.annotate(
@@ -110,13 +110,13 @@ def _finish_axes(axes: Axes, slots: int, miou: float | None) -> None:
 
 
 def draw_confusion(report: Report) -> bytes:
-    """Draw the confusion matrix, each row divided by its sum: where the pixels of a true class went, in percent.
+    """Draw the confusion matrix. Each row is divided by its sum: the predictions for a true class, in percent.
 
     Args:
-        report: of at least one class; rows truth, columns prediction. A row without pixels is grey.
+        report: a report of at least one class. A row without pixels is grey.
 
     Returns:
-        The bytes of a PNG file, the same for the same report.
+        The bytes of a PNG file. Equal reports give equal bytes.
     """
     percent = row_percent(np.asarray(report.confusion, np.int64))  # (C, C)
     names = list(report.per_class)
@@ -130,7 +130,7 @@ def draw_confusion(report: Report) -> bytes:
     width_in = max(_MARGIN_IN + label_in + side_in + 0.95, 5.5)
 
     def paint(figure: Figure) -> None:
-        write_title(figure, "Confusion: where the pixels of each true class went", about(report))
+        write_title(figure, "Confusion: predictions for the pixels of each true class", about(report))
         axes = axes_at(figure, _MARGIN_IN + label_in, _HEAD_IN, side_in, side_in)
         picture = _paint_matrix(axes, percent)
         ticks = range(0, len(names), step)
@@ -164,7 +164,7 @@ def _paint_matrix(axes: Axes, percent: NDArray[np.float64]) -> AxesImage:
     from matplotlib.colors import PowerNorm
 
     colours = colormaps["Blues"].with_extremes(bad=FAINT)
-    scale = PowerNorm(0.5, 0, 100)  # the square root, so that confusions of a few percent are seen
+    scale = PowerNorm(0.5, 0, 100)  # the square root makes confusions of a few percent visible
     picture = axes.imshow(np.ma.masked_invalid(percent), cmap=colours, norm=scale, interpolation="nearest")
     if len(percent) <= NAMED_CLASSES:
         edges = np.arange(len(percent) + 1) - 0.5
@@ -191,13 +191,13 @@ def _paint_colour_bar(figure: Figure, picture: AxesImage, axes: Axes) -> None:
 
 
 def about(report: Report) -> str:
-    """What was evaluated, in one line."""
+    """Say what was evaluated, in one line."""
     model = fit_text(report.model, 2.2, _PT)
     images = "1 image" if report.images == 1 else f"{report.images} images"
     return f"{model} on {report.dataset}, {report.protocol}, {images}"
 
 
 def write_title(figure: Figure, title: str, under: str) -> None:
-    """Write a title and a paler line under it at the top of a sheet."""
+    """Write a title at the top of a sheet, and a line in a paler colour under it."""
     write_at(figure, _MARGIN_IN, 0.12, title, size_pt=10.5, weight="bold")
     write_at(figure, _MARGIN_IN, 0.32, under, size_pt=_PT, colour=PALE)

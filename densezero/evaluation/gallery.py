@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LONGEST_PX = 800  # what an image is thinned to; a panel has about half of that
+_LONGEST_PX = 800  # images are made smaller than this; a panel has about half
 _WIDTH_IN, _MARGIN_IN, _PANEL_IN, _GAP_IN = 11.8, 0.2, 2.6, 0.12
 _HEAD_IN, _LINE_IN, _BELOW_IN = 0.6, 0.17, 0.42
 _TALLEST_IN, _LOWEST_IN = 3.0, 1.2
@@ -30,7 +30,7 @@ _GREYS = np.array([(170, 170, 170), (215, 215, 215)], np.uint8)
 
 @dataclass(frozen=True)
 class RankedImage:
-    """An image of a report and its place, such as "worst 2"."""
+    """An image of a report and its rank, such as "worst 2"."""
 
     rank: str
     score: ImageScore
@@ -41,14 +41,14 @@ class GalleryImage:
     """One row of the gallery.
 
     Args:
-        name: of the image.
-        rank: its place, such as "best 1".
-        rgb: (H, W, 3) uint8 the picture.
+        name: name of the image.
+        rank: its rank, such as "best 1".
+        rgb: (H, W, 3) uint8, the image.
         truth: (H, W) class indices, or the ignored value.
         prediction: (H, W) class indices.
-        per_class: (C,) IoU in this image, percent; NaN for a class that is nowhere in its scored pixels.
-        miou: mean of ``per_class`` over the classes that are there, percent; NaN where nothing is scored.
-        note: something to say about it; may be empty.
+        per_class: (C,) IoU in this image, percent; NaN for a class that is in none of its scored pixels.
+        miou: mean of ``per_class`` without NaN, percent; NaN if no pixel is scored.
+        note: a remark; may be empty.
     """
 
     name: str
@@ -62,14 +62,14 @@ class GalleryImage:
 
 
 def rank_images(scores: Sequence[ImageScore], count: int) -> list[RankedImage]:
-    """Choose the best and the worst images, no image twice.
+    """Choose the best and the worst images. No image is chosen twice.
 
     Args:
-        scores: of all images; those without a score are left out.
-        count: how many best and how many worst; fewer where there are not enough.
+        scores: scores of all images. Images without a score are left out.
+        count: number of best and number of worst images; fewer if there are not enough.
 
     Returns:
-        The best, best first, then the worst, worst first. Equal scores stay in their order.
+        The best images, best first, then the worst, worst first. Images of equal score keep their order.
     """
     scored = [score for score in scores if score.miou is not None]
     best = sorted(scored, key=lambda score: -(score.miou or 0))[: min(count, -(-len(scored) // 2))]
@@ -90,20 +90,18 @@ def make_gallery_image(
     classes: int,
     ignore: int = 255,
 ) -> GalleryImage:
-    """Score one image again and thin it to what a figure shows.
-
-    A score that differs from the report's is noted.
+    """Score one image again, and make it small enough for a figure. If the score differs from the report, note it.
 
     Args:
         ranked: the image and its score in the report.
-        rgb: (H, W, 3) uint8 the picture.
+        rgb: (H, W, 3) uint8, the image.
         truth: (H, W) class indices, or ``ignore``.
         prediction: (H, W) class indices.
-        classes: number of classes C.
+        classes: number C of classes.
         ignore: value of pixels that are not scored.
 
     Raises:
-        InputError: if truth and prediction differ in size, or hold what is no class.
+        InputError: truth and prediction differ in size, or contain a value that is no class.
     """
     scores = iou_scores(count_pairs(prediction, truth, classes, ignore))
     reported = ranked.score.miou
@@ -130,17 +128,17 @@ def draw_gallery(
 ) -> bytes:
     """Draw each image in a row: picture, truth, prediction, and its classes with their colours and IoU.
 
-    Pixels that are not scored are hatched in grey in the truth. A row lists as many classes as fit, largest first.
+    In the truth, pixels that are not scored are hatched in grey. A row lists the largest classes that fit.
 
     Args:
-        images: at least one.
-        names: of the C classes.
-        colours: (C, 3) uint8 of the classes.
-        about: what was evaluated, in one line.
+        images: at least one image.
+        names: names of the C classes.
+        colours: (C, 3) uint8, colours of the classes.
+        about: one line about what was evaluated.
         ignore: value of pixels that are not scored.
 
     Returns:
-        The bytes of a PNG file, the same for the same images.
+        The bytes of a PNG file. Equal images give equal bytes.
     """
     heights_in = [max(_LOWEST_IN, _panel_hw_in(image)[0]) for image in images]
 
@@ -165,7 +163,7 @@ def _write_row_head(figure: Figure, image: GalleryImage, top_in: float) -> None:
 
 
 def _paint_panels(figure: Figure, image: GalleryImage, top_in: float, colours: NDArray[np.uint8], ignore: int) -> None:
-    """Picture, truth and prediction, each at the pixels of the sheet."""
+    """Draw picture, truth and prediction at the resolution of the sheet."""
     height_in, width_in = _panel_hw_in(image)
     hw_px = (max(1, round(height_in * DPI)), max(1, round(width_in * DPI)))
     panels = {
@@ -182,11 +180,11 @@ def _paint_panels(figure: Figure, image: GalleryImage, top_in: float, colours: N
 
 
 def paint_labels(labels: NDArray[np.integer], colours: NDArray[np.uint8], ignore: int = 255) -> NDArray[np.uint8]:
-    """Colour labels by class; pixels that are not scored are hatched in two greys.
+    """Colour labels by class. Pixels that are not scored are hatched in two greys.
 
     Args:
         labels: (H, W) class indices, or ``ignore``.
-        colours: (C, 3) uint8 of the classes.
+        colours: (C, 3) uint8, colours of the classes.
         ignore: value of pixels that are not scored.
 
     Returns:
@@ -208,7 +206,7 @@ class _Line:
 
 
 def _legend_lines(image: GalleryImage, names: Sequence[str], colours: NDArray[np.uint8], ignore: int) -> list[_Line]:
-    """A line for each class that is in the truth or in the prediction, largest first; at the end what is ignored."""
+    """Make a line for each class in truth or prediction, largest first, and one for ignored pixels at the end."""
     shown = [labels[labels != ignore].reshape(-1) for labels in (image.truth, image.prediction)]
     pixels = np.bincount(np.concatenate(shown).astype(np.int64), minlength=len(names))
     order = [index for index in np.argsort(-pixels, kind="stable") if pixels[index]]
@@ -226,10 +224,10 @@ def _unit_colour(colour: NDArray[np.uint8]) -> tuple[float, float, float]:
 
 
 def _paint_legend(axes: Axes, lines: list[_Line], row_in: float) -> None:
-    """Lines in one column or two; those that do not fit become one line that counts them."""
+    """Write the lines in one or two columns. The last line counts the classes that do not fit."""
     from matplotlib.patches import Rectangle
 
-    per_column = max(2, int(row_in / _LINE_IN) - 1)  # a line is the heading's
+    per_column = max(2, int(row_in / _LINE_IN) - 1)  # one line is for the heading
     columns = 1 if len(lines) <= per_column else 2
     room = columns * per_column
     if len(lines) > room:
@@ -255,14 +253,14 @@ def _paint_legend(axes: Axes, lines: list[_Line], row_in: float) -> None:
 
 
 def _panel_hw_in(image: GalleryImage) -> tuple[float, float]:
-    """Height and width of a panel, inches, in the picture's proportions."""
+    """Give the height and width of a panel in inches, in the proportions of the image."""
     height, width = image.truth.shape
     scale = min(_PANEL_IN / width, _TALLEST_IN / height)
     return max(height * scale, 0.05), max(width * scale, 0.05)
 
 
 def _thin_picture(rgb: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
-    """The mean colour of each square of ``step`` pixels; what is left over at the right and below is left away."""
+    """Take the mean colour of each square of ``step`` pixels. A rest at the right and at the bottom is dropped."""
     if step == 1 or min(rgb.shape[:2]) < step:
         return rgb[::step, ::step].copy()
     height, width = rgb.shape[0] // step, rgb.shape[1] // step
@@ -271,7 +269,7 @@ def _thin_picture(rgb: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
 
 
 def _sample(labels: NDArray[np.integer], hw_px: tuple[int, int]) -> NDArray[np.int64]:
-    """The nearest label at each pixel of a panel."""
+    """Take the nearest label for each pixel of a panel."""
     rows = ((np.arange(hw_px[0]) + 0.5) * labels.shape[0] / hw_px[0]).astype(np.int64)
     columns = ((np.arange(hw_px[1]) + 0.5) * labels.shape[1] / hw_px[1]).astype(np.int64)
     return np.asarray(labels[rows[:, None], columns[None, :]], np.int64)

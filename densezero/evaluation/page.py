@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: scores, figures, and what is needed to run it again."""
+"""A report as one HTML file: scores, figures, and the settings of the run. It needs no other file."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ img { max-width: 100%; height: auto; display: block; } summary { cursor: pointer
 
 
 def make_page(report: Report, figures: Mapping[str, bytes]) -> str:
-    """Set a report and its figures as one HTML page, which loads nothing and runs nothing.
+    """Write a report and its figures as one HTML page. The page loads no other file and runs no script.
 
     Args:
-        report: the evaluation; every text of it is escaped.
-        figures: title to the bytes of a PNG file, in order; they are embedded.
+        report: the evaluation. Every text is escaped.
+        figures: title to the bytes of a PNG file, in order. They are embedded.
 
     Returns:
-        The text of the HTML file, the same for the same input.
+        The text of the HTML file. Equal input gives equal text.
     """
     heading = escape(f"{report.model} on {report.dataset}, {report.protocol}")
     parts = [
@@ -57,9 +57,9 @@ def make_page(report: Report, figures: Mapping[str, bytes]) -> str:
         *(_figure(title, png) for title, png in figures.items()),
         "<h2>Every class</h2>",
         f"<details><summary>{len(report.per_class)} classes with their IoU</summary>{_class_table(report)}</details>",
-        "<h2>What was asked for</h2>",
-        _pairs_table({**report.request, "template sentences": report.templates}),
-        "<h2>Where it ran</h2>",
+        "<h2>Settings</h2>",
+        _pairs_table({**report.request, "prompt templates": report.templates}),
+        "<h2>Machine</h2>",
         _pairs_table({**report.machine, "seconds": report.seconds}),
         "</body></html>",
     ]
@@ -67,9 +67,9 @@ def make_page(report: Report, figures: Mapping[str, bytes]) -> str:
 
 
 def _scores_table(report: Report) -> str:
-    """The scores with two digits; unknown ones of a later version under their own names."""
+    """Write the scores with two digits. Scores that are not known here keep the names of the file."""
     cells = [
-        f"<tr><th>{escape(_SCORES.get(name, name))}</th>{_percent_cell(value, 'nothing counts')}</tr>"
+        f"<tr><th>{escape(_SCORES.get(name, name))}</th>{_percent_cell(value, 'no pixel is scored')}</tr>"
         for name, value in report.scores.items()
     ]
     return f'<table class="big">{"".join(cells)}</table>'
@@ -82,7 +82,7 @@ def _percent_cell(value: float | None, missing: str) -> str:
 
 
 def _figure(title: str, png: bytes) -> str:
-    width_px, _ = struct.unpack(">II", png[16:24])  # of the header
+    width_px, _ = struct.unpack(">II", png[16:24])  # from the header
     width = round(width_px / DPI * _CSS_PX_OF_AN_INCH)
     data = base64.b64encode(png).decode("ascii")
     return f'<h2>{escape(title)}</h2>\n<img width="{width}" alt="{escape(title)}" src="data:image/png;base64,{data}">'
@@ -90,7 +90,7 @@ def _figure(title: str, png: bytes) -> str:
 
 def _class_table(report: Report) -> str:
     words = [", ".join(entry["words"]) for entry in report.vocabulary.get("classes", ())]
-    words = words or [""] * len(report.per_class)  # an older report does not hold them
+    words = words or [""] * len(report.per_class)  # older reports do not have them
     rows = [
         f'<tr><td class="number">{index}</td><td>{escape(name)}</td>{_percent_cell(value, "absent")}'
         f"<td>{escape(prompted)}</td></tr>"
@@ -106,7 +106,7 @@ def _pairs_table(values: Mapping[str, Any]) -> str:
 
 
 def _flatten(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Names and texts of all that is in nested mappings, such as ``protocol.stride_px``."""
+    """Give the name and text of every value in nested mappings. A name is like ``protocol.stride_px``."""
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from _flatten(value, f"{above}{name}.")

@@ -1,4 +1,4 @@
-"""The published numbers, each with its source; a number that was not published is absent, never filled."""
+"""The published numbers, each with its source. A number that was not published is absent; none is guessed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-# Our names of the benchmarks to the names in the data file; nothing is published under the others.
+# Our names of the data sets to their names in the data file. For other data sets nothing is published.
 COLUMNS = {
     "ade20k": "ade20k",
     "pascal-context59": "pascal_context59",
@@ -22,14 +22,14 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One method of a paper.
+    """The published numbers of one method.
 
     Args:
-        method: as the paper calls it.
-        model: our name of its encoder, if we load it.
-        source: where the numbers stand.
+        method: its name in the paper.
+        model: our name of its encoder; None if densezero does not have it.
+        source: where the numbers are published.
         protocol: ``simple``, ``slide`` or ``ovss``.
-        miou: our name of a benchmark to the published mIoU in percent.
+        miou: our name of a data set to the published mIoU in percent.
     """
 
     method: str
@@ -41,7 +41,7 @@ class PublishedRow:
 
 @cache
 def published_rows() -> tuple[PublishedRow, ...]:
-    """Every published row, in the order of the data file."""
+    """Read all rows, in the order of the data file."""
     text = (resources.files("densezero.evaluation") / "data" / "published.json").read_text(encoding="utf-8")
     data = json.loads(text)
     return tuple(
@@ -57,12 +57,15 @@ def published_rows() -> tuple[PublishedRow, ...]:
 
 
 def published_miou(model: str, protocol: str, dataset: str) -> PublishedRow | None:
-    """The row that publishes this very cell, the most precise one where there are several; None if none does.
+    """Find the row with the published number of a model, protocol and data set. Of several, take the most digits.
 
     Args:
         model: our name, for example ``tipsv2-l14``.
         protocol: our preset's name, for example ``tips-slide``.
-        dataset: our name of the benchmark.
+        dataset: our name of the data set.
+
+    Returns:
+        The row; None if nothing is published.
     """
     kind = {"tips-simple": "simple", "tips-slide": "slide"}.get(protocol, "ovss" if protocol == "ovss" else None)
     rows = [r for r in published_rows() if r.model == model and r.protocol == kind and dataset in r.miou]

@@ -1,4 +1,4 @@
-"""The report of an evaluation: scores, the counts they come from, and all that is needed to run it again."""
+"""The report of an evaluation: the scores, their counts, and everything that is needed to run it again."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from types import NoneType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from densezero.errors import InputError
+from densezero.evaluation.report_checks import NEWEST_FORMAT, refuse_malformed
 from densezero.metrics import iou_scores
 
-FORMAT = 2
-"""1: without ``files_sha256``."""
+_IMAGE_FIELDS = ("name", "miou", "pixel_accuracy")
 
 
 @dataclass(frozen=True)
 class ImageScore:
-    """How one image came out.
+    """The scores of one image.
 
     Args:
-        name: of the pair in the data set.
-        miou: mean IoU over the classes of this image alone, percent; None where every pixel is ignored. For finding
-            images, never for averaging.
-        pixel_accuracy: percent; None where every pixel is ignored.
+        name: name of the pair in the data set.
+        miou: mean IoU over the classes of this image, percent; None if every pixel is ignored. It helps to find images.
+            A mean over images is not the mIoU of the data set.
+        pixel_accuracy: share of correct pixels, percent; None if every pixel is ignored.
     """
 
     name: str
@@ -38,25 +37,26 @@ class ImageScore:
 
 @dataclass(frozen=True)
 class Report:
-    """One evaluation.
+    """The result of one evaluation.
 
     Args:
         dataset: name of the data set.
-        model: name of the encoder, as it was asked for.
+        model: name of the encoder, as the user gave it.
         protocol: name of the protocol.
         images: number of images.
-        scores: ``miou, pixel_accuracy, mean_accuracy, frequency_weighted_iou`` and, if asked for, ``boundary_miou`` in
-            percent, unrounded; None where nothing counts.
-        per_class: class name to IoU in percent; None for a class that is nowhere.
-        confusion: rows truth, columns prediction.
-        per_image: each image's own scores, in the order of the data set.
-        request: what decides the numbers: data set, split, selection, protocol, words, weights, numeric type.
+        scores: ``miou, pixel_accuracy, mean_accuracy, frequency_weighted_iou`` and, if requested, ``boundary_miou``:
+            percent, not rounded; None if no pixel is scored.
+        per_class: class name to IoU in percent; None for a class that is neither in the labels nor predicted.
+        confusion: (C, C) pixel counts; rows are true classes, columns predicted classes.
+        per_image: the scores of each image, in the order of the data set.
+        request: everything that decides the numbers: data set, split, selection, protocol, words, weights and numeric
+            type.
         machine: versions, device and processor.
-        seconds: time for each stage, added up over the processes.
-        vocabulary: the words, as ``ClassList.to_json`` writes them; empty in reports of before they were kept.
-        templates: the sentences that the words were set in; empty in reports of before they were kept.
-        files_sha256: of the images and labels, as they were measured; empty in reports of before it was kept.
-        format: of this file.
+        seconds: time of each stage, summed over the processes.
+        vocabulary: the words, as ``ClassList.to_json`` writes them; empty in older reports, which do not have them.
+        templates: the prompt templates; empty in older reports, which do not have them.
+        files_sha256: hash of all images and labels when they were measured; empty in format 1.
+        format: number of the file format.
     """
 
     dataset: str
@@ -73,10 +73,10 @@ class Report:
     vocabulary: dict[str, Any] = field(default_factory=dict)
     templates: list[str] = field(default_factory=list)
     files_sha256: str = ""
-    format: int = FORMAT
+    format: int = NEWEST_FORMAT
 
     def to_json(self) -> str:
-        """Write the report as JSON, a row of the confusion matrix on a line."""
+        """Write the report as JSON. Each row of the confusion matrix is on its own line."""
         values = asdict(self)
         rows = ",\n  ".join(json.dumps(row) for row in values.pop("confusion"))
         vocabulary = json.dumps(values.pop("vocabulary"), ensure_ascii=False)
@@ -84,68 +84,63 @@ class Report:
         return f'{head[:-2]},\n "vocabulary": {vocabulary},\n "confusion": [\n  {rows}\n ]\n}}\n'
 
     def to_bytes(self) -> bytes:
-        """Give the report as the content of its file."""
-        return self.to_json().encode("utf-8", "backslashreplace")  # file names that are no text become JSON escapes
+        """Give the content of the report's file."""
+        return self.to_json().encode("utf-8", "backslashreplace")  # file names that are not UTF-8 become JSON escapes
 
     @classmethod
     def from_json(cls, text: str, source: str = "the text") -> Report:
         """Read what ``to_json`` wrote.
 
+        Args:
+            text: the content of the file.
+            source: the name of the file, for messages.
+
         Raises:
-            InputError: if it is no report.
+            InputError: the text is not a report, or its format is newer than this version knows.
         """
         try:
-            values = json.loads(text)
-            _refuse_other_format(values.get("format", 1))
-            known = {each.name for each in fields(cls)}
-            values = {name: value for name, value in values.items() if name in known}
-            values["per_image"] = [ImageScore(**score) for score in values["per_image"]]
-            report = cls(**values)
-            _refuse_odd_fields(vars(report))
-            return report
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            values = json.loads(text, parse_constant=_refuse_constant)
+            refuse_malformed(values)
+        except (ValueError, RecursionError) as error:
             raise InputError(
-                f"Expected {source} to be a report of `densezero evaluate`; it cannot be read as one "
-                f"({type(error).__name__}: {error}). Run the evaluation again."
+                f"Expected {source} to be a report of `densezero evaluate`; it cannot be read as one: {error}. Run the "
+                "evaluation again."
             ) from None
+        known = {each.name for each in fields(cls)}
+        values = {name: value for name, value in values.items() if name in known}
+        values["per_image"] = [ImageScore(*(score[name] for name in _IMAGE_FIELDS)) for score in values["per_image"]]
+        return cls(**values)
 
 
-def _refuse_other_format(number: Any) -> None:
-    """Raise ValueError for a format that this version does not know."""
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise ValueError(f"expected format as a number from 1 to {FORMAT}, got {number!r}")
-    if number > FORMAT:
-        raise ValueError(f"its format is {number}, and this version of densezero knows formats up to {FORMAT}")
-
-
-def _refuse_odd_fields(values: dict[str, Any]) -> None:
-    """Raise TypeError or KeyError where a field is not what its readers take it for."""
-    kinds = {"dataset": str, "model": str, "protocol": str, "images": int, "confusion": list, "templates": list}
-    kinds |= dict.fromkeys(("scores", "per_class", "request", "machine", "seconds", "vocabulary"), dict)
-    odd = [name for name, kind in kinds.items() if not isinstance(values[name], kind)]
-    if not odd and not isinstance(values["scores"]["miou"], (int, float, NoneType)):
-        odd.append("scores.miou")
-    if odd:
-        raise TypeError(f"{', '.join(odd)} of another type")
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"expected numbers, got {name}")
 
 
 def read_report(file: Path) -> Report:
-    """Read a report's file.
+    """Read the file of a report.
 
     Raises:
-        InputError: if it cannot be read, or is no report.
+        InputError: the file cannot be read, or is not a report.
     """
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise InputError(f"Expected a report at {file}; it cannot be read ({error}).") from None
+        raise InputError(f"Expected a report at {file}; it cannot be read ({error}). Check the path.") from None
     return Report.from_json(text, str(file))
 
 
 def score_counts(
     confusion: NDArray[np.int64], names: Sequence[str]
 ) -> tuple[dict[str, float | None], dict[str, float | None]]:
-    """The scores of a confusion matrix by name, and the IoU of each class by name: percent, None where absent."""
+    """Compute the scores of a confusion matrix, and the IoU of each class, both by name.
+
+    Args:
+        confusion: (C, C) pixel counts; rows are true classes, columns predicted classes.
+        names: names of the C classes.
+
+    Returns:
+        The scores and the IoU of each class, in percent; None where no pixel counts.
+    """
     scores = iou_scores(confusion)
     overall = {
         "miou": scores.miou,
@@ -158,7 +153,7 @@ def score_counts(
 
 
 def score_image(name: str, confusion: NDArray[np.int64]) -> ImageScore:
-    """One image's own scores."""
+    """Compute the scores of one image from its (C, C) pixel counts."""
     scores = iou_scores(confusion)
     return ImageScore(name, _number(scores.miou), _number(scores.pixel_accuracy))
 

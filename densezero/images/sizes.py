@@ -31,3 +31,16 @@ def read_hw(path: str | Path) -> tuple[int, int]:
         if not is_rotated_here and read_orientation(image) in _QUARTER_TURNS:
             return image.width, image.height
         return image.height, image.width
+
+
+def is_turned(path: str | Path) -> bool:
+    """Whether the EXIF entry Orientation turns an image by a quarter, so that height and width change places.
+
+    Args:
+        path: the image file.
+
+    Raises:
+        InputError: as ``read_hw``.
+    """
+    with opened_image(path) as image:
+        return read_orientation(image) in _QUARTER_TURNS

@@ -1,1 +1,1 @@
-"""densezero inside other people's engines, a file each; importing this loads none of them."""
+"""densezero inside other tools, one file for each. Importing this package imports none of them."""

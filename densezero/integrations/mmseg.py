@@ -1,18 +1,19 @@
-"""densezero inside mmsegmentation: what its ``Runner`` needs to test a model of ours from a config.
+"""densezero inside mmsegmentation: its ``Runner`` can test a densezero model from a config.
 
-mmsegmentation 1.2 wants the compiled half of mmcv when it is imported, and for nothing that testing needs.
-``import_mmseg`` therefore puts a stand-in where the compiled module would be, imports, and takes it away again.
-``register`` makes the segmentor, the two data sets that mmsegmentation lacks, and a check known to its registries.
+On import, mmsegmentation 1.2 requires the compiled part of mmcv, but testing does not use it. ``import_mmseg`` puts a
+stand-in module in its place, imports mmsegmentation, and removes the stand-in again. ``register`` adds the segmentor,
+two missing data sets and a check to the registries of mmsegmentation.
 
-Its ``IoUMetric`` and ``densezero.metrics`` count the same pixels, so the scores agree to the last digit that it shows.
+Its ``IoUMetric`` and ``densezero.metrics`` count the same pixels, so the scores agree in every digit that it shows.
 Two differences remain:
 
-- *Resize.* Take the image as it is on disk (``LoadImageFromFile``, ``LoadAnnotations``, ``PackSegInputs``), and the
-  labels equal ours pixel by pixel: the protocol makes the model input from the original. With mmsegmentation's own
-  ``Resize`` in the pipeline the model sees pixels that OpenCV interpolated (bilinear, no antialias) instead of
-  Pillow's bicubic (antialias), and a long side that is rounded where ``tips-*`` cuts off. All that follows is the same.
-- *Large sums.* ``IoUMetric`` adds pixels up in float32, which is exact up to 2**24 pixels for each class; ours are
-  integers. On whole benchmarks the last shown digit of a frequent class may differ by that.
+- *Resize.* If the pipeline takes the image as it is on disk (``LoadImageFromFile``, ``LoadAnnotations``,
+  ``PackSegInputs``), the labels equal those of densezero in every pixel, because the protocol resizes the original
+  image. With the ``Resize`` of mmsegmentation in the pipeline, OpenCV resizes (bilinear, no antialias) instead of
+  Pillow (bicubic, antialias). It rounds the long side to the nearest pixel, while ``tips-*`` rounds down. All later steps are
+  the same.
+- *Large sums.* ``IoUMetric`` sums pixels in float32, which is exact up to 2**24 pixels of a class. densezero uses
+  integers. On whole benchmarks the last digit of a frequent class may differ.
 """
 
 from __future__ import annotations
@@ -44,25 +45,25 @@ _NEEDED = ("mmseg", "mmengine.runner", "mmseg.datasets", "mmseg.engine", "mmseg.
 
 
 def import_mmseg() -> ModuleType:
-    """Import mmsegmentation with its models, data sets and metrics, whether or not mmcv has its compiled half.
+    """Import mmsegmentation with its models, data sets and metrics, with or without the compiled part of mmcv.
 
-    Afterwards nothing of a stand-in is left in ``sys.modules``: mmengine and mmcv see that there are no compiled
-    operations. Parts of mmsegmentation that call one raise ``DenseZeroError`` when they do.
+    Afterwards the stand-in is no longer in ``sys.modules``, so mmengine and mmcv know that there are no compiled
+    operations. If a part of mmsegmentation calls one, ``DenseZeroError`` is raised.
 
     Returns:
         The package ``mmseg``.
 
     Raises:
-        DenseZeroError: it is not installed, or not in versions that fit each other.
+        DenseZeroError: it is not installed, or the installed versions do not fit each other.
     """
     try:
         with warnings.catch_warnings():
-            # mmcv warns of a moved name on every import, whoever imports it.
+            # On every import, mmcv warns about a name that has moved.
             warnings.filterwarnings("ignore", message=r".*MultiScaleDeformableAttention", category=ImportWarning)
-            with _compiled_half():
+            with _stand_in():
                 packages = [import_module(name) for name in _NEEDED]
                 return packages[0]
-    # mmseg asserts the versions that it fits; an old mmengine registers an optimizer that torch has by now.
+    # mmseg asserts the versions of the others. An old mmengine registers an optimizer that newer torch has itself.
     except (ImportError, AssertionError, KeyError) as error:
         raise DenseZeroError(
             f"Expected mmsegmentation 1.2, mmengine and mmcv-lite 2.1; importing them failed: {error}. "
@@ -71,10 +72,10 @@ def import_mmseg() -> ModuleType:
 
 
 def register() -> None:
-    """Make ``DenseZeroSegmentor``, the two data sets and the check known to mmsegmentation, under their class names.
+    """Add ``DenseZeroSegmentor``, the two data sets and the check to mmsegmentation, under their class names.
 
     Raises:
-        DenseZeroError: as ``import_mmseg``.
+        DenseZeroError: mmsegmentation cannot be imported.
     """
     parts = _parts()
     from mmseg.registry import DATASETS, HOOKS, MODELS
@@ -94,19 +95,20 @@ def build_segmenter(
     device: str,
     dtype: str,
 ) -> Segmenter:
-    """Make a segmenter of the plain values of a config.
+    """Make a segmenter from the values of a config.
 
     Args:
-        classes: a packaged class list's name or a file, or names; a list inside the list is one class with synonyms.
-        model: a model's name, or a path.
-        protocol: a preset's name; an ``ovss`` preset takes its paper's constants for a packaged class list.
-        templates: prompt templates, a name or a file; None takes the protocol's.
-        short_side_px: short side of the model input; None takes the protocol's.
-        device: where to compute.
+        classes: the name of a packaged class list, a file, or a list of names. A list inside the list is one class with
+            synonyms.
+        model: the name of a model, or a path.
+        protocol: the name of a preset. With a packaged class list, an ``ovss`` preset uses the constants of its paper.
+        templates: prompt templates, a name or a file; None for those of the protocol.
+        short_side_px: short side of the model input; None for that of the protocol.
+        device: the device, such as ``cpu`` or ``cuda``.
         dtype: numeric type of the vision tower.
 
     Raises:
-        DenseZeroError: if one of them cannot be used, or the protocol adds a background to the classes.
+        DenseZeroError: a value cannot be used, or the protocol adds a background class.
     """
     class_list = load_class_list(classes) if isinstance(classes, str) else class_list_from(classes)
     settings = protocol_for(class_list, protocol)
@@ -123,27 +125,27 @@ def build_segmenter(
 
 
 def segment_packed(segmenter: Segmenter, bgr: Tensor, metainfo: dict[str, Any]) -> Tensor:
-    """Segment an image as mmsegmentation's pipeline packs it.
+    """Segment an image that a pipeline of mmsegmentation packed.
 
     Args:
-        segmenter: what to segment with.
-        bgr: (3, h, w) uint8, blue first; the image itself, or what mmsegmentation's ``Resize`` made of it.
-        metainfo: of its ``SegDataSample``; ``ori_shape`` is the (H, W) of the image.
+        segmenter: the segmenter.
+        bgr: (3, h, w) uint8, blue first. The image, or the output of the ``Resize`` of mmsegmentation.
+        metainfo: the metainfo of its ``SegDataSample``; ``ori_shape`` is the (H, W) of the image.
 
     Returns:
         (1, H, W) int64 class indices on the device of ``bgr``.
 
     Raises:
-        InputError: if the pipeline did anything else to the image.
+        InputError: the pipeline changed the image in another way.
     """
     if bgr.dtype != torch.uint8 or bgr.ndim != 3 or bgr.shape[0] != 3:
         raise InputError(
             f"Expected images as PackSegInputs packs them, uint8 (3, h, w); got {bgr.dtype} {tuple(bgr.shape)}. "
-            "Leave data_preprocessor, Normalize and to_float32 out of the config: the encoder scales by itself."
+            "Remove data_preprocessor, Normalize and to_float32 from the config: the encoder scales the pixels itself."
         )
     changed = [key for key in ("flip", "pad_shape", "img_padding_size") if metainfo.get(key)]
     if changed:
-        raise InputError(f"Expected images neither flipped nor padded; got {', '.join(changed)}. Take the step out.")
+        raise InputError(f"Expected images that are not flipped or padded; got {', '.join(changed)}. Remove that step.")
     rgb = np.ascontiguousarray(bgr.flip(0).permute(1, 2, 0).cpu().numpy())  # (h, w, 3)
     h, w = rgb.shape[:2]
     image_hw = tuple(metainfo.get("ori_shape", (h, w)))[:2]  # (H, W)
@@ -152,13 +154,13 @@ def segment_packed(segmenter: Segmenter, bgr: Tensor, metainfo: dict[str, Any]) 
 
 
 def _label_resized(segmenter: Segmenter, rgb: Any, image_hw: tuple[int, int]) -> Any:
-    """Labels at (H, W) from an image that is already resized: the scores go to the original size, then the argmax."""
+    """Label an image that is already resized: resize the scores to (H, W), then take the argmax."""
     (scored,) = segmenter.score([segmenter.prepare(rgb)._replace(image_hw=image_hw)])
     return segmenter.label(scored)
 
 
 def __getattr__(name: str) -> Any:
-    """Give the classes that need mmsegmentation when they are asked for, as unpickling in a loader's worker does."""
+    """Create the classes that need mmsegmentation on first use. The workers of a loader use this when they unpickle."""
     if name not in ("DenseZeroSegmentor", "ClassCountHook", "VOC20Dataset", "COCOObjectDataset"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return _parts()[name]
@@ -166,11 +168,11 @@ def __getattr__(name: str) -> Any:
 
 @cache
 def _parts() -> dict[str, type]:
-    """The classes by name, made once; mmsegmentation must be there to derive from."""
+    """Create the classes once, by name. They derive from classes of mmsegmentation."""
     import_mmseg()
     parts = (_segmentor_class(), _hook_class(), *_dataset_classes())
     for part in parts:
-        part.__qualname__ = part.__name__  # found again through __getattr__
+        part.__qualname__ = part.__name__  # so that pickle finds them through __getattr__
     return {part.__name__: part for part in parts}
 
 
@@ -180,9 +182,9 @@ def _segmentor_class() -> type:
     from mmseg.structures import SegDataSample
 
     class DenseZeroSegmentor(BaseSegmentor):  # type: ignore[misc]  # the base has no types
-        """Tests a zero-shot segmenter in mmsegmentation's ``Runner``; the arguments are those of ``build_segmenter``.
+        """Tests a zero-shot segmenter in the ``Runner`` of mmsegmentation. Arguments: see ``build_segmenter``.
 
-        One process computes; for several use ``densezero evaluate`` under torchrun.
+        It uses one process. For several processes, use ``densezero evaluate`` under torchrun.
         """
 
         def __init__(
@@ -199,7 +201,7 @@ def _segmentor_class() -> type:
             self.segmenter = build_segmenter(classes, model, protocol, templates, short_side_px, device, dtype)
 
         def predict(self, inputs: Sequence[Tensor], data_samples: Sequence[Any] | None = None) -> list[Any]:
-            """Fill ``pred_sem_seg`` of each sample with (1, H, W) labels at the image's own size."""
+            """Fill ``pred_sem_seg`` of each sample with (1, H, W) labels at the size of the image."""
             samples = [SegDataSample() for _ in inputs] if data_samples is None else list(data_samples)
             for image, sample in zip(inputs, samples, strict=True):
                 sample.pred_sem_seg = PixelData(data=segment_packed(self.segmenter, image, sample.metainfo))
@@ -222,8 +224,8 @@ def _segmentor_class() -> type:
 
 def _only_tests() -> DenseZeroError:
     return DenseZeroError(
-        'Expected mode "predict"; DenseZeroSegmentor has no training and no dense forward pass. Call Runner.test; for '
-        "features use densezero.load_encoder."
+        'Expected mode "predict"; DenseZeroSegmentor has no training and no dense forward pass. Call Runner.test. '
+        "For features, use densezero.load_encoder."
     )
 
 
@@ -231,7 +233,7 @@ def _hook_class() -> type:
     from mmengine.hooks import Hook
 
     class ClassCountHook(Hook):  # type: ignore[misc]  # the base has no types
-        """Stops a test in which segmentor and data set differ in their number of classes; ``IoUMetric`` would not."""
+        """Stops a test if segmentor and data set differ in their number of classes. ``IoUMetric`` does not check it."""
 
         def before_test(self, runner: Any) -> None:
             segmented = runner.model.segmenter.classes
@@ -270,13 +272,13 @@ def _dataset_classes() -> tuple[type, ...]:
             )  # fmt: skip
 
     class VOC20Dataset(_Packaged):
-        """Pascal VOC 2012 without background: of the files' values 0 and 255 are ignored, k is class k - 1."""
+        """Pascal VOC 2012 without background: the values 0 and 255 of the files are ignored, k is class k - 1."""
 
         METAINFO = _metainfo("voc20")
         reduce_zero_label = True
 
     class COCOObjectDataset(_Packaged):
-        """COCO's background and 80 objects, 0 to 80, in the ``*_instanceTrainIds.png`` of the training-free papers."""
+        """Background and 80 objects of COCO, 0 to 80, from the ``*_instanceTrainIds.png`` of the training-free papers."""
 
         METAINFO = _metainfo("coco-object")
         seg_map_suffix = "_instanceTrainIds.png"
@@ -289,8 +291,8 @@ def _metainfo(name: str) -> dict[str, Any]:
     return {"classes": classes.names, "palette": classes.colours.tolist()}
 
 
-class _MissingHalf(ModuleType):
-    """In place of mmcv's compiled module: has every operation by name, and each refuses to run."""
+class _StandIn(ModuleType):
+    """Stands in for the compiled module of mmcv. It has every operation by name; each raises an error when called."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -298,26 +300,26 @@ class _MissingHalf(ModuleType):
 
         def refuse(*_args: object, **_kwargs: object) -> NoReturn:
             raise DenseZeroError(
-                f"The operation {name} needs mmcv's compiled half, and mmcv-lite has none. Use a model without it, or "
-                "install the full mmcv of the same version."
+                f"The operation {name} needs the compiled part of mmcv, which mmcv-lite does not have. Use a model without this "
+                "operation, or install the full mmcv of the same version."
             )
 
         return refuse
 
 
 @contextmanager
-def _compiled_half() -> Iterator[None]:
-    """Let ``mmcv.ops`` import; without a real compiled half, make mmcv look as before afterwards."""
+def _stand_in() -> Iterator[None]:
+    """Make ``mmcv.ops`` importable. If mmcv has no compiled part, restore its modules afterwards."""
     import mmcv
 
     if _COMPILED in sys.modules or find_spec(_COMPILED) is not None:
         yield
         return
-    sys.modules[_COMPILED] = _MissingHalf(_COMPILED)
+    sys.modules[_COMPILED] = _StandIn(_COMPILED)
     try:
         yield
     finally:
-        # mmcv.ops goes too: who asks whether there are operations imports it, and must get an ImportError.
+        # mmcv.ops is removed too: code that imports it to test for operations must get an ImportError.
         for name in [name for name in sys.modules if name == _COMPILED or f"{name}.".startswith("mmcv.ops.")]:
             del sys.modules[name]
         if hasattr(mmcv, "ops"):

@@ -104,4 +104,4 @@ def test_a_name_of_255_bytes_is_done_or_named(tmp_path, folder, stem):
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode in (0, 1), done.stderr
         assert done.returncode == 0 or f"failed: {folder / name}: " in done.stderr
-        assert not [file for file in (tmp_path / words[0]).rglob("*.part")]
+        assert not list((tmp_path / words[0]).rglob("*.part"))

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -30,7 +31,7 @@ def test_list_names_every_data_set_and_what_is_expected():
 @pytest.mark.parametrize(
     ("name", "order"),
     [
-        ("coco-stuff", "the 171 raw ids as they rise"),
+        ("coco-stuff", "in the rising order of the 171 raw ids"),
         ("coco-object", "in the order of COCO's ids"),
         ("pascal-context59", "in the order of the alphabet"),
         ("pascal-context60", "in the order of the alphabet"),
@@ -44,7 +45,7 @@ def test_a_whole_data_set_ends_with_status_zero(tmp_path):
     devkits.draw_ade(tmp_path)
     outcome = run("check", "ade20k", "--root", tmp_path)
     assert outcome.exit_code == 0
-    assert "found     2 pairs of the split 'val'" in outcome.stdout
+    assert "found     2 of 2,000 pairs of the split 'val'" in outcome.stdout
     assert "2 labels, 150 of 150 classes" in outcome.stdout
     assert outcome.stderr == ""
 
@@ -57,6 +58,15 @@ def test_a_problem_ends_with_status_one_on_standard_error(tmp_path):
     assert "expected  ADE20K is expected as" in outcome.stdout
     assert "problem: " in outcome.stderr
     assert "ADE_val_00000001" in outcome.stderr
+
+
+def test_a_mask_of_0_and_255_is_noted_and_is_no_problem(tmp_path):
+    devkits.draw_folder(tmp_path, ("ground", "crop"))
+    for file in (tmp_path / "labels").rglob("*.png"):
+        devkits.write_grey(file, np.where(np.arange(17) < 4, 255, 0)[None].repeat(12, 0))
+    outcome = run("check", "folder", "--root", tmp_path)
+    assert outcome.exit_code == 0
+    assert "note      23.5% of the label pixels are ignored, and 1 of 2 classes never occur" in outcome.stdout
 
 
 def test_split_and_limit_are_passed_on(tmp_path):

@@ -1,6 +1,5 @@
 """Tables from file values to classes."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +48,27 @@ def test_the_raw_labels_are_left_as_they_were():
     assert (IDS.apply(raw, FILE) == 0).all()
 
 
-def test_two_megapixels_of_cityscapes_take_a_twentieth_of_a_second_at_most():
-    raw = np.random.default_rng(0).integers(0, 34, (1024, 2048)).astype(np.uint8)
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        IDS.apply(raw, FILE)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.05  # measured: 0.005; a comparison for each of the 34 ids takes 0.1 or more
+def test_a_label_is_translated_by_one_look_up_whatever_the_number_of_ids(monkeypatch):
+    calls = []
+    take = np.take
+    monkeypatch.setattr(np, "take", lambda *arguments: calls.append(arguments[1].shape) or take(*arguments))
+    raw = np.random.default_rng(0).integers(0, 34, (64, 128)).astype(np.uint8)
+    comparisons = CountComparisons(raw)
+    IDS.apply(comparisons, FILE)
+    assert calls == [(64, 128)]
+    assert comparisons.count == 0  # not one pass over the pixels for each of the 34 ids
+
+
+class CountComparisons(np.ndarray):
+    """An array that counts how often it is compared."""
+
+    def __new__(cls, values):
+        array = values.view(cls)
+        array.count = 0
+        return array
+
+    def __eq__(self, other):
+        self.count += 1
+        return np.asarray(self) == other
+
+    __hash__ = None

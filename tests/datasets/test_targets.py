@@ -78,7 +78,7 @@ def test_an_original_context_value_of_460_is_named(tmp_path):
     pytest.importorskip("scipy")
     top, raw = devkits.draw_context(tmp_path, "mat")
     devkits.write_mat(top / "trainval" / "2008_000003.mat", raw["2008_000003"] + 1)
-    with pytest.raises(InputError, match=r"2008_000003\.mat: expected .* have the values 460; take"):
+    with pytest.raises(InputError, match=r"2008_000003\.mat: expected .* have the values 460; use"):
         targets("pascal-context60", tmp_path)
 
 

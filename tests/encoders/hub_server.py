@@ -22,6 +22,7 @@ class HubServer:
         self.files, self.announced = files, {**files, **(announced or {})}
         self.revisions = {"main": (COMMIT, files), COMMIT: (COMMIT, files), **(revisions or {})}
         self.cut_after = None  # bytes of model.safetensors after which the hub falls silent, once
+        self.drops_all = False  # close every connection without an answer
         self.asked = []
         self.port = 0
         self._server = None
@@ -75,6 +76,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self):
         asked = (self.command, self.path, self.headers.get("Range"), self.headers.get("Authorization"))
         self.hub.asked.append(asked)
+        if self.hub.drops_all:
+            self.close_connection = True
+            return
         folder, _, name = self.path.rpartition("/")
         resolve = f"/{REPOSITORY}/resolve/"
         revision = folder.removeprefix(resolve if folder.startswith(resolve) else "/cdn/")

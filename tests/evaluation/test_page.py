@@ -68,9 +68,9 @@ def test_no_text_of_a_report_becomes_markup():
     assert Text(page).open == []
 
 
-def test_scores_of_nothing_are_called_so():
+def test_a_score_without_scored_pixels_says_so():
     page = make_page(make_report(scores={"miou": None}), {})
-    assert following(page, "mIoU") == "nothing counts"
+    assert following(page, "mIoU") == "no pixel is scored"
 
 
 def test_the_words_and_the_sentences_they_were_set_in_are_on_the_page():
@@ -78,5 +78,5 @@ def test_the_words_and_the_sentences_they_were_set_in_are_on_the_page():
     report = make_report(vocabulary={"name": "mine", "classes": entries}, templates=["a & {}"])
     page = make_page(report, {})
     assert "<td>sea, a &lt;sea&gt;</td>" in page
-    assert "<th>template sentences</th><td>a &amp; {}</td>" in page
+    assert "<th>prompt templates</th><td>a &amp; {}</td>" in page
     assert Text(page).open == []

@@ -1,7 +1,9 @@
 import io
 
+import cv2
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from PIL import Image
 
 from densezero.evaluation.figure import draw_class_bars, draw_confusion, row_percent
@@ -29,13 +31,56 @@ def opened(png):
     return np.array(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
+def is_colour(picture, colour):
+    return np.abs(picture.astype(int) - np.asarray(colour)).max(-1) < 3  # (H, W)
+
+
+def areas_of(picture, colour, least_px=1000):
+    """The (left, top, right, bottom) of each connected area of a colour, from left to right; small ones left out."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(is_colour(picture, colour).astype(np.uint8))
+    found = [(x, y, x + w, y + h) for x, y, w, h, area in stats[1:].tolist() if area >= least_px]
+    return sorted(found)
+
+
 @pytest.mark.parametrize("classes", [2, 21, 171])
-def test_bars_and_matrix_are_pictures_and_the_same_every_time(classes):
+def test_bars_and_matrix_are_the_same_every_time(classes):
     report = report_of(classes)
     for draw in (draw_class_bars, draw_confusion):
-        png = draw(report)
-        assert opened(png).std() > 5
-        assert draw(report) == png
+        assert draw(report) == draw(report)
+
+
+def test_each_cell_of_the_matrix_has_its_place_and_the_colour_of_its_share():
+    counts = np.array([[90, 10, 0], [40, 60, 100], [0, 0, 0]])
+    scores, per_class = score_counts(counts, ["sky", "sea", "boat"])
+    picture = opened(draw_confusion(make_report(scores=scores, per_class=per_class, confusion=counts.tolist())))
+    centres = np.zeros((2, 3, 2))
+    for truth, row in enumerate([[90, 10, 0], [20, 30, 50]]):
+        for predicted, percent in enumerate(row):
+            colour = np.array(colormaps["Blues"]((percent / 100) ** 0.5)[:3]) * 255
+            (cell,) = areas_of(picture, colour)  # one area of this colour, and its bounds are the cell's
+            centres[truth, predicted] = (cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2
+    step = centres[0, 1, 0] - centres[0, 0, 0]
+    assert step > 50
+    expected = [[(step * x, step * y) for x in range(3)] for y in range(2)]  # rows truth, downwards; columns prediction
+    np.testing.assert_allclose(centres - centres[0, 0], expected, atol=3)
+    grey = areas_of(picture, (0xE4, 0xE4, 0xE4))  # the row of boat, which has no pixels
+    assert len(grey) == 3
+    assert min(top for _, top, _, _ in grey) > centres[1, 0, 1]
+
+
+def test_bars_are_as_long_as_their_iou_best_first_and_an_absent_class_has_none():
+    per_class = {"low": 20.0, "gone": None, "high": 80.0, "mid": 50.0}
+    picture = opened(draw_class_bars(make_report(per_class=per_class, scores={"miou": 65.0})))
+    bars, line = is_colour(picture, (0x3B, 0x6E, 0xA5)), is_colour(picture, (0xB3, 0x54, 0x1E))
+    rows = np.flatnonzero(np.diff(bars.any(1).astype(int)))  # where a bar begins or ends
+    assert len(rows) == 6
+    ends = [np.flatnonzero(bars[top + 1 : bottom + 1].any(0))[[0, -1]] for top, bottom in rows.reshape(3, 2)]
+    left = ends[0][0]
+    assert {int(start) for start, _ in ends} == {int(left)}
+    lengths = np.array([end - start + 1 for start, end in ends])
+    np.testing.assert_allclose(lengths / lengths[0] * 80, [80, 50, 20], atol=0.5)
+    mean_at = np.argmax(line.sum(0)) - left
+    assert mean_at / lengths[0] * 80 == pytest.approx(65, abs=0.5)
 
 
 def test_rows_of_the_matrix_are_shares_of_the_truth():
@@ -73,11 +118,16 @@ def test_a_gallery_shows_truth_and_prediction():
     )
     assert image.miou == pytest.approx(100 * (2 / 3 + 1 / 2) / 2)
     assert image.note == ""
-    colours = np.array([[250, 0, 0], [0, 250, 0]], np.uint8)
-    picture = opened(draw_gallery([image], ["red", "green"], colours, "a test"))
-    red = (np.abs(picture.astype(int) - colours[0]).max(-1) < 3).sum()
-    green = (np.abs(picture.astype(int) - colours[1]).max(-1) < 3).sum()
-    assert red / green == pytest.approx((30 + 45) / (30 + 15), rel=0.1)
+    picture = opened(draw_gallery([image], ["red", "green"], np.array([[250, 0, 0], [0, 250, 0]], np.uint8), "a test"))
+    (seen,) = areas_of(picture, (90, 90, 90), 5000)
+    (true_red, said_red), (true_green, said_green) = (
+        areas_of(picture, colour, 5000) for colour in ((250, 0, 0), (0, 250, 0))
+    )
+    assert seen[2] < true_red[0] < true_green[0] < said_red[0] < said_green[0]  # picture, truth, prediction
+    panel = seen[2] - seen[0]
+    for area, columns in ((true_red, 30), (true_green, 30), (said_red, 45), (said_green, 15)):
+        assert (area[2] - area[0]) / panel == pytest.approx(columns / 60, abs=0.01)
+        assert (area[1], area[3]) == pytest.approx((seen[1], seen[3]), abs=2)
 
 
 def test_a_score_that_differs_from_the_reports_is_noted():

@@ -40,7 +40,7 @@ def test_what_is_no_report_is_named(tmp_path, text):
     [
         ("scores", {}, "miou"),
         ("scores", [], "scores"),
-        ("scores", {"miou": "high"}, "scores.miou"),
+        ("scores", {"miou": "high"}, "scores to be percentages"),
         ("request", None, "request"),
         ("images", "3", "images"),
     ],
@@ -76,12 +76,70 @@ def test_fields_of_a_later_version_are_left_alone():
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(3, "its format is 3, and .* up to 2"), ("2", "got '2'"), (0, "got 0"), (True, "got True")],
+    [(3, "its format is 3, and .* up to 2; a newer version wrote it"), ("2", "got '2'"), (0, "got 0"),
+     (-1, "got -1"), (True, "got True"), (None, "got None"), (2.0, r"got 2\.0"), ([2], "got a list"),
+     (10**300, "from 1 to 2")],
 )  # fmt: skip
 def test_a_report_of_another_format_is_refused(number, said):
     values = json.loads(make_report().to_json())
     with pytest.raises(InputError, match=said):
         Report.from_json(json.dumps({**values, "format": number}))
+
+
+def test_a_report_without_a_format_is_refused():
+    values = json.loads(make_report().to_json())
+    del values["format"]
+    with pytest.raises(InputError, match="the field format is missing"):
+        Report.from_json(json.dumps(values))
+
+
+REQUIRED = ("dataset", "model", "protocol", "images", "scores", "per_class", "confusion", "per_image", "request",
+            "machine", "seconds")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_field_is_named(name):
+    values = json.loads(make_report().to_json())
+    del values[name]
+    with pytest.raises(InputError, match=f"the field {name} is missing"):
+        Report.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dataset", 1), ("model", None), ("protocol", ["x"]),
+        ("images", -1), ("images", 2.5), ("images", True), ("images", 10**40),
+        ("scores", {"miou": 101}), ("scores", {"miou": -1}), ("scores", {"miou": True}), ("scores", {"miou": [1]}),
+        ("scores", {"miou": 1.0, "other": "x"}),
+        ("per_class", {"sky": "x", "sea": 1.0, "boat": 1.0}), ("per_class", {}),
+        ("per_class", []),
+        ("confusion", [[1, 2, 3]]), ("confusion", []),
+        ("confusion", [[1, 2], [3, 4]]), ("confusion", [[0] * 3, [0] * 3, [0] * 2]),
+        ("confusion", [[0.5] * 3] * 3), ("confusion", [[-1] * 3] * 3), ("confusion", [[2**62] * 3] * 3),
+        ("confusion", [[10**40] * 3] * 3), ("confusion", [3, 3, 3]), ("confusion", None),
+        ("per_image", {}), ("per_image", [1]), ("per_image", [{"name": "a"}]),
+        ("per_image", [{"name": 1, "miou": 1.0, "pixel_accuracy": 1.0}]),
+        ("per_image", [{"name": "a", "miou": "x", "pixel_accuracy": 1.0}]),
+        ("request", []), ("machine", "x"), ("seconds", {"read": "x"}), ("seconds", {"read": -1}),
+        ("vocabulary", []), ("vocabulary", {"classes": 3}), ("vocabulary", {"classes": [{"name": "sky"}]}),
+        ("vocabulary", {"classes": [{"words": [1]}] * 3}), ("vocabulary", {"classes": [{"words": ["sky"]}]}),
+        ("templates", "a {}"), ("templates", [1]), ("files_sha256", 5),
+    ],
+)  # fmt: skip
+def test_a_field_with_an_impossible_value_is_named_in_one_sentence(name, value):
+    values = {**json.loads(make_report().to_json()), name: value}
+    with pytest.raises(InputError, match=rf"be read as one: expected (the )?{name} (matrix )?to (be|have|hold)"):
+        Report.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("place", ['"miou": 55.0', '"segment": 1.0', '"sea": 60.0'])
+def test_a_number_that_is_not_finite_is_refused(constant, place):
+    text = make_report().to_json()
+    assert place in text
+    with pytest.raises(InputError, match="cannot be read as one: expected"):
+        Report.from_json(text.replace(place, f"{place.split()[0]} {constant}"))
 
 
 def test_a_report_of_the_first_format_is_read():

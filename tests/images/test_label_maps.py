@@ -74,11 +74,38 @@ def test_grey_and_palettes_of_few_bits_are_not_spread(read, depth, row, colour_t
     assert (labels.dtype, labels.tolist()) == (np.uint8, expected)
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_a_palette_saved_as_colours_is_refused_with_the_way_out(refuse, mode):
-    message = refuse(encode(LABELS, "PNG", mode=mode))
+    coloured = np.array(Image.open(io.BytesIO(palette_png(LABELS))).convert(mode))
+    message = refuse(encode(coloured, "PNG"))
     assert f"holds colours ({mode})" in message
     assert "as it was published" in message
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+def test_a_grey_label_saved_as_colours_keeps_its_indices(read, tmp_path, mode):
+    labels = read(encode(LABELS, "PNG", mode=mode))
+    assert (labels.dtype, labels.tolist()) == (np.uint8, LABELS.tolist())
+    assert labels.flags.c_contiguous
+    assert read_label_hw(tmp_path / "label.png") == (2, 3)
+
+
+@pytest.mark.parametrize("band", [0, 1, 2])
+def test_one_pixel_that_is_not_grey_makes_it_colours(refuse, band):
+    rgb = np.stack([LABELS] * 3, axis=2)
+    rgb[1, 2, band] += 1
+    assert "holds colours (RGB)" in refuse(encode(rgb, "PNG"))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_grey_label_with_a_transparent_pixel_is_refused(refuse, mode):
+    values = np.array(Image.fromarray(LABELS).convert(mode))
+    values[0, 1, -1] = 254
+    assert f"transparent pixels ({mode})" in refuse(encode(values, "PNG"))
+
+
+def test_deep_grey_with_transparency_is_refused_because_its_low_bits_would_be_lost(refuse):
+    assert "colours" in refuse(png((1, 1), 16, 4, [bytes(4)]))
 
 
 def test_a_16_bit_colour_png_is_refused(refuse):
@@ -115,8 +142,8 @@ def test_the_size_of_a_label_is_height_then_width(tmp_path):
     assert read_label_hw(tmp_path / "label.png") == (20, 30)
 
 
-def test_colours_are_seen_in_the_header(tmp_path):
-    (tmp_path / "label.png").write_bytes(encode(LABELS, "PNG", mode="RGB"))
+def test_colours_are_seen_when_the_size_is_read(tmp_path):
+    (tmp_path / "label.png").write_bytes(encode(np.stack([LABELS, LABELS, LABELS + 1], axis=2), "PNG"))
     with pytest.raises(InputError, match="holds colours"):
         read_label_hw(tmp_path / "label.png")
 

@@ -1,4 +1,4 @@
-"""mmsegmentation imports without mmcv's compiled half, and nothing is left behind that looks like one."""
+"""mmsegmentation imports without the compiled part of mmcv, and no stand-in stays behind."""
 
 import pickle
 import pkgutil
@@ -30,7 +30,7 @@ def test_a_version_that_does_not_fit_is_named_in_the_message(monkeypatch):
     def register_again():
         raise KeyError("Adafactor is already registered in optimizer at torch.optim")
 
-    monkeypatch.setattr(integration, "_compiled_half", register_again)
+    monkeypatch.setattr(integration, "_stand_in", register_again)
     with pytest.raises(DenseZeroError, match=r"Adafactor is already registered .*pip install 'densezero\[mmseg\]'"):
         integration.import_mmseg()
 
@@ -60,7 +60,7 @@ def test_nothing_of_the_stand_in_is_left(mmseg):
 def test_a_compiled_operation_refuses_to_run(mmseg):
     from mmseg.models.decode_heads.psa_head import PSAMask
 
-    with pytest.raises(DenseZeroError, match="psamask_forward needs mmcv's compiled half"):
+    with pytest.raises(DenseZeroError, match="psamask_forward needs the compiled part of mmcv"):
         PSAMask("collect", (2, 2))(torch.zeros(1, 4, 2, 2))
 
 

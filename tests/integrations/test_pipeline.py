@@ -94,7 +94,7 @@ def test_red_and_blue_are_not_mistaken_for_each_other(mmseg, segmenter, blotches
     [
         (torch.zeros(3, 8, 8), {}, "uint8 .* got torch.float32"),
         (torch.zeros(1, 8, 8, dtype=torch.uint8), {}, r"\(1, 8, 8\)"),
-        (torch.zeros(3, 8, 8, dtype=torch.uint8), {"flip": True}, "neither flipped nor padded; got flip"),
+        (torch.zeros(3, 8, 8, dtype=torch.uint8), {"flip": True}, "not flipped or padded; got flip"),
         (torch.zeros(3, 8, 8, dtype=torch.uint8), {"pad_shape": (9, 9)}, "got pad_shape"),
     ],
 )

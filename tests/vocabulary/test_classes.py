@@ -1,5 +1,4 @@
 import json
-import time
 
 import numpy as np
 import pytest
@@ -103,12 +102,13 @@ def test_a_word_declared_as_shared_may_stand_in_two_classes():
         make_list(*entries)
 
 
-def test_seventy_thousand_classes_are_refused_at_once():
-    entries = tuple(ClassEntry(f"class {index}") for index in range(70_000))
-    start = time.perf_counter()
+def test_seventy_thousand_classes_are_refused_before_any_is_looked_at():
+    class Unread(tuple):
+        def __iter__(self):
+            raise AssertionError("the entries are read")
+
     with pytest.raises(VocabularyError, match=r"at most 65,534 classes .*, got 70,000"):
-        ClassList("many", entries)
-    assert time.perf_counter() - start < 0.1
+        ClassList("many", Unread(ClassEntry(f"class {index}") for index in range(70_000)))
 
 
 def test_the_greatest_number_of_classes_is_accepted():
