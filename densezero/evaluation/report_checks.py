@@ -41,7 +41,7 @@ def _refuse_other_format(values: dict[str, Any]) -> None:
     if number > NEWEST_FORMAT:
         raise ValueError(
             f"its format is {_shorten(number)}, and this version of densezero knows the formats up to {NEWEST_FORMAT}; "
-            "a newer version wrote it. Update densezero, or run the evaluation again"
+            "a newer version wrote it and can read it"
         )
 
 

@@ -10,8 +10,8 @@ Two differences remain:
 - *Resize.* If the pipeline takes the image as it is on disk (``LoadImageFromFile``, ``LoadAnnotations``,
   ``PackSegInputs``), the labels equal those of densezero in every pixel, because the protocol resizes the original
   image. With the ``Resize`` of mmsegmentation in the pipeline, OpenCV resizes (bilinear, no antialias) instead of
-  Pillow (bicubic, antialias). It rounds the long side to the nearest pixel, while ``tips-*`` rounds down. All later steps are
-  the same.
+  Pillow (bicubic, antialias). It rounds the long side to the nearest pixel, while ``tips-*`` rounds down.
+  All later steps are the same.
 - *Large sums.* ``IoUMetric`` sums pixels in float32, which is exact up to 2**24 pixels of a class. densezero uses
   integers. On whole benchmarks the last digit of a frequent class may differ.
 """
@@ -278,7 +278,7 @@ def _dataset_classes() -> tuple[type, ...]:
         reduce_zero_label = True
 
     class COCOObjectDataset(_Packaged):
-        """Background and 80 objects of COCO, 0 to 80, from the ``*_instanceTrainIds.png`` of the training-free papers."""
+        """Background and 80 objects of COCO, 0 to 80, in the ``*_instanceTrainIds.png`` of the training-free papers."""
 
         METAINFO = _metainfo("coco-object")
         seg_map_suffix = "_instanceTrainIds.png"
@@ -300,8 +300,8 @@ class _StandIn(ModuleType):
 
         def refuse(*_args: object, **_kwargs: object) -> NoReturn:
             raise DenseZeroError(
-                f"The operation {name} needs the compiled part of mmcv, which mmcv-lite does not have. Use a model without this "
-                "operation, or install the full mmcv of the same version."
+                f"The operation {name} needs the compiled part of mmcv, which mmcv-lite does not have. Use a model "
+                "without this operation, or install the full mmcv of the same version."
             )
 
         return refuse
