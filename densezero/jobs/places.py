@@ -10,13 +10,13 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Final
 
-from densezero.errors import InputError, OutputError
+from densezero.errors import DenseZeroError, InputError, OutputError
 from densezero.images import FoundImage, describe_passed_over, find_images, find_listed
 from densezero.jobs.journal import lock
 from densezero.jobs.progress import Listener
@@ -172,6 +172,32 @@ def refuse_unusable_outputs(
         if key in known:
             what = "one of the inputs" if output == known[key] else f"one of the inputs, {known[key]} by another name"
             raise OutputError(f"The output {output} is {what}, and would be lost. Choose another {option}.")
+
+
+@contextmanager
+def refusals() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Collect what is refused in several blocks, so that a user hears of everything at once.
+
+    Yields:
+        What opens a block; an error in it ends the block, and is raised when all have ended.
+
+    Raises:
+        DenseZeroError: the one error, or an ``InputError`` with all of them, a line each.
+    """
+    errors: list[DenseZeroError] = []
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        try:
+            yield
+        except DenseZeroError as error:
+            errors.append(error)
+
+    yield block
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise InputError("\n".join(map(str, errors)))
 
 
 def model_files(model: str) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 
 from densezero.encoders.catalog import load_encoder
 from densezero.encoders.device import images_at_once
+from densezero.engine.background import with_background
 from densezero.engine.labelling import BYTE_CLASSES
 from densezero.engine.presets import protocol_for
 from densezero.engine.protocol import Background, Protocol
 from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.images import FoundImage, read_rgb
 from densezero.jobs.manifest import MANIFEST, Manifest
-from densezero.jobs.places import OutputFolder, find_inputs, model_files, refuse_unusable_outputs
+from densezero.jobs.places import OutputFolder, find_inputs, model_files, refusals, refuse_unusable_outputs
 from densezero.jobs.progress import Listener
 from densezero.jobs.resume import look_back
 from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
@@ -29,7 +31,7 @@ from densezero.output.classes_json import encode_classes_json
 from densezero.output.coco import CocoImage, coco_pieces, read_coco, write_coco
 from densezero.output.formats import RUN_FORMATS
 from densezero.output.writer import FORMATS, ImageResult, OutputPlan, plan_outputs
-from densezero.vocabulary import ClassList, describe_classes, load_class_list, load_templates, parse_inline
+from densezero.vocabulary import ClassList, Templates, describe_classes, load_class_list, load_templates, parse_inline
 
 OfModel = TypeVar("OfModel")
 CLASSES = "classes.json"
@@ -51,11 +53,16 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
     listener = listener or Listener()
     passed_over: Counter[str] = Counter()
     images = find_inputs(settings.inputs, settings.images, listener, passed_over)
-    plan = plan_outputs([image.relative for image in images], settings.save, settings.keep_suffix)
     folder = OutputFolder(settings.out)
-    _refuse_unusable_outputs(settings, images, plan, folder)
-    with folder.locked(settings.dry_run):
-        segmenter = build_segmenter(settings, listener)
+    with ExitStack() as stack:
+        with refusals() as refuse:  # of names, outputs and words, all at once
+            with refuse():
+                plan = plan_outputs([image.relative for image in images], settings.save, settings.keep_suffix)
+                _refuse_unusable_outputs(settings, images, plan, folder)
+            with refuse():
+                words = read_words(settings)
+        stack.enter_context(folder.locked(settings.dry_run))
+        segmenter = build_segmenter(settings, words, listener)
         plan = plan.also(look_back(folder, settings.overwrite).files)
         job = SegmentJob(segmenter, plan, folder)
         request = {**segmenter.provenance.to_json(), "classes": _words(segmenter.classes)}
@@ -79,18 +86,35 @@ def _refuse_unusable_outputs(
     refuse_unusable_outputs(settings.out, map(folder.path, (*names, *of_run)), read)
 
 
-def build_segmenter(settings: SegmentSettings, listener: Listener) -> Segmenter:
-    """Make the segmenter of a request: words first, since they are cheap to refuse, then the model."""
+@dataclass(frozen=True)
+class Words:
+    """What is searched for, and how."""
+
+    classes: ClassList
+    protocol: Protocol
+    templates: Templates
+
+
+def read_words(settings: SegmentSettings) -> Words:
+    """Read the class list, the protocol and the templates of a request.
+
+    Raises:
+        DenseZeroError: if one of them is unknown or malformed.
+    """
     classes = read_classes(settings)
-    listener.understood(describe_classes(classes))
-    if len(classes) == 1 and not settings.background_words and settings.background_threshold is None:
-        listener.note("one class alone covers every pixel; name what else may be there, or add --background-word")
     protocol = read_protocol(settings, classes)
-    templates = load_templates(settings.templates or protocol.templates)
+    return Words(classes, protocol, load_templates(settings.templates or protocol.templates))
+
+
+def build_segmenter(settings: SegmentSettings, words: Words, listener: Listener) -> Segmenter:
+    """Load the model of a request, and embed its words."""
     encoder = load_encoder(settings.model, settings.device, settings.dtype)
     if encoder.note:
         listener.note(encoder.note)
-    segmenter = Segmenter(encoder, classes, protocol, templates, listener.embedding)
+    listener.understood(describe_classes(words.classes))
+    if len(with_background(words.classes, words.protocol.background).classes) == 1:
+        listener.note("one class alone covers every pixel; name what else may be there, or add --background-word")
+    segmenter = Segmenter(encoder, words.classes, words.protocol, words.templates, listener.embedding)
     encoder.release_text()
     return segmenter
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from densezero.encoders.catalog import DEFAULT_MODEL
 from densezero.engine.presets import DEFAULT_PROTOCOL
-from densezero.errors import OutputError, VocabularyError
+from densezero.errors import InputError, OutputError, VocabularyError
+
+LEAST_SIDE_PX = 32
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class SegmentSettings:
 
     Raises:
         VocabularyError: if both or neither of classes and vocabulary are given.
+        InputError: if the short side is too small to hold anything.
         OutputError: if there is no format to save.
     """
 
@@ -62,6 +65,10 @@ class SegmentSettings:
                 'Expected either --classes "sky, grass, boat=sailing ship|yacht" or --vocabulary NAME|FILE; got '
                 f"{'neither' if self.classes is None else 'both'}. `densezero vocabularies list` shows the packaged "
                 "lists."
+            )
+        if self.short_side_px is not None and self.short_side_px < LEAST_SIDE_PX:
+            raise InputError(
+                f"Expected --short-side of at least {LEAST_SIDE_PX} pixels, two patches; got {self.short_side_px}."
             )
         if not self.save:
             raise OutputError("Expected at least one format to save, for example --save labels,overlay; got none.")

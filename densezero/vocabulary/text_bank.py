@@ -19,6 +19,7 @@ from densezero.encoders.products import linear
 from densezero.errors import VocabularyError
 from densezero.vocabulary.templates import Templates
 from densezero.vocabulary.text_cache import bank_file, read_vectors, write_vectors
+from densezero.vocabulary.text_limits import refuse_equal_classes, tell_of_cut_words
 
 PROMPTS_AT_ONCE = 512
 
@@ -140,6 +141,7 @@ def build_text_bank(
 
     Raises:
         ModelError: if the encoder has no text tower.
+        VocabularyError: if the model cannot tell two classes apart.
     """
     flat = [word for of_class in words for word in of_class]
     class_of = torch.tensor([index for index, of_class in enumerate(words) for _ in of_class], dtype=torch.int64)
@@ -148,6 +150,8 @@ def build_text_bank(
     if vectors is None:
         vectors = embed_words(encoder, flat, templates, progress)
         write_vectors(file, vectors.cpu())
+    tell_of_cut_words(encoder, flat, templates)
+    refuse_equal_classes(words, vectors)
     return TextBank(vectors, class_of, len(words)).to(encoder.device)
 
 

@@ -27,7 +27,7 @@ def names_known(journal):
 
 
 def test_counts_come_back_without_their_zeros():
-    counts = ImageCounts.from_matrix("a", STATE, MATRIX, {"count": 0.1})
+    counts = ImageCounts.from_matrix("a", STATE, MATRIX, 3, {"count": 0.1})
     assert counts.pixels == (5, 2, 7)
     total = np.ones((3, 3), np.int64)
     counts.add_to(total)
@@ -39,7 +39,7 @@ def test_a_journal_is_read_by_the_next_run_and_by_the_other_processes(tmp_path):
     for rank, name in enumerate("ab"):
         journal = CountJournals(tmp_path / "r.json", rank, request)
         journal.open()
-        journal.add(ImageCounts.from_matrix(name, STATE, MATRIX, {}))
+        journal.add(ImageCounts.from_matrix(name, STATE, MATRIX, 3, {}))
     again = CountJournals(tmp_path / "r.json", 0, request)
     assert names_known(again) == ["a", "b"]
     again.open()
@@ -50,7 +50,8 @@ def test_a_journal_is_read_by_the_next_run_and_by_the_other_processes(tmp_path):
 
 def test_the_scores_of_parts_merge_into_those_of_all():
     images = [
-        ImageCounts.from_matrix(name, STATE, MATRIX * factor, {"count": 0.5}) for factor, name in enumerate("abcd", 1)
+        ImageCounts.from_matrix(name, STATE, MATRIX * factor, 3, {"count": 0.5})
+        for factor, name in enumerate("abcd", 1)
     ]
     parts, whole = [RunningScores(3), RunningScores(3)], RunningScores(3)
     for place, image in enumerate(images):
@@ -66,7 +67,7 @@ def test_the_scores_of_parts_merge_into_those_of_all():
 def test_an_image_counts_once():
     running = RunningScores(3)
     for _ in range(2):
-        running.add(ImageCounts.from_matrix("a", STATE, MATRIX, {"count": 0.5}))
+        running.add(ImageCounts.from_matrix("a", STATE, MATRIX, 3, {"count": 0.5}))
     assert np.array_equal(running.confusion, MATRIX)
     assert (len(running), running.seconds) == (1, {"count": 0.5})
 
@@ -76,7 +77,7 @@ def test_running_scores_keep_the_score_of_an_image_and_not_its_counts(tmp_path):
         journal = CountJournals(tmp_path / f"{images}.json", 0, {})
         journal.open()
         for index in range(images):
-            journal.add(ImageCounts.from_matrix(f"{index}", STATE, many, {"count": 0.5}))
+            journal.add(ImageCounts.from_matrix(f"{index}", STATE, many, 3, {"count": 0.5}))
         tracemalloc.start()
         running = RunningScores(90)
         for counts in CountJournals(tmp_path / f"{images}.json", 0, {}).known():
@@ -93,8 +94,8 @@ def test_running_scores_keep_the_score_of_an_image_and_not_its_counts(tmp_path):
 def test_a_line_that_a_kill_cut_is_done_again(tmp_path):
     journal = CountJournals(tmp_path / "r.json", 0, {})
     journal.open()
-    journal.add(ImageCounts.from_matrix("a", STATE, MATRIX, {}))
-    journal.add(ImageCounts.from_matrix("b", STATE, MATRIX, {}))
+    journal.add(ImageCounts.from_matrix("a", STATE, MATRIX, 3, {}))
+    journal.add(ImageCounts.from_matrix("b", STATE, MATRIX, 3, {}))
     file = next(tmp_path.iterdir())
     file.write_bytes(file.read_bytes()[:-9])
     assert names_known(CountJournals(tmp_path / "r.json", 0, {})) == ["a"]
@@ -122,7 +123,7 @@ def test_counts_of_a_report_with_a_longer_name_are_none_of_its(tmp_path):
 def test_a_damaged_journal_is_said_so(tmp_path, line):
     journals = CountJournals(tmp_path / "r.json", 0, {})
     journals.open()
-    whole = asdict(ImageCounts.from_matrix("a", STATE, MATRIX, {}))
+    whole = asdict(ImageCounts.from_matrix("a", STATE, MATRIX, 3, {}))
     file = next(tmp_path.iterdir())
     with file.open("a") as stream:
         stream.write(json.dumps({**whole, **line} if line else line) + "\n")

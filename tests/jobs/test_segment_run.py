@@ -247,7 +247,7 @@ def test_an_output_folder_among_the_inputs_is_refused(tmp_path, place):
         ({"device": "tpu"}, ModelError, "tpu"),
         ({"dtype": "int8"}, ModelError, "int8"),
         ({"background_threshold": 1.5}, ProtocolError, "1.5"),
-        ({"short_side_px": 0}, ProtocolError, "short_side_px"),
+        ({"short_side_px": 10}, InputError, "at least 32 pixels"),
     ],
 )
 def test_a_wrong_request_is_refused_before_anything_is_written(tmp_path, changes, error, says):

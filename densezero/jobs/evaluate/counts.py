@@ -54,6 +54,7 @@ class ImageCounts:
         truth: true class of each counted pair of classes.
         predicted: predicted class of each.
         pixels: how many pixels each has.
+        ignored: pixels whose label says that they do not count.
         seconds: stage to time.
         boundary: for each class that has contours here its index and its pixels along them: in both maps, in the truth,
             in the prediction; None if they were not asked for.
@@ -64,6 +65,7 @@ class ImageCounts:
     truth: tuple[int, ...]
     predicted: tuple[int, ...]
     pixels: tuple[int, ...]
+    ignored: int
     seconds: dict[str, float]
     boundary: tuple[tuple[int, int, int, int], ...] | None = None
 
@@ -73,6 +75,7 @@ class ImageCounts:
         name: str,
         state: PairState,
         matrix: NDArray[np.int64],
+        ignored: int,
         seconds: dict[str, float],
         boundary: BoundaryCounts | None = None,
     ) -> ImageCounts:
@@ -84,7 +87,7 @@ class ImageCounts:
             rows = zip(boundary.hits.tolist(), boundary.truth.tolist(), boundary.predicted.tolist(), strict=True)
             along = tuple((index, *row) for index, row in enumerate(rows) if any(row))
         found = (tuple(truth.tolist()), tuple(predicted.tolist()), tuple(pixels.tolist()))
-        return cls(name, state, *found, seconds, along)
+        return cls(name, state, *found, ignored, seconds, along)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ImageCounts:
@@ -102,7 +105,8 @@ class ImageCounts:
                 raise ValueError("columns that do not fit together")
             rows = None if along is None else tuple((int(i), int(a), int(b), int(c)) for i, a, b, c in along)
             seconds = {str(stage): float(time) for stage, time in values["seconds"].items()}
-            return cls(str(values["name"]), state, truth, predicted, pixels, seconds, rows)
+            ignored = int(values["ignored"])
+            return cls(str(values["name"]), state, truth, predicted, pixels, ignored, seconds, rows)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"no counts of an image: {error}") from None
 

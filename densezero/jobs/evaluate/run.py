@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 import densezero
 from densezero.datasets import Dataset, Pair, load_dataset, refuse_differing_sizes
+from densezero.datasets.label_notes import label_notes
+from densezero.datasets.layout import unify
 from densezero.encoders.catalog import load_encoder
 from densezero.encoders.device import images_at_once
 from densezero.encoders.hashes import HASH_VERSION
@@ -118,6 +120,8 @@ def _evaluate(settings: EvaluateSettings, plan: _Plan, listener: Listener) -> Re
     for part in gather(shard, [evaluation.over(shard.share_of(waiting), running)]):
         running.merge(part)
     if shard.leads:
+        for note in label_notes(plan.dataset, running.confusion.sum(1), running.ignored):
+            listener.note(note)
         report = make_report(settings, plan.dataset, plan.segmenter, plan.pairs, running, plan.request)
         content = report.to_bytes()
         write_atomically(settings.out, lambda file: file.write(content), durable=True)
@@ -144,7 +148,7 @@ def _pairs_listed(dataset: Dataset, file: Path) -> list[Pair]:
     lines = read_list(file)
     by_name = {str(PurePosixPath(pair.name).with_name(pair.image.name)): pair for pair in dataset.pairs}
     by_name |= {pair.name: pair for pair in dataset.pairs}
-    names = [line.strip() for line in lines if line.strip()]
+    names = [unify(line.strip()) for line in lines if line.strip()]
     unknown = [name for name in names if name not in by_name]
     if unknown:
         raise InputError(
@@ -284,8 +288,9 @@ class _Evaluation:
         with _timed(seconds, "count"):
             classes, ignore = len(self.dataset.classes), self.dataset.ignore
             matrix = count_pairs(labels, sample.target, classes, ignore)  # (C, C)
+            ignored = sample.target.size - int(matrix.sum())
             boundary = count_boundaries(labels, sample.target, classes, ignore) if self.boundary else None  # (C,) each
-        return ImageCounts.from_matrix(pair.name, sample.state, matrix, seconds, boundary)
+        return ImageCounts.from_matrix(pair.name, sample.state, matrix, ignored, seconds, boundary)
 
 
 @contextmanager

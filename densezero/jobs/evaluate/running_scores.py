@@ -19,6 +19,7 @@ class RunningScores:
     def __init__(self, classes: int) -> None:
         self.confusion = np.zeros((classes, classes), np.int64)
         self.boundary = np.zeros((3, classes), np.int64)  # pixels along contours: in both, truth, prediction
+        self.ignored = 0  # pixels of labels that do not count
         self.seconds: dict[str, float] = {}
         self.scores: dict[str, ImageScore] = {}
         self.files: dict[str, tuple[str, str]] = {}  # SHA-256 of the image and of the label
@@ -33,6 +34,7 @@ class RunningScores:
         matrix = np.zeros_like(self.confusion)
         image.add_to(matrix)
         self.confusion += matrix
+        self.ignored += image.ignored
         for index, *along in image.boundary or ():
             self.boundary[:, index] += along
         self.scores[image.name] = score_image(image.name, matrix)
@@ -43,6 +45,7 @@ class RunningScores:
         """Add the images of other running scores. No image may be in both."""
         self.confusion += other.confusion
         self.boundary += other.boundary
+        self.ignored += other.ignored
         self.scores.update(other.scores)
         self.files.update(other.files)
         self._add_seconds(other.seconds)
