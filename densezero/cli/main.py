@@ -79,6 +79,12 @@ def interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG
     raise KeyboardInterrupt
 
 
+def tell_of_interrupt() -> None:
+    """Say how to go on; of several processes of ``torchrun`` one speaks."""
+    if os.environ.get("RANK", "0") == "0":
+        typer.echo("interrupted; run the same command again to go on", err=True)
+
+
 def main() -> None:
     """Run the command line. Every error of ours becomes one sentence on standard error and an exit status."""
     signal.signal(signal.SIGTERM, interrupt)
@@ -88,9 +94,12 @@ def main() -> None:
     except DenseZeroError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(REQUEST_WRONG)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # the library of commands turns Ctrl-C into this
+            tell_of_interrupt()
+        raise
     except KeyboardInterrupt:
-        if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
-            typer.echo("interrupted; run the same command again to go on", err=True)
+        tell_of_interrupt()
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has gone; there is nobody to tell

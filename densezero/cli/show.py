@@ -75,7 +75,7 @@ class Shower(Listener):
         Raises:
             typer.Exit: unless everything is done.
         """
-        if summary.stopped is not None:
+        if summary.stopped is not None and not summary.interrupted:  # ``main`` tells of an interrupt
             self._say(f"stopped: {summary.stopped}")
         parts = [f"{summary.done} to do" if summary.dry_run else f"{summary.done} written"]
         parts += [f"{summary.skipped} there already"] if summary.skipped else []
