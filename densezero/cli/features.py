@@ -207,6 +207,7 @@ def similarity(
     width: _Width = SimilaritySettings.width_mm,
     device: options.Device = SimilaritySettings.device,
     dtype: options.Dtype = SimilaritySettings.dtype,
+    overwrite: options.Replace = SimilaritySettings.overwrite,
 ) -> None:
     """Draw how like every patch of an image is to words, or to the patch at a point.
 
@@ -214,7 +215,7 @@ def similarity(
     """
     settings = SimilaritySettings(
         image, out, tuple(text or ()), tuple(map(_point, point or ())), model, readout, templates, each, upsample,
-        GridChoice(grid, side, window), width, device, dtype,
+        GridChoice(grid, side, window), width, device, dtype, overwrite,
     )  # fmt: skip
     from densezero.jobs.features.similarity import draw_similarity
 

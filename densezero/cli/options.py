@@ -112,6 +112,9 @@ Overwrite = Annotated[
         help="Do again what an earlier run has written, and replace files in the way; or go on from it.",
     ),
 ]  # fmt: skip
+Replace = Annotated[
+    bool, typer.Option("--overwrite", rich_help_panel=RUN, help="Replace a file that densezero did not write.")
+]
 KeepSuffix = Annotated[
     bool,
     typer.Option(

@@ -36,12 +36,13 @@ def report(
     count: Annotated[
         int, typer.Option(help="So many best and so many worst images; 0 needs neither data set nor model.")
     ] = ReportSettings.count,
+    overwrite: options.Replace = ReportSettings.overwrite,
 ) -> None:
     """Draw a report: IoU of each class, confusion matrix, best and worst images with truth and prediction.
 
     Example: densezero report ade20k.json --out ade20k.html
     """
-    settings = ReportSettings(file, out, root, model, count)
+    settings = ReportSettings(file, out, root, model, count, overwrite)
     from densezero.jobs.evaluate.report import draw_report
 
     shower = Shower()

@@ -46,7 +46,7 @@ def make_page(report: Report, figures: Mapping[str, bytes]) -> str:
     heading = escape(f"{report.model} on {report.dataset}, {report.protocol}")
     parts = [
         "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">',
+        '<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="densezero">',
         '<meta name="viewport" content="width=device-width">',
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+MARK: Final = "densezero"
+"""In the metadata of every figure, so that a later run knows its own."""
+
 DEFAULT_GRID_SIDE: Final = 98
 """Patches along the long side: 1372 px for patches of 14, 1568 px for 16 (figures of arXiv 2604.12012)."""
 

@@ -17,6 +17,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from densezero.errors import DenseZeroError, InputError, OutputError
+from densezero.features.choices import MARK
 from densezero.images import FoundImage, describe_passed_over, find_images, find_listed
 from densezero.jobs.journal import lock
 from densezero.jobs.progress import Listener
@@ -24,6 +25,7 @@ from densezero.output.atomic import output_error, write_atomically
 
 LOCK: Final = ".run.lock"
 UNREADABLE: Final = "unreadable"
+_MARKED = 4096  # bytes at the ends of a file, in which its mark stands
 
 
 class OutputFolder:
@@ -172,6 +174,35 @@ def refuse_unusable_outputs(
         if key in known:
             what = "one of the inputs" if output == known[key] else f"one of the inputs, {known[key]} by another name"
             raise OutputError(f"The output {output} is {what}, and would be lost. Choose another {option}.")
+
+
+def refuse_foreign_files(files: Iterable[Path], listener: Listener, *, overwrite: bool) -> None:
+    """Refuse to replace single files that densezero did not write; with ``overwrite``, name them.
+
+    Figures and pages carry a mark. Other files, such as films, are replaced only on demand.
+
+    Raises:
+        OutputError: naming them.
+    """
+    foreign = [str(file) for file in files if os.path.lexists(file) and not _is_ours(file)]
+    if foreign and not overwrite:
+        raise OutputError(
+            f"{', '.join(foreign)} would be replaced, and was not written by densezero as far as can be seen. Choose "
+            "another --out, or replace it with --overwrite."
+        )
+    if foreign:
+        listener.note(f"replacing {', '.join(foreign)}")
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a figure or a page carries the mark, near its beginning or its end."""
+    try:
+        with file.open("rb") as content:
+            head = content.read(_MARKED)
+            content.seek(max(0, file.stat().st_size - _MARKED))
+            return MARK.encode() in head + content.read(_MARKED)
+    except OSError:
+        return False
 
 
 @contextmanager

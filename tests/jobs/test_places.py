@@ -1,16 +1,21 @@
 """An output that is an input is refused before any work, whatever hides it."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from densezero.errors import OutputError
+from densezero.jobs.evaluate.report import draw_report
+from densezero.jobs.evaluate.settings import ReportSettings
 from densezero.jobs.features.grids import write_features
 from densezero.jobs.features.pca import draw_pca
-from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
+from densezero.jobs.features.settings import FeaturesSettings, GridChoice, PcaSettings, SimilaritySettings
+from densezero.jobs.features.similarity import draw_similarity
 from densezero.jobs.places import is_unchanged, model_files, refuse_unusable_outputs, sha256_of, stamp_of
 from densezero.jobs.segment import segment_images
-from tests.jobs.photos import settings, write_scenes
+from tests.evaluation.reports import make_report
+from tests.jobs.photos import Recorder, settings, write_scenes
 
 
 def snapshot(folder):
@@ -121,3 +126,37 @@ def test_a_file_is_unchanged_by_its_stamp_or_by_its_content(tmp_path):
     file.unlink()
     assert not is_unchanged(file, stamp, sha256)
     assert not is_unchanged(file, "unreadable", "")
+
+
+def single_files(tmp_path, report):
+    """Requests whose output is one file, by the file's name."""
+    photo = write_scenes(tmp_path / "in", ["a.png"]) / "a.png"
+    small = {"grid": GridChoice(8)}
+    return {
+        **{
+            f"f.{form}": (draw_pca, PcaSettings((photo,), tmp_path / f"f.{form}", models=("nano",), **small))
+            for form in ("png", "pdf", "svg")
+        },
+        "s.png": (
+            draw_similarity,
+            SimilaritySettings(photo, tmp_path / "s.png", ("sky",), model="nano", **small),
+        ),
+        "r.html": (draw_report, ReportSettings(report, tmp_path / "r.html", count=0)),
+        "r/classes.png": (draw_report, ReportSettings(report, tmp_path / "r", count=0)),
+    }
+
+
+@pytest.mark.parametrize("name", ["f.png", "f.pdf", "f.svg", "s.png", "r.html", "r/classes.png"])
+def test_a_single_file_replaces_its_own_kind_and_no_other(tmp_path, name):
+    (tmp_path / "report.json").write_text(make_report().to_json())
+    do, request = single_files(tmp_path, tmp_path / "report.json")[name]
+    do(request)
+    do(request)  # a figure of ours
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(OutputError, match=rf"{name} would be replaced.*--overwrite"):
+        do(request)
+    assert (tmp_path / name).read_bytes() == b"mine"
+    recorder = Recorder()
+    do(replace(request, overwrite=True), recorder)
+    assert (tmp_path / name).read_bytes() != b"mine"
+    assert any(f"replacing {tmp_path / name}" in note for note in recorder.notes)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from densezero.features.choices import MARK
 from densezero.features.figure.library import import_matplotlib
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ _STYLE: dict[Any, Any] = {  # matplotlib types the names of its settings as one 
     "svg.hashsalt": "densezero",  # without it, names inside the file are random
 }
 _UNDATED: dict[str, dict[str, Any]] = {
-    "png": {"Software": None},
-    "pdf": {"CreationDate": None, "Producer": None},
-    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": MARK},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": MARK},
+    "svg": {"Date": None, "Creator": MARK},
 }
 _FIRST_FAMILY = "DejaVu Sans"  # part of matplotlib
 _FURTHER_FAMILIES = (

@@ -12,7 +12,7 @@ from densezero.evaluation.page import make_page
 from densezero.evaluation.report import Report, read_report
 from densezero.jobs.evaluate.resegment import build_segmenter_again, find_dataset_again, segment_again
 from densezero.jobs.evaluate.settings import ReportSettings
-from densezero.jobs.places import refuse_unusable_outputs
+from densezero.jobs.places import refuse_foreign_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener
 from densezero.output.atomic import write_atomically
 from densezero.vocabulary import ClassList
@@ -41,7 +41,7 @@ def draw_report(settings: ReportSettings, listener: Listener | None = None) -> t
         OutputError: if the output cannot be written there.
     """
     listener = listener or Listener()
-    _refuse_unusable_out(settings)
+    _refuse_unusable_out(settings, listener)
     report = read_report(settings.report)
     _refuse_odd_counts(report, settings.report)
     gallery = _draw_images(report, settings, listener)
@@ -68,17 +68,18 @@ def _draw_images(report: Report, settings: ReportSettings, listener: Listener) -
 
 
 def _write(file: Path, content: bytes) -> Path:
-    write_atomically(file, lambda stream: stream.write(content))
+    write_atomically(file, lambda stream: stream.write(content), durable=True)
     return file
 
 
-def _refuse_unusable_out(settings: ReportSettings) -> None:
+def _refuse_unusable_out(settings: ReportSettings, listener: Listener) -> None:
     out = settings.out
     is_page = out.suffix.lower() in _PAGE_SUFFIXES
     if out.suffix and not is_page and not out.is_dir():
         raise OutputError(f"Expected --out FILE.html, or a folder for PNG files; got {out}. A folder has no ending.")
     files = [out] if is_page else [out / name for name in _TITLES]
     refuse_unusable_outputs(out, files, [settings.report], is_folder=not is_page)
+    refuse_foreign_files(files, listener, overwrite=settings.overwrite)
 
 
 def _refuse_odd_counts(report: Report, file: Path) -> None:

@@ -62,6 +62,7 @@ class ReportSettings:
         root: where the data set is now; None takes the report's own.
         model: where the weights are now; None takes the report's own.
         count: how many best and how many worst images to show; 0 shows none.
+        overwrite: replace files that densezero did not write.
 
     Raises:
         InputError: if the count is negative.
@@ -72,6 +73,7 @@ class ReportSettings:
     root: Path | None = None
     model: str | None = None
     count: int = 3
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.count < 0:

@@ -27,7 +27,7 @@ from densezero.jobs.features.fit import (
     write_basis,
 )
 from densezero.jobs.features.settings import EACH, PcaSettings
-from densezero.jobs.places import find_inputs, refuse_unusable_outputs
+from densezero.jobs.places import find_inputs, refuse_foreign_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary, failure_sentence
 from densezero.output.atomic import write_bytes
@@ -41,6 +41,7 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
     """
     images = find_inputs(settings.inputs, settings.images, listener, Counter())
     refuse_unusable_outputs(settings.out, [settings.out], [image.path for image in images], is_folder=False)
+    refuse_foreign_files([settings.out], listener, overwrite=settings.overwrite)
     sources = list_sources(settings.models, settings.readouts)
     captions = _captions(sources, settings)
     plan_comparison([1.0] * len(images), captions, settings.width_mm)  # refused before an hour has gone by

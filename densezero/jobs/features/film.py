@@ -18,7 +18,7 @@ from densezero.images.film import read_film_facts, read_frames
 from densezero.jobs.features.encoder_cache import EncoderCache, Source, spread_evenly
 from densezero.jobs.features.fit import Fit, fit, name_source, paint, shrink, stored_fit, write_basis
 from densezero.jobs.features.settings import PcaSettings
-from densezero.jobs.places import refuse_unusable_outputs
+from densezero.jobs.places import refuse_foreign_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary
 from densezero.output.film import write_film
@@ -66,6 +66,7 @@ def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
     """
     frames = _open_frames(settings)
     refuse_unusable_outputs(settings.out, [settings.out], settings.inputs, is_folder=False)
+    refuse_foreign_files([settings.out], listener, overwrite=settings.overwrite)
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     source = Source(settings.models[0], settings.readouts[0])
     encoders.check([source], listener)

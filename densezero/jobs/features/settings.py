@@ -166,6 +166,7 @@ class SimilaritySettings:
         width_mm: of the figure.
         device: where to compute.
         dtype: numeric type of the vision tower.
+        overwrite: replace a file that densezero did not write.
 
     Raises:
         DenseZeroError: for an unknown name, neither a text nor a point, or both on one scale.
@@ -184,6 +185,7 @@ class SimilaritySettings:
     width_mm: float = DEFAULT_WIDTH_MM
     device: str = "auto"
     dtype: str = "auto"
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if not self.texts and not self.points:

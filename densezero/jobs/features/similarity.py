@@ -13,7 +13,7 @@ from densezero.images import read_rgb
 from densezero.jobs.features.encoder_cache import EncoderCache, Source
 from densezero.jobs.features.fit import shrink
 from densezero.jobs.features.settings import SimilaritySettings
-from densezero.jobs.places import refuse_unusable_outputs
+from densezero.jobs.places import refuse_foreign_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener
 from densezero.output.atomic import write_bytes
 from densezero.vocabulary import load_templates
@@ -32,6 +32,7 @@ def draw_similarity(settings: SimilaritySettings, listener: Listener | None = No
     """
     listener = listener or Listener()
     refuse_unusable_outputs(settings.out, [settings.out], [settings.image], is_folder=False)
+    refuse_foreign_files([settings.out], listener, overwrite=settings.overwrite)
     rgb = read_rgb(settings.image)  # (H, W, 3)
     shares = [_share(point, rgb.shape[0], rgb.shape[1]) for point in settings.points]
     templates = load_templates(settings.templates)
