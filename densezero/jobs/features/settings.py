@@ -136,6 +136,11 @@ class PcaSettings:
             _check_video(self)
         else:
             _refuse_other_endings(self.out)
+            films = [
+                str(given) for given in self.inputs if given.suffix.lower() in FILM_SUFFIXES and not given.is_dir()
+            ]
+            if films:
+                raise InputError(f"{films[0]} ends like a film: add --video, and give --out as a film, FILE.mp4.")
 
     @property
     def draws_figure(self) -> bool:
