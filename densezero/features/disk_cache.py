@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -15,9 +15,9 @@ from densezero.errors import OutputError
 
 
 class DiskCache:
-    """Tensors by name in a temporary folder. Each one is read from its file when it is used.
+    """Tensors by name in a temporary file. Each one is read when it is used.
 
-    Use it in a ``with`` block: the end of the block removes the folder.
+    Use it in a ``with`` block: the end of the block removes the file.
 
     Example:
         >>> with DiskCache() as cache:
@@ -27,33 +27,38 @@ class DiskCache:
     """
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="densezero-")
-        self._files: dict[str, Path] = {}
+        # without a name, so that a kill leaves nothing
+        self._file = tempfile.TemporaryFile(prefix="densezero-")  # noqa: SIM115 - closed by __exit__
+        self._places: dict[str, int] = {}
 
     def put(self, name: str, tensor: Tensor) -> None:
-        """Write a tensor from any device to its file.
+        """Write a tensor from any device to the file.
 
         Raises:
             OutputError: if the temporary folder cannot be written, for example because the disk is full.
         """
-        file = Path(self._folder.name) / f"{len(self._files)}.npy"
         try:
-            np.save(file, tensor.cpu().numpy())
+            place = self._file.seek(0, io.SEEK_END)
+            np.save(self._file, tensor.cpu().numpy())
+            self._file.flush()
         except OSError as error:
             raise OutputError(
-                f"Cannot write features to the temporary folder {self._folder.name}: {error.strerror or error}. "
+                f"Cannot write features to the temporary folder {tempfile.gettempdir()}: {error.strerror or error}. "
                 "Free some space, set TMPDIR to a folder with more, or fit the basis to fewer images (--fit-images)."
             ) from None
-        self._files[name] = file
+        self._places[name] = place
 
     def get(self, name: str) -> Tensor | None:
         """Read a tensor onto the processor; None if there is none of this name."""
-        return torch.from_numpy(np.load(self._files[name], allow_pickle=False)) if name in self._files else None
+        if name not in self._places:
+            return None
+        self._file.seek(self._places[name])
+        return torch.from_numpy(np.load(self._file, allow_pickle=False))
 
     @property
     def names(self) -> list[str]:
         """Names of all tensors, in the order in which they were written."""
-        return list(self._files)
+        return list(self._places)
 
     def view(self, names: Sequence[str]) -> DiskCacheView:
         """Select tensors by name. Each one is read when it is used."""
@@ -65,7 +70,7 @@ class DiskCache:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._folder.cleanup()
+        self._file.close()
 
 
 class DiskCacheView(Sequence[Tensor]):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from densezero.errors import DeviceFullError, OutputError
-from densezero.output.atomic import output_error, write_atomically
+from densezero.output.atomic import output_error, remove_leftovers, write_atomically
 
 
 def test_a_file_appears_with_its_bytes_and_nothing_beside_it(tmp_path):
@@ -100,3 +100,74 @@ def test_an_ordinary_file_has_the_permissions_of_the_process(tmp_path):
     write_atomically(tmp_path / "ours", lambda file: file.write(b"x"))
     (tmp_path / "plain").write_bytes(b"x")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def observed(monkeypatch):
+    """The order in which files are synced and renamed, by their names."""
+    events = []
+    real_sync, real_replace = os.fsync, Path.replace
+
+    def sync(number):
+        events.append(("sync", Path(f"/proc/self/fd/{number}").readlink().name))
+        real_sync(number)
+
+    def rename(self, target):
+        events.append(("rename", Path(target).name))
+        return real_replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Path, "replace", rename)
+    return events
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs the names of open files")
+def test_a_durable_file_is_on_the_device_before_it_has_its_name_and_its_name_before_the_return(tmp_path, monkeypatch):
+    events = observed(monkeypatch)
+    write_atomically(tmp_path / "file.bin", lambda file: file.write(b"x"), durable=True)
+    (first, part), *rest = events
+    assert (first, part.endswith(".part")) == ("sync", True)
+    assert rest == [("rename", "file.bin"), ("sync", tmp_path.name)]
+    events.clear()
+    write_atomically(tmp_path / "file.bin", lambda file: file.write(b"x"))
+    assert events == [("rename", "file.bin")]
+
+
+@pytest.mark.parametrize("stem", ["n" * 251, "ü" * 125 + "x"])
+def test_a_name_of_255_bytes_is_written(tmp_path, stem):
+    write_atomically(tmp_path / f"{stem}.png", lambda file: file.write(b"x"))
+    assert [path.name for path in tmp_path.iterdir()] == [f"{stem}.png"]
+
+
+def test_a_device_that_is_full_at_the_sync_is_said_so(tmp_path, monkeypatch):
+    def full(number):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DeviceFullError, match="no space is left"):
+        write_atomically(tmp_path / "file.bin", lambda file: file.write(b"x"), durable=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leftovers_of_these_files_go_and_those_of_others_stay(tmp_path):
+    mine, other = tmp_path / "a.png", tmp_path / "b.png"
+
+    class Killed(BaseException):
+        pass
+
+    def leave(path):
+        kept = {}
+
+        def write(file):
+            kept[file.name] = True
+            raise Killed
+
+        with pytest.raises(Killed):
+            write_atomically(path, write)
+        for name in kept:
+            Path(name).write_bytes(b"half")
+        return Path(next(iter(kept)))
+
+    left, others = leave(mine), leave(other)
+    remove_leftovers([mine, tmp_path / "nowhere" / "c.png"])
+    assert not left.exists()
+    assert others.exists()
