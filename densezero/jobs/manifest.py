@@ -76,7 +76,7 @@ class ImageEntry:
                 "pixels": None if pixels is None else {int(key): int(count) for key, count in pixels.items()},
             }
             return cls(**{**values, **known})
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise ValueError(f"no entry of an image: {error}") from None
 
     def to_json(self) -> dict[str, Any]:

@@ -118,7 +118,17 @@ def test_counts_of_a_report_with_a_longer_name_are_none_of_its(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    [{}, {"truth": 3}, {"pixels": [1]}, {"pixels": [-5, 2, 7]}, {"state": 0}, {"boundary": [[1]]}, {"seconds": 1}],
+    [
+        {},
+        {"truth": 3},
+        {"pixels": [1]},
+        {"pixels": [-5, 2, 7]},
+        {"state": 0},
+        {"boundary": [[1]]},
+        {"seconds": 1},
+        {"pixels": [1e999, 1, 1]},
+        {"ignored": 1e999},
+    ],
 )
 def test_a_damaged_journal_is_said_so(tmp_path, line):
     journals = CountJournals(tmp_path / "r.json", 0, {})

@@ -104,6 +104,8 @@ ODD = [
     {**NAMED, "outputs": ["../a.png"]},
     {**NAMED, "outputs": ["/a.png"]},
     {**NAMED, "outputs": [3]},
+    {**NAMED, "hw": [1e999, 3]},
+    {**NAMED, "pixels": {"0": 1e999}},
     {"relative": "a"},
 ]
 

@@ -107,7 +107,7 @@ class ImageCounts:
             seconds = {str(stage): float(time) for stage, time in values["seconds"].items()}
             ignored = int(values["ignored"])
             return cls(str(values["name"]), state, truth, predicted, pixels, ignored, seconds, rows)
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise ValueError(f"no counts of an image: {error}") from None
 
     def add_to(self, matrix: NDArray[np.int64]) -> None:
