@@ -61,7 +61,7 @@ class Shower(Listener):
         elif self._verbose and not self._quiet:
             self._say(f"done: {progress.relative}")
         ended = progress.skipped + progress.worked
-        line = f"{ended}/{progress.total} images  {progress.rate:.2f}/s  {_clock(progress.seconds_left)} left"
+        line = f"{ended}/{progress.total} {progress.unit}  {progress.rate:.2f}/s  {_clock(progress.seconds_left)} left"
         line += "" if miou is None else f"  mIoU {miou:.2f}"
         step = max(1, progress.total // LINES_WITHOUT_TERMINAL)
         if self._moving:

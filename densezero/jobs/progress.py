@@ -17,6 +17,7 @@ class Progress:
         skipped: images found written by an earlier run.
         total: all images of the run.
         seconds: time of this run's work so far.
+        unit: what is counted.
     """
 
     relative: str
@@ -26,6 +27,7 @@ class Progress:
     skipped: int
     total: int
     seconds: float
+    unit: str = "images"
 
     @property
     def worked(self) -> int:

@@ -84,11 +84,13 @@ class ImageJob(Protocol[Image, Read, Content, Result]):
     """What a run does with each image. A job overrides what it needs; what it leaves out does nothing.
 
     Attributes:
+        unit: what the progress counts.
         at_once: as many images at most go through ``together``.
         run_files: names of the files of the whole run.
         needs_pieces: whether these need pieces of every image.
     """
 
+    unit: str = "images"
     at_once: int = 1
     run_files: Sequence[str] = ()
     needs_pieces: bool = False
@@ -318,9 +320,8 @@ class ImageRun:
         """Wait for an image's files, and tell of it."""
         if writing is not None:
             entry = writing.result()
-            self.listener.image(
-                Progress(entry.relative, entry.error, self.done, self.failed, self.skipped, self.total, self.seconds)
-            )
+            counts = (self.done, self.failed, self.skipped, self.total)
+            self.listener.image(Progress(entry.relative, entry.error, *counts, self.seconds, self.job.unit))
 
 
 def _advance(task: _Task, step: Callable[[FoundImage, Any], Any]) -> _Task:

@@ -329,3 +329,12 @@ def test_other_failures_of_an_encoder_keep_their_words(tmp_path, folder, monkeyp
     monkeypatch.setattr(encoder_cache, "encode_grid", broken)
     with pytest.raises(RuntimeError, match="some defect"):
         draw_pca(request(folder, tmp_path / "out"))
+
+
+def test_progress_counts_the_pictures_of_all_columns_and_says_of_how_many_images(tmp_path):
+    folder = write_scenes(tmp_path / "in", ["a.png", "b.png"])
+    for out in (tmp_path / "out", tmp_path / "figure.png"):
+        recorder = Recorder()
+        request = PcaSettings((folder,), out, models=("nano",), readouts=("patch", "value"), grid=GridChoice(8))
+        draw_pca(request, recorder)
+        assert {(progress.total, progress.unit) for progress in recorder.images} == {(4, "pictures of 2 images")}

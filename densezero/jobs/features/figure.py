@@ -48,7 +48,7 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     encoders.check(sources, listener)
     given = stored_fit(settings, encoders, sources[0])
-    run = _FigureRun(settings, encoders, listener, len(images) * len(sources))
+    run = _FigureRun(settings, encoders, listener, len(images), len(images) * len(sources))
     ratios = run.open_rows(images, captions)
     for source in sources:
         run.add_source(source, given)
@@ -62,12 +62,15 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
 
 
 class _FigureRun:
-    def __init__(self, settings: PcaSettings, encoders: EncoderCache, listener: Listener, total: int) -> None:
+    def __init__(
+        self, settings: PcaSettings, encoders: EncoderCache, listener: Listener, images: int, total: int
+    ) -> None:
         self.settings, self.encoders, self.listener, self.total = settings, encoders, listener, total
         self.images: dict[str, FoundImage] = {}
         self.rows: dict[str, list[NDArray[np.uint8]]] = {}
         self.failed: dict[str, str] = {}
         self.reference: dict[str, Tensor] = {}
+        self.unit = "images" if total == images else f"pictures of {images} images"
         self.done, self.began = 0, time.perf_counter()
 
     def open_rows(self, images: Sequence[FoundImage], captions: Sequence[str]) -> dict[str, float]:
@@ -136,7 +139,8 @@ class _FigureRun:
 
     def _tell(self, image: FoundImage, error: str | None) -> None:
         seconds = time.perf_counter() - self.began
-        self.listener.image(Progress(str(image.relative), error, self.done, len(self.failed), 0, self.total, seconds))
+        counts = (self.done, len(self.failed), 0, self.total)
+        self.listener.image(Progress(str(image.relative), error, *counts, seconds, self.unit))
 
 
 def _captions(sources: Sequence[Source], settings: PcaSettings) -> list[str]:

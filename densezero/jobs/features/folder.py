@@ -142,6 +142,7 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
         given = stored_fit(settings, self.encoders, columns[0].source)
         for column in columns:
             column.fitted = given
+        self.unit = "images" if len(columns) == 1 else f"pictures of {len(found)} images"
         self.keeps_fits = settings.basis != EACH and given is None
         names = [f"{FITS}/{file}" for column in columns for file in fit_files(column.label, settings)]
         self.run_files = tuple(names) if self.keeps_fits else ()
