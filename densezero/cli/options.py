@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -25,8 +26,10 @@ def path(text: str) -> Path:
     """A path, with ``~`` for the home folder also where the shell leaves it, as in ``--out=~/masks``.
 
     Raises:
-        InputError: for an empty text, or one with a zero byte, which no path has.
+        InputError: for an address, an empty text, or one with a zero byte, which no path has.
     """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        raise InputError(f"Expected files or folders on this machine, but {text} is an address. Download it first.")
     if not text or "\0" in text:
         raise InputError(f"Expected a path, got {text!r}.")
     try:

@@ -198,6 +198,8 @@ def lock(file: Path, place: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise output_error(file, error) from None
+    except NotImplementedError:  # a file system that knows no locks: better no lock than no run
+        pass
     try:
         with suppress(OSError):  # whoever is refused then hears less
             file.write_text(json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": _now()}))

@@ -61,6 +61,7 @@ def test_lists_and_tables_are_written_and_named(tmp_path, folder):
         (("pca", "in", "--out", "o", "--look", "sigmod"), InputError, "Did you mean 'sigmoid'"),
         (("segment", "in", "--classes", "sky", "--out", "o", "--save", "areas"), OutputError, "Did you mean 'csv'"),
         (("segment", "in", "--classes", "sky", "--out", ""), InputError, "Expected a path"),
+        (("segment", "https://a.b/c.jpg", "--classes", "sky", "--out", "o"), InputError, "but https://a.b/c.jpg is an"),
         (("segment", "--classes", "sky", "--out", "o"), InputError, "or --images FILE; got neither"),
         (("segment", "in", "--images", "l.txt", "--classes", "sky", "--out", "o"), InputError, "got both"),
         (("pca", "film.mp4", "--out", "x.png"), DenseZeroError, "--video"),

@@ -174,3 +174,13 @@ def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
     (tmp_path / "a").touch()
     with pytest.raises(OutputError, match="a part of its path is a file"), lock(tmp_path / "a" / ".run.lock", tmp_path):
         pytest.fail("the lock was given")
+
+
+def test_a_file_system_without_locks_stops_no_run(tmp_path, monkeypatch):
+    def unknown(self, **how):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr("densezero.jobs.journal.FileLock.acquire", unknown)
+    with lock(tmp_path / ".run.lock", tmp_path):
+        (tmp_path / "mask.png").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["mask.png"]
