@@ -1,1 +1,1 @@
-"""The command line: parse, one call, say what was written. No logic."""
+"""The command line: it parses the options, calls one function, and prints what was written."""

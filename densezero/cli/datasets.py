@@ -1,4 +1,4 @@
-"""``densezero datasets``: which benchmarks there are, and whether one on disk is whole."""
+"""``densezero datasets``: lists the benchmarks, and checks one on disk."""
 
 from __future__ import annotations
 

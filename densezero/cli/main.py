@@ -1,4 +1,4 @@
-"""``densezero COMMAND``: the commands, and what an error becomes on the way out."""
+"""``densezero COMMAND``: the commands, and how errors are printed."""
 
 from __future__ import annotations
 

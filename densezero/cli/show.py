@@ -1,4 +1,4 @@
-"""What a run looks like in a terminal: one line that moves on, errors above it, a sentence at the end."""
+"""Prints a run in the terminal: a progress line, errors above it, and a summary at the end."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Long work over many images: stream, go on after a stop, keep a manifest, tell the progress."""
+"""Long work over many images: few at a time in memory, with progress, a manifest, and resuming after a stop."""

@@ -1,4 +1,4 @@
-"""What two requests do not share, as the end of a sentence."""
+"""Describes how two requests differ, for error messages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Journals: lines of JSON that are only ever added, so that a kill or a power cut loses no more than the last one.
+"""Journals: files to which lines of JSON are only appended, so that a kill or a power cut loses at most the last line.
 
-Every job that can go on after a stop keeps one. A lock keeps other runs out while it is written.
+Every job that can be resumed keeps one. A lock keeps other runs out of the output folder meanwhile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading ahead: while some items are worked on, others are read, as long as memory is no concern."""
+"""Reading ahead: the next items are read while the current ones are worked on, if memory allows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run reads and writes: the one place that turns names into paths.
+"""Where a run reads and writes. This is the only module that turns names into paths.
 
 A run names its files relative to its output folder. Another kind of storage needs another ``OutputFolder`` only.
 """

@@ -1,4 +1,4 @@
-"""Progress as values: how far, how fast, how long still. Whoever shows it is somebody else."""
+"""Progress of a run as values: how many images, how fast, how much time is left. ``cli/show.py`` prints it."""
 
 from __future__ import annotations
 

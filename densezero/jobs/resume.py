@@ -1,4 +1,4 @@
-"""What is done already, and what stands in the way: decided before the first image, from what earlier runs left."""
+"""Decides before the first image which images are done already, and refuses what would destroy or mix results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop over many images: each one's fate in the manifest, none lost to another, and on from where it stopped.
+"""The loop over many images. The manifest records each image; a bad image stops no other; a stopped run can go on.
 
 While the model works on an image, one thread reads the next and another writes the files of the one before. A model
 on a GPU takes several images together, which are read by several threads.

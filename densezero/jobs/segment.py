@@ -1,4 +1,4 @@
-"""Segments a folder of images: few images at a time in memory, every file whole or absent, no image lost to another."""
+"""Segments many images: few at a time in memory, complete files only, and one bad image stops no other."""
 
 from __future__ import annotations
 

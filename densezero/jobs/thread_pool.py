@@ -1,4 +1,4 @@
-"""Threads that are all started before there is work for them."""
+"""A thread pool whose threads all start at once."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a result is written as: one file per format, one writer that fans out, every file whole or absent."""
+"""Output formats, one module each. A file is either complete or not there."""

@@ -1,4 +1,4 @@
-"""Areas: how many pixels of each image belong to which class, and one table of them for the run."""
+"""Counts the pixels of each class in each image, and writes tables of them."""
 
 import csv
 import io

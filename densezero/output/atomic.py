@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written aside in the same folder, then renamed."""
+"""Writes files atomically: first under a temporary name in the same folder, then renamed."""
 
 import errno
 import hashlib

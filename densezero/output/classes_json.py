@@ -1,4 +1,4 @@
-"""The class list of a run, beside its results: what each label index means."""
+"""Writes ``classes.json``: the class name and words of each label index."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A film from frames, through OpenCV; the file appears whole or not at all."""
+"""Writes a film from frames with OpenCV, atomically."""
 
 from __future__ import annotations
 

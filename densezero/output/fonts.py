@@ -1,4 +1,4 @@
-"""A font that can show a class name, or words that a font can show."""
+"""Finds a font that can show a class name; otherwise spells the name in letters that the font has."""
 
 import unicodedata
 from dataclasses import dataclass

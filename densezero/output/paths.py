@@ -1,4 +1,4 @@
-"""The names of outputs, made from the names of inputs: one of its own for each."""
+"""Makes the names of output files from the names of the inputs, and refuses two inputs for one output."""
 
 import os
 import unicodedata

@@ -1,4 +1,4 @@
-"""Scores of every class as a compressed NumPy archive, for those who decide later."""
+"""Writes the scores of every class as a compressed NumPy archive."""
 
 import io
 

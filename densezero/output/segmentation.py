@@ -1,4 +1,4 @@
-"""A segmented image: its labels, what they mean, and the pictures and files that can be made of them."""
+"""The result of segmenting one image: labels, classes, and methods that draw and save it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One result, every file that was asked for: the table of formats, the plan of the paths, the fan-out."""
+"""The table of output formats, and the plan of a run's files."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace

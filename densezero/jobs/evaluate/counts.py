@@ -1,4 +1,4 @@
-"""The counts of an evaluation: each image's, kept in a journal as they come, so that a kill loses no image."""
+"""The confusion counts of each image, written to a journal at once, so that a stopped evaluation can be continued."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def check_environment() -> None:
 
 @contextmanager
 def silent_unless_leading() -> Iterator[None]:
-    """Leave the telling of an error, which all processes meet alike, to the one that writes the report.
+    """Print an error that all processes get only once: by the process that writes the report.
 
     Raises:
         SystemExit: in the others, in place of the error.
@@ -169,7 +169,7 @@ def gather(shard: Shard, items: list[Item]) -> list[Item]:
 
 
 def leave_processes(shard: Shard) -> None:
-    """Take leave of the other processes."""
+    """Leave the group of processes."""
     if shard.world > 1:
         import torch.distributed as group
 

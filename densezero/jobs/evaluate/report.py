@@ -1,4 +1,4 @@
-"""Draws a report: bars, matrix, and the best and worst images, which are segmented again for it."""
+"""Draws a report: IoU bars, the confusion matrix, and the best and worst images, which are segmented again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments single images of an earlier evaluation again, with exactly what that evaluation was asked for."""
+"""Segments single images of an earlier evaluation again, with the same settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluates an encoder on a benchmark: few images at a time, counts kept as they come, one report at the end."""
+"""Evaluates an encoder on a benchmark and writes a report; a stopped evaluation can be continued."""
 
 from __future__ import annotations
 

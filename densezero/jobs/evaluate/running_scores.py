@@ -1,4 +1,4 @@
-"""Counts summed over images one by one, so that the counts of single images need no memory."""
+"""Sums confusion counts over images, one image at a time, so that memory does not grow with the images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation and its drawn report are asked for. Importing this loads no torch."""
+"""The settings of ``evaluate`` and ``report``, with their defaults. Importing this does not load torch."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Feature pictures and raw grids: PCA, similarity, and what they share."""
+"""PCA pictures, similarity maps and raw feature grids."""

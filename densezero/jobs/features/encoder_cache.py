@@ -1,4 +1,4 @@
-"""The encoders of a run: which models and read-outs it uses, and a cache that holds one encoder at a time."""
+"""Loads the encoders of a run, one at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One figure for a paper: rows images, columns the image itself and every encoder."""
+"""One figure: a row for each image; a column for the image itself and for each encoder."""
 
 from __future__ import annotations
 

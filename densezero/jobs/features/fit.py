@@ -1,4 +1,4 @@
-"""What is fitted for a column of feature pictures: a basis, clusters, or both; kept beside the results."""
+"""Fits the PCA basis and the k-means clusters of feature pictures, and keeps them beside the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PCA picture for every image of a folder, with one basis or each with its own; goes on after a stop."""
+"""Draws a PCA picture of every image, with one common basis or one basis each; a stopped run can be continued."""
 
 from __future__ import annotations
 

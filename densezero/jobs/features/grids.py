@@ -1,4 +1,4 @@
-"""Writes the raw feature grids of images, one file each; goes on after a stop."""
+"""Writes the raw feature grid of every image to a file; a stopped run can be continued."""
 
 from __future__ import annotations
 

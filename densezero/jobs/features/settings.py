@@ -1,4 +1,4 @@
-"""What feature pictures are asked for. The command line reads its defaults here; importing this loads no torch."""
+"""The settings of ``pca``, ``similarity`` and ``features``, with their defaults. Importing this does not load torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heat maps of one image: how like every patch is to texts, or to the patch at a point."""
+"""Heat maps of one image: the similarity of every patch to words, or to the patch at a point."""
 
 from __future__ import annotations
 
