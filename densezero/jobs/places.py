@@ -21,7 +21,7 @@ from densezero.features.choices import MARK
 from densezero.images import FoundImage, describe_passed_over, find_images, find_listed
 from densezero.jobs.journal import lock
 from densezero.jobs.progress import Listener
-from densezero.output.atomic import output_error, write_atomically
+from densezero.output.atomic import output_error, remove_leftovers, write_atomically
 
 LOCK: Final = ".run.lock"
 UNREADABLE: Final = "unreadable"
@@ -179,11 +179,15 @@ def refuse_unusable_outputs(
 def refuse_foreign_files(files: Iterable[Path], listener: Listener, *, overwrite: bool) -> None:
     """Refuse to replace single files that densezero did not write; with ``overwrite``, name them.
 
+    What a killed process left of them, unfinished, is removed.
+
     Figures and pages carry a mark. Other files, such as films, are replaced only on demand.
 
     Raises:
         OutputError: naming them.
     """
+    files = list(files)
+    remove_leftovers(files)
     foreign = [str(file) for file in files if os.path.lexists(file) and not _is_ours(file)]
     if foreign and not overwrite:
         raise OutputError(

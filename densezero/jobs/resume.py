@@ -127,8 +127,11 @@ def _take_over(
     images: Mapping[str, FoundImage],
     overwrite: bool,
 ) -> None:
-    """Replace the results of another request: all of them, or none."""
+    """Replace the results of another request: all of them, or none. A request without results is no matter."""
     assert earlier.request is not None
+    if not any(entry.outputs for entry in earlier.entries.values()):
+        earlier.entries, earlier.is_journal = {}, False
+        return
     differences = explain_differences(earlier.request, request)
     if not overwrite:
         raise OutputError(

@@ -398,3 +398,18 @@ def test_counts_with_classes_that_the_data_set_does_not_have_are_said_so(root, t
     file.write_text(text)
     with pytest.raises(OutputError, match="are damaged: s0 has classes beyond"):
         job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+
+
+def test_what_a_killed_evaluation_left_unfinished_is_gone_after_the_next(root, tmp_path):
+    stop_after(root, tmp_path / "r.json", 1)
+    for name in ("r.json", ".r.json.0.counts"):
+        part = next(iter(_parts_of(tmp_path / name)))
+        part.write_bytes(b"half")
+    job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def _parts_of(path):
+    from densezero.output.atomic import _part_prefix
+
+    yield path.parent / f"{_part_prefix(path)}0123.part"

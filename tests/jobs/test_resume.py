@@ -319,9 +319,16 @@ def test_results_of_a_version_whose_hashes_cover_less_are_refused_with_the_reaso
 
 
 def test_a_journal_of_another_request_is_refused_too(folder, out, monkeypatch):
+    from densezero.images import read_rgb
+
+    def interrupted(path):
+        if path.name == "c.png":
+            raise KeyboardInterrupt
+        return read_rgb(path)
+
     with monkeypatch.context() as patched:
-        patched.setattr("densezero.jobs.segment.read_rgb", lambda path: (_ for _ in ()).throw(KeyboardInterrupt))
-        segment_images(settings(folder, out))
+        patched.setattr("densezero.jobs.segment.read_rgb", interrupted)
+        assert segment_images(settings(folder, out)).interrupted
     assert (out / JOURNAL).exists()
     refused("only now: road", settings(folder, out, classes="road"))
 
@@ -335,3 +342,13 @@ def test_a_basis_is_fitted_anew_only_where_no_earlier_picture_is_kept(folder, ou
     assert (out / "fitted" / "nano.basis.safetensors").read_bytes() == basis
     assert draw_pca(PcaSettings((folder,), out, models=("nano",), overwrite=True)).done == 4
     assert (out / "fitted" / "nano.basis.safetensors").read_bytes() != basis
+
+
+def test_a_request_that_made_nothing_stands_in_no_one_s_way(tmp_path, out):
+    broken = tmp_path / "in"
+    broken.mkdir()
+    (broken / "a.png").write_bytes(b"broken")
+    assert segment_images(settings(broken, out)).failed == 1
+    write_scenes(broken, ["a.png"])
+    assert segment_images(settings(broken, out, classes="sky, road")).done == 1
+    assert names_in(out) == ["a.png"]

@@ -162,11 +162,15 @@ class CountJournals:
         for journal in self._all():
             journal.remove()
 
+    @staticmethod
+    def files_of(report: Path) -> list[Path]:
+        """The journals beside a report, of all processes."""
+        name = re.compile(rf"\.{re.escape(report.name)}\.[0-9]+\.counts")
+        files = sorted(report.parent.iterdir()) if report.parent.is_dir() else []
+        return [file for file in files if name.fullmatch(file.name)]
+
     def _all(self) -> list[Journal]:
-        name = re.compile(rf"\.{re.escape(self.report.name)}\.[0-9]+\.counts")
-        folder = self.report.parent
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
-        return [_journal(file) for file in files if name.fullmatch(file.name)]
+        return [_journal(file) for file in self.files_of(self.report)]
 
     def _refuse_other(self, journal: Journal) -> None:
         header = journal.header()

@@ -50,7 +50,7 @@ from densezero.jobs.overlap import Ahead, picture_bytes, read_ahead, readers, tr
 from densezero.jobs.places import model_files, read_list, refuse_unusable_outputs
 from densezero.jobs.progress import Listener, Progress
 from densezero.metrics import count_boundaries, count_pairs, iou_scores
-from densezero.output.atomic import write_atomically
+from densezero.output.atomic import remove_leftovers, write_atomically
 from densezero.vocabulary import ClassList, load_class_list, load_templates
 
 STAGES = ("read", "segment", "target", "count")
@@ -110,6 +110,8 @@ def _plan(settings: EvaluateSettings, listener: Listener) -> _Plan:
 def _evaluate(settings: EvaluateSettings, plan: _Plan, listener: Listener) -> Report | None:
     """Count the images that wait, together with the other processes, and write the report."""
     shard = join_processes()
+    if shard.leads:
+        remove_leftovers([settings.out, *CountJournals.files_of(settings.out)])
     journals = CountJournals(settings.out, shard.rank, plan.request)
     running = _add_known(journals, plan, listener)
     wait_for_all(shard)  # everyone has read what is known before anyone writes
