@@ -1,3 +1,4 @@
+import signal
 import socket
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,9 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 SHARED = ROOT.parent / "shared"
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a background job of a shell, and inherited by each child
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager

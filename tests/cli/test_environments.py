@@ -28,6 +28,19 @@ def run(words, environment=None, before="", **how):
     )
 
 
+FIGURE = ("pca", *QUICK, "--grid", "8")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A folder of pictures, and the figure of one as a clean setup draws it."""
+    top = tmp_path_factory.mktemp("plain")
+    folder = write_scenes(top / "in", ["a.png"])
+    drawn = run((*FIGURE, folder / "a.png", "--out", top / "plain.png"))
+    assert drawn.returncode == 0, drawn.stderr
+    return folder, pixels(top / "plain.png")
+
+
 def pixels(file):
     with Image.open(file) as image:
         return np.array(image.convert("RGB"))
@@ -43,16 +56,14 @@ def pixels(file):
         {"MATPLOTLIBRC": "{folder}/binary"},
     ],
 )
-def test_figures_are_drawn_the_same_whatever_the_setup_of_matplotlib(tmp_path, folder, setup):
+def test_figures_are_drawn_the_same_whatever_the_setup_of_matplotlib(tmp_path, plain, setup):
+    folder, expected = plain
     (tmp_path / "matplotlibrc").write_text("font.size: 40\nfigure.dpi: 7\naxes.facecolor: red\nsavefig.bbox: tight\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00: \x80")
-    words = ("pca", folder / "a.png", *QUICK, "--grid", "8", "--out")
-    plain = run((*words, tmp_path / "plain.png"))
-    assert plain.returncode == 0, plain.stderr
     changes = {name: value.format(folder=tmp_path) for name, value in setup.items()}
-    drawn = run((*words, tmp_path / "other.png"), {**os.environ, **changes})
+    drawn = run((*FIGURE, folder / "a.png", "--out", tmp_path / "other.png"), {**os.environ, **changes})
     assert (drawn.returncode, "Traceback" in drawn.stderr) == (0, False), drawn.stderr
-    assert np.array_equal(pixels(tmp_path / "other.png"), pixels(tmp_path / "plain.png"))
+    assert np.array_equal(pixels(tmp_path / "other.png"), expected)
 
 
 NO_HOME = "import pwd\ndef unknown(*_): raise KeyError('no such user')\npwd.getpwuid = pwd.getpwnam = unknown"

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 def start(folder, out, command):
     words = {
         "segment": ("--classes", "sky, grass", "--templates", "plain", "--save", "labels"),
-        "features": (),
+        "features": ("--grid", "24"),
     }[command]
     line = [sys.executable, "-m", "densezero", command, str(folder), "--out", str(out), *QUICK, *words]
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

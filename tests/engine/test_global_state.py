@@ -22,15 +22,6 @@ def default_dtype(kind):
 
 
 @contextmanager
-def default_device(name):
-    torch.set_default_device(name)
-    try:
-        yield
-    finally:
-        torch.set_default_device(None)
-
-
-@contextmanager
 def deterministic():
     torch.use_deterministic_algorithms(True)
     try:
@@ -42,8 +33,8 @@ def deterministic():
 STATES = {
     "float64": lambda: default_dtype(torch.float64),
     "bfloat16": lambda: default_dtype(torch.bfloat16),
-    "meta": lambda: default_device("meta"),
-    "cpu": lambda: default_device("cpu"),
+    "meta": lambda: torch.device("meta"),
+    "cpu": lambda: torch.device("cpu"),
     "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
     "inference": torch.inference_mode,
     "no grad": torch.no_grad,

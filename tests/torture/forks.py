@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -27,6 +28,7 @@ def start(words: list[str], log: Path) -> int:
     os.dup2(to, 1)
     os.dup2(to, 2)
     code = CRASHED
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     try:
         sys.argv = ["densezero", *words]
         cli.main()

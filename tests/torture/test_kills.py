@@ -12,7 +12,7 @@ from tests.torture.kill_runs import SIGNALS, commands
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not fork")
 def test_killed_runs_end_like_undisturbed_ones(tmp_path):
-    words = [sys.executable, "-m", "tests.torture.kill_runs", "--times", "5", "--images", "8"]
+    words = [sys.executable, "-m", "tests.torture.kill_runs", "--times", "5", "--images", "4"]
     done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     lines = done.stdout.splitlines()
