@@ -7,8 +7,9 @@ from PIL import Image
 
 import densezero
 from densezero.features import encode_grid, fit_pca, to_rgb, upsample
+from densezero.features.choices import GridChoice
 from densezero.jobs.features.pca import draw_pca
-from densezero.jobs.features.settings import GridChoice, PcaSettings, SimilaritySettings
+from densezero.jobs.features.settings import PcaSettings, SimilaritySettings
 from densezero.jobs.features.similarity import draw_similarity
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"

@@ -20,7 +20,7 @@ from photographs import photograph
 from PIL import Image
 from random_model import write_random_model
 
-from densezero.jobs.places import sha256_of
+from densezero.images.file_state import sha256_of
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.segment import segment_images
 from densezero.jobs.settings import SegmentSettings

@@ -11,15 +11,8 @@ from densezero.cli import options
 from densezero.cli.like import is_given
 from densezero.cli.show import Shower
 from densezero.encoders.readouts import READOUTS
-from densezero.features.choices import COLOR_MAPPINGS, GRID_FORMATS, SHOWS, UPSAMPLERS
-from densezero.jobs.features.settings import (
-    EACH,
-    TOGETHER,
-    FeaturesSettings,
-    GridChoice,
-    PcaSettings,
-    SimilaritySettings,
-)
+from densezero.features.choices import COLOR_MAPPINGS, GRID_FORMATS, SHOWS, UPSAMPLERS, GridChoice
+from densezero.jobs.features.settings import EACH, TOGETHER, FeaturesSettings, PcaSettings, SimilaritySettings
 
 COLOURS = "Colours"
 
@@ -166,11 +159,10 @@ def pca(
     if like is not None and is_given(context, "grid") and not is_given(context, "side"):
         side = None
     settings = PcaSettings(
-        tuple(inputs or ()), out, tuple(model or PcaSettings.models),
-        options.split_names(readout, PcaSettings.readouts),
+        tuple(inputs or ()), out, device, dtype, overwrite, images, keep_suffix, dry_run,
+        tuple(model or PcaSettings.models), options.split_names(readout, PcaSettings.readouts),
         options.split_names(show, PcaSettings.shows), basis, save_basis, color_mapping, foreground, align, clusters,
-        upsample, GridChoice(grid, side, window), width, fit_images, video, rate, device, dtype, overwrite, images,
-        keep_suffix, dry_run,
+        upsample, GridChoice(grid, side, window), width, fit_images, video, rate,
     )  # fmt: skip
     from densezero.jobs.features.pca import draw_pca
 
@@ -253,8 +245,8 @@ def features(
     if like is not None and is_given(context, "grid") and not is_given(context, "side"):
         side = None
     settings = FeaturesSettings(
-        tuple(inputs or ()), out, model, readout, form, half, GridChoice(grid, side, window), device, dtype, overwrite,
-        images, keep_suffix, dry_run,
+        tuple(inputs or ()), out, device, dtype, overwrite, images, keep_suffix, dry_run, model, readout, form, half,
+        GridChoice(grid, side, window),
     )  # fmt: skip
     from densezero.jobs.features.grids import write_features
 

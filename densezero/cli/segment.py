@@ -90,9 +90,9 @@ def segment(
         vocabulary = None if is_given(context, "classes") and not is_given(context, "vocabulary") else vocabulary
         classes = None if is_given(context, "vocabulary") and not is_given(context, "classes") else classes
     settings = SegmentSettings(
-        tuple(inputs or ()), out, classes, vocabulary, model, protocol, templates, short_side,
-        tuple(background_word or ()), background_threshold, options.split_names(save, SegmentSettings.save), device,
-        dtype, overwrite, images, keep_suffix, dry_run,
+        tuple(inputs or ()), out, device, dtype, overwrite, images, keep_suffix, dry_run, classes, vocabulary, model,
+        protocol, templates, short_side, tuple(background_word or ()), background_threshold,
+        options.split_names(save, SegmentSettings.save),
     )  # fmt: skip
     from densezero.jobs.segment import segment_images
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
+
+from densezero.errors import FeatureError, did_you_mean
 
 MARK: Final = "densezero"
 """In the metadata of every figure, so that a later run knows its own."""
@@ -32,5 +36,109 @@ FILM_SUFFIXES: Final = (".mp4", ".avi", ".mkv", ".mov")
 GRID_FORMATS: Final = {"npz": ".npz", "safetensors": ".safetensors"}
 DEFAULT_WIDTH_MM: Final = 180.0
 """Width of a figure: the text width of many journals."""
+LONGEST_GRID: Final = 512
+"""The most patches along the long side: a square of them with 1024 channels takes 1 GB."""
 WIDEST_MM: Final = 2000.0
 """Widest figure: 23,622 pixels at 300 pixels per inch."""
+
+
+@dataclass(frozen=True)
+class GridChoice:
+    """How finely images are encoded.
+
+    Args:
+        side: patches along the long side.
+        side_px: long side of the model input in pixels instead, rounded to whole patches; None takes ``side``.
+        window_side: patches along the side of blended windows; None encodes whole what memory takes.
+
+    Raises:
+        FeatureError: for a number below 1.
+    """
+
+    side: int = DEFAULT_GRID_SIDE
+    side_px: int | None = None
+    window_side: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, given in (("grid", self.side), ("side", self.side_px), ("window", self.window_side)):
+            if given is not None and given < 1:
+                raise FeatureError(f"Expected --{name} of at least 1; got {given}.")
+
+    def patches(self, patch_px: int) -> int:
+        """Patches along the long side for patches of so many pixels.
+
+        Raises:
+            FeatureError: if they are more than a machine can hold.
+        """
+        side = self.side if self.side_px is None else max(1, round(self.side_px / patch_px))
+        if side > LONGEST_GRID:
+            raise FeatureError(
+                f"Expected at most {LONGEST_GRID} patches along the long side ({LONGEST_GRID * patch_px} pixels for "
+                f"this encoder); got {side}. Take a smaller --grid or --side."
+            )
+        return side
+
+
+def is_figure(out: Path) -> bool:
+    """Whether a name asks for one figure: it ends like one, and no folder has it."""
+    return out.suffix.lower() in FIGURE_SUFFIXES and not out.is_dir()
+
+
+def check_name(kind: str, given: str, known: dict[str, str]) -> None:
+    """Refuse a name that is not in a table.
+
+    Raises:
+        FeatureError: with the nearest.
+    """
+    if given not in known:
+        raise FeatureError(f"Expected {kind} out of the known ones; got {given!r}. {did_you_mean(given, list(known))}")
+
+
+def check_width(width_mm: float) -> None:
+    """Refuse a figure's width that no printer has.
+
+    Raises:
+        FeatureError: unless it is above 0 and at most 2 m.
+    """
+    if not 0 < width_mm <= WIDEST_MM:
+        raise FeatureError(f"Expected --width in mm, above 0 and at most {WIDEST_MM:g}; got {width_mm:g}.")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How feature pictures are made.
+
+    Args:
+        shows: names of ``SHOWS``, a picture each.
+        foreground: fit and colour the foreground alone.
+        clusters: of k-means.
+        color_mapping: a name of ``COLOR_MAPPINGS``.
+        upsampler: a name of ``UPSAMPLERS``.
+
+    Raises:
+        FeatureError: for an unknown name, or fewer than 2 clusters.
+    """
+
+    shows: tuple[str, ...] = ("pca",)
+    foreground: bool = False
+    clusters: int = 6
+    color_mapping: str = "sigmoid"
+    upsampler: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        for show in self.shows:
+            check_name("what to --show", show, SHOWS)
+        check_name("--look", self.color_mapping, COLOR_MAPPINGS)
+        check_name("a way to upsample", self.upsampler, UPSAMPLERS)
+        if self.clusters < 2:
+            raise FeatureError(f"Expected at least 2 clusters; got {self.clusters}.")
+
+    @property
+    def needs_basis(self) -> bool:
+        """Whether a PCA basis is shown."""
+        return bool({"pca", "first"} & set(self.shows))
+
+    @property
+    def needs_clusters(self) -> bool:
+        """Whether clusters are shown."""
+        return "kmeans" in self.shows

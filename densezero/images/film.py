@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from densezero.errors import InputError
+from densezero.errors import DenseZeroError, InputError
+from densezero.images.find import find_images
+from densezero.images.read import read_rgb
 
 _UNKNOWN_RATE = 25.0
 
@@ -76,3 +79,53 @@ def _opened(path: str | Path):  # type: ignore[no-untyped-def]  # cv2 has no typ
         film.release()
         raise InputError(f"{path}: expected a film that OpenCV can read, but it cannot open this file; convert it.")
     return film
+
+
+class Frame(NamedTuple):
+    """A frame: its ``name``, and its picture (H, W, 3) or the sentence why there is none."""
+
+    name: str
+    rgb: NDArray[np.uint8] | None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a film file, or of a folder of pictures; gone through as often as needed.
+
+    Args:
+        path: of the film or the folder.
+        rate: frames a second.
+        count: as far as it is known before reading.
+    """
+
+    path: Path
+    rate: float
+    count: int
+
+    def __iter__(self) -> Iterator[Frame]:
+        if not self.path.is_dir():
+            for place, rgb in enumerate(read_frames(self.path)):
+                yield Frame(f"frame {place + 1}", rgb)
+            return
+        for image in find_images([self.path]):
+            try:
+                yield Frame(str(image.relative), read_rgb(image.path))
+            except DenseZeroError as error:
+                yield Frame(str(image.relative), None, str(error))
+
+
+def open_frames(path: Path, folder_rate: float) -> Frames:
+    """Open a film, or a folder of pictures.
+
+    Args:
+        path: of the film or the folder.
+        folder_rate: frames a second of a folder.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    if path.is_dir():
+        return Frames(path, folder_rate, len(find_images([path])))
+    facts = read_film_facts(path)
+    return Frames(path, facts.rate, facts.frames)

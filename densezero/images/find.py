@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -195,3 +196,17 @@ def find_listed(lines: Sequence[str], source: str) -> tuple[FoundImage, ...]:
     return tuple(
         FoundImage(path, PurePosixPath(*Path(os.path.relpath(place, top)).parts)) for place, path in named.items()
     )
+
+
+def read_list(file: Path) -> list[str]:
+    """The lines of a list of files; ``-`` reads standard input. Names may be parted by zero bytes instead.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    try:
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise InputError(f"Expected a list of images, one a line; {file}: {error.strerror}.") from None
+    text = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf"))
+    return text.split("\0") if "\0" in text else re.split(r"\r\n|\n|\r", text)

@@ -5,26 +5,22 @@ A run names its files relative to its output folder. Another kind of storage nee
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Final
 
 from densezero.errors import DenseZeroError, InputError, OutputError
 from densezero.features.choices import MARK
 from densezero.images import FoundImage, describe_passed_over, find_images, find_listed
-from densezero.jobs.journal import lock
+from densezero.images.find import read_list
 from densezero.jobs.progress import Listener
 from densezero.output.atomic import output_error, remove_leftovers, write_atomically
+from densezero.output.lock import lock
 
 LOCK: Final = ".run.lock"
-UNREADABLE: Final = "unreadable"
 _MARKED = 4096  # bytes at the ends of a file, in which its mark stands
 
 
@@ -130,20 +126,6 @@ def find_inputs(
     return images
 
 
-def read_list(file: Path) -> list[str]:
-    """The lines of a list of files; ``-`` reads standard input. Names may be parted by zero bytes instead.
-
-    Raises:
-        InputError: if it cannot be read.
-    """
-    try:
-        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise InputError(f"Expected a list of images, one a line; {file}: {error.strerror}.") from None
-    text = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf"))
-    return text.split("\0") if "\0" in text else re.split(r"\r\n|\n|\r", text)
-
-
 def refuse_unusable_outputs(
     out: Path, outputs: Iterable[Path], read: Iterable[Path], option: str = "--out", *, is_folder: bool = True
 ) -> None:
@@ -241,35 +223,6 @@ def model_files(model: str) -> list[Path]:
         return sorted(Path(model).iterdir()) if Path(model).is_dir() else [Path(model)]
     except OSError:  # a folder that cannot be listed; loading it says so
         return []
-
-
-def stamp_of(path: Path) -> str:
-    """Size, times and number of a file. While they stay the same, so does its content."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return UNREADABLE
-    return f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ctime_ns}-{stat.st_ino}"
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's content; empty where it cannot be read."""
-    return _sha256_of(path, stamp_of(path))
-
-
-@lru_cache(maxsize=8)  # the labels of a whole data set may be one file
-def _sha256_of(path: Path, stamp: str) -> str:  # noqa: ARG001 - another stamp, another content
-    try:
-        with path.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
-def is_unchanged(path: Path, stamp: str, sha256: str) -> bool:
-    """Whether a file still has the content of an earlier time: by its stamp, and where that differs by its content."""
-    now = stamp_of(path)
-    return now != UNREADABLE and (now == stamp or (sha256 != "" and sha256_of(path) == sha256))
 
 
 def _file_key(path: Path) -> tuple[int, int] | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -24,11 +24,13 @@ import densezero
 from densezero.encoders.device import is_out_of_memory
 from densezero.errors import DenseZeroError, DeviceFullError
 from densezero.images import FoundImage
+from densezero.images.file_state import sha256_of, stamp_of
 from densezero.jobs.manifest import BEGUN, DONE, FAILED, JOURNAL, MANIFEST, ImageEntry, Manifest
 from densezero.jobs.overlap import picture_bytes, read_ahead, readers, try_together
-from densezero.jobs.places import OutputFolder, sha256_of, stamp_of
+from densezero.jobs.places import OutputFolder
 from densezero.jobs.progress import Listener, Progress
-from densezero.jobs.resume import Plan, look_back, plan_run
+from densezero.jobs.resume import Plan, look_back
+from densezero.jobs.settings import FolderSettings
 from densezero.jobs.thread_pool import start_pool
 from densezero.output.atomic import remove_leftovers
 
@@ -81,11 +83,11 @@ class Outcome:
 
 
 class ImageJob(Protocol[Image, Read, Content, Result]):
-    """What a run does with each image. A job overrides what it needs; what it leaves out does nothing.
+    """What a run does with each image: ``files``, ``read``, ``together``, ``work``, ``write``, in this order.
 
     Attributes:
         unit: what the progress counts.
-        at_once: as many images at most go through ``together``.
+        at_once: the most images that go through ``together``.
         run_files: names of the files of the whole run.
         needs_pieces: whether these need pieces of every image.
     """
@@ -100,50 +102,36 @@ class ImageJob(Protocol[Image, Read, Content, Result]):
         ...
 
     def prepare(self, waiting: Sequence[FoundImage]) -> None:  # noqa: ARG002
-        """What comes before the first image; ``waiting`` may be empty."""
+        """Do what comes before the first image; ``waiting`` may be empty."""
         return
 
     def read(self, image: Image) -> Read:
-        """Read an image, while the model works on the one before."""
+        """Read an image, in another thread, while the model works on the one before."""
         ...
 
     def together(self, images: Sequence[Read]) -> Sequence[Content]:
-        """What the model does first, with several images at once."""
+        """Do the model's part that is faster with several images at once."""
         return images  # type: ignore[return-value]  # a job that leaves it out has Read and Content alike
 
     def work(self, content: Content) -> Result:
-        """The rest of the model's part."""
+        """Do the rest of the model's part."""
         ...
 
     def write(self, image: Image, result: Result) -> Outcome:
-        """Write the files, while the model works on the next image."""
+        """Write the files, in another thread, while the model works on the next image."""
         ...
 
     def held_bytes(self, hw: tuple[int, int]) -> int:
-        """Held of an image of (H, W) from step to step; large images are worked on alone."""
+        """Estimate the memory that an image of (H, W) takes between the steps. Large images are worked on alone."""
         ...
 
     def recall(self) -> Iterator[tuple[str, list[Any]]]:
-        """The pieces of earlier images, read back from the files of the whole run, in the order of its manifest."""
+        """Read the pieces of earlier images from the files of the whole run, in the order of its manifest."""
         return iter(())
 
     def finish(self, manifest: Manifest) -> None:  # noqa: ARG002
         """Write the files of the whole run, when every image has ended."""
         return
-
-
-class RunSettings(Protocol):
-    """What every run is asked for: a frozen dataclass with at least these fields."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def overwrite(self) -> bool:
-        """Do again what an earlier run has done."""
-
-    @property
-    def dry_run(self) -> bool:
-        """Only say what would be done."""
 
 
 @dataclass
@@ -156,6 +144,19 @@ class _Task:
     held: Any = None
     error: str | None = None
     seconds: float = 0.0
+
+    def advance(self, step: Callable[[Any], Any]) -> None:
+        """Give what is held to the next step, unless an earlier one failed; note its time, and why it failed."""
+        if self.error is not None:
+            return
+        began = time.perf_counter()
+        try:
+            self.held = step(self.held)
+        except DeviceFullError:
+            raise
+        except Exception as error:
+            self.held, self.error = None, failure_sentence(error, self.image.path)
+        self.seconds += time.perf_counter() - began
 
 
 class ImageRun:
@@ -174,14 +175,9 @@ class ImageRun:
         self.folder, self.job, self.listener = folder, job, listener
         self.manifest = Manifest(folder, request)
         self.done = self.failed = self.skipped = self.total = 0
-        self.started = time.perf_counter()
+        self.began = time.perf_counter()
 
-    @property
-    def seconds(self) -> float:
-        """Time since the run began."""
-        return time.perf_counter() - self.started
-
-    def over(self, images: Sequence[FoundImage], settings: RunSettings, about: dict[str, Any]) -> RunSummary:
+    def over(self, images: Sequence[FoundImage], settings: FolderSettings, about: dict[str, Any]) -> RunSummary:
         """Work on every image that waits; a failure is recorded and passed over, a full device ends the run.
 
         Args:
@@ -192,21 +188,20 @@ class ImageRun:
         Raises:
             OutputError: if the folder holds what would be destroyed or misreported, or cannot be written.
         """
-        earlier = look_back(self.folder, settings.overwrite)
         by_name = {str(image.relative): image for image in images}
-        files = {name: tuple(self.job.files(image)) for name, image in by_name.items()}
-        plan = plan_run(
-            self.folder, earlier, self.manifest.request, by_name, files, self.job.run_files, self.listener,
-            overwrite=settings.overwrite, needs_pieces=self.job.needs_pieces,
+        plan = Plan(
+            self.folder, self.manifest.request, by_name,
+            {name: tuple(self.job.files(image)) for name, image in by_name.items()}, self.job.run_files,
+            look_back(self.folder, settings.overwrite), settings.overwrite, self.job.needs_pieces,
         )  # fmt: skip
-        self._count(images, plan)
+        plan.make(self.listener)
+        is_idle = not plan.waiting and plan.earlier.is_finished(self.folder, self.job.run_files)
+        if not is_idle and not settings.dry_run:
+            self._open(plan)
+        self.total, self.skipped = len(images), len(images) - len(plan.waiting)
         if settings.dry_run:
             return RunSummary(self.folder.root, len(plan.waiting), 0, self.skipped, dry_run=True)
-        is_idle = not plan.waiting and earlier.is_finished(self.folder, self.job.run_files)
-        if not is_idle:
-            self._open(plan, files, settings.overwrite)
-            self._count(images, plan)
-        waiting = [image for image in images if str(image.relative) in plan.waiting]
+        waiting = [image for name, image in by_name.items() if name in plan.waiting]
         self.job.prepare(waiting)
         if is_idle:
             return RunSummary(self.folder.root, 0, 0, self.skipped)
@@ -216,23 +211,19 @@ class ImageRun:
         written = () if stopped is not None else tuple(self.job.run_files)
         return RunSummary(self.folder.root, self.done, self.failed, self.skipped, stopped, interrupted, written)
 
-    def _count(self, images: Sequence[FoundImage], plan: Plan) -> None:
-        self.total, self.skipped = len(images), len(images) - len(plan.waiting)
-
-    def _open(self, plan: Plan, files: Mapping[str, Sequence[str]], overwrite: bool) -> None:
+    def _open(self, plan: Plan) -> None:
         """Begin the journal. What is to be done again no longer counts as done."""
-        run_files = {*self.job.run_files, MANIFEST}
-        remove_leftovers(map(self.folder.path, (*chain(*files.values()), *run_files, JOURNAL)))
-        again = [name for name in plan.earlier.entries if overwrite and name in files]
-        keeps = any(entry.status == DONE for name, entry in plan.earlier.entries.items() if name not in again)
+        entries, run_files = plan.earlier.entries, {*self.job.run_files, MANIFEST}
+        remove_leftovers(map(self.folder.path, (*chain(*plan.files.values()), *run_files, JOURNAL)))
+        again = [name for name in entries if plan.overwrite and name in plan.images]
+        keeps = any(entry.status == DONE for name, entry in entries.items() if name not in again)
         self.manifest.start(plan.earlier, self.job.run_files, self.job.recall() if keeps else ())
         self.manifest.forget(sorted(plan.replaced))
         for name in again:
-            self.manifest.add(replace(plan.earlier.entries[name], status=BEGUN))
-        if not keeps:  # what these say is over
+            self.manifest.add(replace(entries[name], status=BEGUN))
+        if not keeps:  # these files describe results that are gone
             self._remove(run_files.union(plan.earlier.files))
-        begun = {entry.relative for entry in plan.earlier.entries.values() if entry.status == BEGUN}
-        plan.waiting.update(begun.intersection(files))
+        plan.waiting.update(name for name in plan.images if name in entries and entries[name].status == BEGUN)
 
     def _work(self, waiting: Sequence[FoundImage]) -> tuple[str | None, bool]:
         """Work on the images. Return why that ended before the last one, and whether it was interrupted."""
@@ -245,15 +236,15 @@ class ImageRun:
                 return GO_ON, True
         return None, False
 
-    def _finish(self, settings: RunSettings, about: dict[str, Any]) -> str | None:
-        """Write the files of the whole run, the manifest last; where the device is full, return that."""
+    def _finish(self, settings: FolderSettings, about: dict[str, Any]) -> str | None:
+        """Write the files of the whole run, the manifest last. Return why that failed if the device is full."""
         values = {
             "densezero": densezero.__version__,
             "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
             "settings": json.loads(json.dumps(asdict(settings), default=str)),
             **about,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(self.seconds, 3),
+            "seconds": round(time.perf_counter() - self.began, 3),
             "done": self.done,
             "failed": self.failed,
             "skipped": self.skipped,
@@ -272,7 +263,7 @@ class ImageRun:
         writing: Future[ImageEntry] | None = None
         for ahead in read_ahead(waiting, self._read, held_bytes, reader, self.job.at_once):
             for task in _together([reading.result() for reading in ahead.readings], self.job.together):
-                _advance(task, lambda _, content: self.job.work(content))
+                task.advance(self.job.work)
                 self._tell(writing)  # before the next begins, so that at most one is being written
                 writing = writer.submit(self._write, task)
             if ahead.is_alone:
@@ -280,7 +271,8 @@ class ImageRun:
                 writing = None
 
     def _read(self, image: FoundImage) -> _Task:
-        task = _advance(_Task(image, stamp_of(image.path)), lambda image, _: self.job.read(image))
+        task = _Task(image, stamp_of(image.path), held=image)
+        task.advance(self.job.read)
         if task.error is None:
             task.sha256 = sha256_of(image.path)
         return task
@@ -288,7 +280,7 @@ class ImageRun:
     def _write(self, task: _Task) -> ImageEntry:
         """Write the files of an image and then its entry, in a thread that no interrupt reaches.
 
-        The journal names the files before they come, so that a killed run's files are known as its own.
+        The journal names the files before they are written, so a killed run's files are known as its own.
         """
         name, files = str(task.image.relative), tuple(self.job.files(task.image))
         before = self.manifest.get(name)
@@ -300,12 +292,12 @@ class ImageRun:
             self._remove(old.difference(files, kept))
             entry = replace(entry, outputs=(*files, *kept))
             self.manifest.add(entry, durable=True)
-            _advance(task, self.job.write)
+            task.advance(lambda result: self.job.write(task.image, result))
         if task.error is None:
             outcome: Outcome = task.held
             entry = replace(entry, status=DONE, seconds=round(task.seconds, 4), **vars(outcome))
         else:
-            self._remove(old.union(entry.outputs))  # what was made of it earlier does not pass for its result
+            self._remove(old.union(entry.outputs))  # earlier files are not the result of a picture that fails now
             entry = replace(entry, status=FAILED, outputs=(), error=task.error)
         self.manifest.add(entry)
         self.done += entry.status == DONE
@@ -320,39 +312,21 @@ class ImageRun:
         """Wait for an image's files, and tell of it."""
         if writing is not None:
             entry = writing.result()
-            counts = (self.done, self.failed, self.skipped, self.total)
-            self.listener.image(Progress(entry.relative, entry.error, *counts, self.seconds, self.job.unit))
-
-
-def _advance(task: _Task, step: Callable[[FoundImage, Any], Any]) -> _Task:
-    """Take a step with an image, unless an earlier one failed."""
-    if task.error is not None:
-        return task
-    began = time.perf_counter()
-    try:
-        task.held = step(task.image, task.held)
-    except DeviceFullError:
-        raise
-    except Exception as error:  # one bad file never ends the run; the manifest names it
-        task.held, task.error = None, failure_sentence(error, task.image.path)
-    task.seconds += time.perf_counter() - began
-    return task
+            counts = (self.done, self.failed, self.skipped, self.total, time.perf_counter() - self.began)
+            self.listener.image(Progress(entry.relative, entry.error, *counts, self.job.unit))
 
 
 def _together(tasks: Sequence[_Task], step: Callable[[Sequence[Any]], Sequence[Any]]) -> Sequence[_Task]:
-    """Take a step with several images at once; where that fails, with each alone, so that none is lost to another."""
+    """Take a step with several images at once; if that fails, with one image at a time."""
     whole = [task for task in tasks if task.error is None]
-    if not whole:
-        return tasks
     began = time.perf_counter()
     contents = try_together(step, [task.held for task in whole])
-    share = (time.perf_counter() - began) / len(whole)
     for index, task in enumerate(whole):
-        task.seconds += share
         if contents is None:
-            _advance(task, lambda _, content: step([content])[0])
+            task.advance(lambda content: step([content])[0])
         else:
             task.held = contents[index]
+            task.seconds += (time.perf_counter() - began) / len(whole)
     return tasks
 
 

@@ -1,4 +1,4 @@
-"""The settings of ``segment``, with their defaults. Importing this does not load torch."""
+"""The settings of runs over many images, and of ``segment``. Importing this does not load torch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,35 @@ LEAST_SIDE_PX = 32
 
 
 @dataclass(frozen=True)
-class SegmentSettings:
-    """One request to segment images.
+class FolderSettings:
+    """What every run over many images is asked for.
 
     Args:
         inputs: image files and folders.
         out: output folder.
+        device: where to compute.
+        dtype: numeric type of the vision tower.
+        overwrite: do again what an earlier run has done.
+        images: a file that lists the image files instead, one a line; ``-`` is standard input.
+        keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
+        dry_run: only say what would be done.
+    """
+
+    inputs: tuple[Path, ...]
+    out: Path
+    device: str = "auto"
+    dtype: str = "auto"
+    overwrite: bool = False
+    images: Path | None = None
+    keep_suffix: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class SegmentSettings(FolderSettings):
+    """One request to segment images.
+
+    Args:
         classes: class names inline, ``sky, grass, boat=sailing ship|yacht``; or None.
         vocabulary: a packaged class list's name, or a file; or None. One of the two is needed.
         model: a model's name, or a path.
@@ -28,12 +51,6 @@ class SegmentSettings:
         background_words: words for a class called background.
         background_threshold: probability under which a pixel becomes background; None takes the protocol's.
         save: formats to write.
-        device: where to compute.
-        dtype: numeric type of the vision tower.
-        overwrite: do again what an earlier run has done.
-        images: a file that lists more image files, one a line; ``-`` is standard input.
-        keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
-        dry_run: only say what would be done.
 
     Raises:
         VocabularyError: if both or neither of classes and vocabulary are given.
@@ -41,8 +58,6 @@ class SegmentSettings:
         OutputError: if there is no format to save.
     """
 
-    inputs: tuple[Path, ...]
-    out: Path
     classes: str | None = None
     vocabulary: str | None = None
     model: str = DEFAULT_MODEL
@@ -52,12 +67,6 @@ class SegmentSettings:
     background_words: tuple[str, ...] = ()
     background_threshold: float | None = None
     save: tuple[str, ...] = ("labels", "overlay")
-    device: str = "auto"
-    dtype: str = "auto"
-    overwrite: bool = False
-    images: Path | None = None
-    keep_suffix: bool = False
-    dry_run: bool = False
 
     def __post_init__(self) -> None:
         if (self.classes is None) == (self.vocabulary is None):

@@ -14,7 +14,8 @@ from densezero.cli import main as cli
 from densezero.cli.like import NOT_TAKEN, OPTION_OF
 from densezero.cli.options import split_names, starting_with
 from densezero.errors import DenseZeroError, InputError, OutputError
-from densezero.jobs.features.settings import FeaturesSettings, GridChoice, PcaSettings
+from densezero.features.choices import GridChoice
+from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
 from densezero.jobs.settings import SegmentSettings
 from densezero.output.formats import IMAGE_FORMATS, RUN_FORMATS
 from densezero.output.writer import FORMATS

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from densezero.errors import OutputError, ProtocolError
-from densezero.jobs.evaluate.counts import CountJournals, ImageCounts, PairState
+from densezero.evaluation.image_counts import ImageCounts, PairState
+from densezero.evaluation.running_scores import RunningScores
+from densezero.jobs.evaluate.counts import CountJournals
 from densezero.jobs.evaluate.processes import (
     Shard,
     check_environment,
@@ -16,7 +18,6 @@ from densezero.jobs.evaluate.processes import (
     silent_unless_leading,
     take_own_threads,
 )
-from densezero.jobs.evaluate.running_scores import RunningScores
 
 MATRIX = np.array([[0, 5, 0], [0, 0, 0], [2, 0, 7]])
 STATE = PairState(("1-2", "3-4"), ("ab", "cd"))

@@ -12,13 +12,14 @@ from sklearn.metrics import confusion_matrix
 import densezero
 from densezero.datasets import load_dataset
 from densezero.errors import DenseZeroError, InputError, OutputError
+from densezero.evaluation import counting
 from densezero.evaluation.report import read_report
 from densezero.jobs.evaluate import run as job
 from densezero.jobs.evaluate.processes import Shard
 from densezero.jobs.evaluate.settings import EvaluateSettings
-from densezero.jobs.journal import lock
 from densezero.jobs.progress import Listener
 from densezero.metrics import count_boundaries
+from densezero.output.lock import lock
 from densezero.pretrain.concepts import CONCEPTS
 from densezero.pretrain.scenes import draw_scene
 from densezero.vocabulary import ClassEntry, ClassList
@@ -144,9 +145,9 @@ def test_one_of_several_processes_tells_of_its_own_share(root, tmp_path, monkeyp
             heard.append((progress.worked, progress.total, progress.seconds_left))
 
     for name, change in (("join_processes", lambda: Shard(0, 2)), ("wait_for_all", lambda _: None)):
-        monkeypatch.setattr(job, name, change)
-    monkeypatch.setattr(job, "gather", lambda _, parts: parts)
-    monkeypatch.setattr(job, "leave_processes", lambda _: None)
+        monkeypatch.setattr(job.processes, name, change)
+    monkeypatch.setattr(job.processes, "gather", lambda _, parts: parts)
+    monkeypatch.setattr(job.processes, "leave_processes", lambda _: None)
     with pytest.raises(KeyError):  # the other half is missing
         job.evaluate_dataset(settings(root, tmp_path / "r.json"), Ear())
     assert [(worked, total) for worked, total, _ in heard] == [(1, 3), (2, 3), (3, 3)]
@@ -230,7 +231,7 @@ def test_pairs_that_the_model_fails_on_together_are_taken_one_by_one(root, tmp_p
 
 def test_the_next_pair_is_read_while_the_model_works(root, tmp_path, monkeypatch):
     read = {f"s{index}.png": threading.Event() for index in range(5)}
-    real_read, real_score, turns = job.read_rgb, job.Segmenter.score, iter(range(1, 6))
+    real_read, real_score, turns = counting.read_rgb, job.Segmenter.score, iter(range(1, 6))
 
     def reading(path):
         read[path.name].set()
@@ -242,7 +243,7 @@ def test_the_next_pair_is_read_while_the_model_works(root, tmp_path, monkeypatch
         return real_score(self, images)
 
     with monkeypatch.context() as patched:
-        patched.setattr(job, "read_rgb", reading)
+        patched.setattr(counting, "read_rgb", reading)
         patched.setattr(job.Segmenter, "score", scoring)
         report = job.evaluate_dataset(settings(root, tmp_path / "r.json"))
     assert np.array_equal(report.confusion, counted_otherwise(root))

@@ -3,13 +3,8 @@ from pathlib import Path
 import pytest
 
 from densezero.errors import FeatureError, InputError, OutputError
-from densezero.jobs.features.settings import (
-    FeaturesSettings,
-    GridChoice,
-    PcaSettings,
-    SimilaritySettings,
-    is_figure,
-)
+from densezero.features.choices import GridChoice, is_figure
+from densezero.jobs.features.settings import FeaturesSettings, PcaSettings, SimilaritySettings
 
 PHOTOS, FOLDER, FIGURE, FILM = (Path("photos"),), Path("out"), Path("out.png"), Path("out.mp4")
 

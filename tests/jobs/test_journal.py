@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from densezero.errors import DeviceFullError, OutputError
-from densezero.jobs.journal import Journal, lock
+from densezero.jobs.journal import Journal
+from densezero.output.lock import lock
 
 HEADER = {"request": {"model": "nano"}}
 
@@ -120,7 +121,7 @@ def test_a_journal_begins_on_the_device(tmp_path, monkeypatch):
 HOLD = """
 import sys, time
 from pathlib import Path
-from densezero.jobs.journal import lock
+from densezero.output.lock import lock
 with lock(Path(sys.argv[1]), Path("masks")):
     print("held", flush=True)
     sys.stdin.read()

@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from densezero.errors import FeatureError, InputError, OutputError
+from densezero.features.choices import GridChoice
 from densezero.jobs.features import figure as pca_figure
 from densezero.jobs.features.pca import draw_pca
-from densezero.jobs.features.settings import GridChoice, PcaSettings
+from densezero.jobs.features.settings import PcaSettings
 from tests.jobs.photos import Recorder, write_scenes
 
 

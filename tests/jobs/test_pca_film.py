@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from densezero.errors import FeatureError, InputError, ModelError, OutputError
+from densezero.features.choices import GridChoice
 from densezero.images.film import read_film_facts, read_frames
 from densezero.jobs.features.pca import draw_pca
-from densezero.jobs.features.settings import GridChoice, PcaSettings
+from densezero.jobs.features.settings import PcaSettings
 from densezero.output.film import write_film
 from densezero.pretrain.scenes import draw_scene
 from tests.jobs.photos import Recorder, read_labels, write_scenes

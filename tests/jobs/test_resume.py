@@ -13,10 +13,10 @@ from densezero.errors import OutputError
 from densezero.jobs.features.grids import write_features
 from densezero.jobs.features.pca import draw_pca
 from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
-from densezero.jobs.journal import lock
 from densezero.jobs.manifest import JOURNAL
 from densezero.jobs.places import LOCK
 from densezero.jobs.segment import segment_images
+from densezero.output.lock import lock
 from tests.jobs.photos import Recorder, read_labels, settings, write_scenes
 
 EVERY = ("labels", "overlay", "polygons", "scores", "csv", "csv-wide", "coco")

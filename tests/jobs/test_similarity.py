@@ -8,8 +8,9 @@ from PIL import Image
 from densezero.encoders.catalog import load_encoder
 from densezero.errors import FeatureError, InputError, ModelError, OutputError
 from densezero.features import encode_grid
+from densezero.features.choices import GridChoice
 from densezero.jobs.features import similarity as job
-from densezero.jobs.features.settings import GridChoice, SimilaritySettings
+from densezero.jobs.features.settings import SimilaritySettings
 from densezero.jobs.features.similarity import draw_similarity, text_similarity
 from tests.jobs.photos import Recorder, read_labels, write_scenes
 

@@ -21,6 +21,7 @@ CHANGING = ("seconds", "finished", "done", "failed", "skipped")
 
 def start(words: list[str], log: Path) -> int:
     """Start a command in a process of its own, and give its number; what it prints is added to the log."""
+    log.touch()  # a child may be killed before it opens its log
     child = os.fork()
     if child:
         return child

@@ -27,13 +27,14 @@ from PIL import Image
 from densezero import load_results
 from densezero.encoders.catalog import load_encoder
 from densezero.errors import DenseZeroError
+from densezero.evaluation.image_counts import ImageCounts, PairState
 from densezero.evaluation.report import read_report
 from densezero.features import load_basis
 from densezero.features.clusters import load_clusters
 from densezero.images import read_rgb
 from densezero.images.label_maps import read_label_map
 from densezero.images.sizes import read_hw
-from densezero.jobs.evaluate.counts import CountJournals, ImageCounts, PairState
+from densezero.jobs.evaluate.counts import CountJournals
 from densezero.jobs.manifest import read_earlier
 from densezero.jobs.places import OutputFolder
 from densezero.output.coco import CocoImage, coco_pieces, read_coco, write_coco
@@ -139,8 +140,9 @@ YAML_LISTS = [b"names:\n  0: sky\n  1: grass\nnc: 2\n", b"- sky\n- [boat, ship]\
 
 def weight_seeds(folder: Path) -> tuple[list[bytes], list[bytes]]:
     """A basis, and a small archive of arrays."""
+    from densezero.features.choices import GridChoice
     from densezero.jobs.features.pca import draw_pca
-    from densezero.jobs.features.settings import GridChoice, PcaSettings
+    from densezero.jobs.features.settings import PcaSettings
     from tests.jobs.photos import write_scenes
 
     pictures = write_scenes(folder / "scenes", ["a.png", "b.png"])

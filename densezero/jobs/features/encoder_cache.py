@@ -15,8 +15,8 @@ from densezero.encoders.catalog import load_encoder
 from densezero.encoders.device import is_out_of_memory
 from densezero.encoders.readouts import find_readout
 from densezero.errors import FeatureError
+from densezero.features.choices import GridChoice
 from densezero.features.dense import encode_grid
-from densezero.jobs.features.settings import GridChoice
 from densezero.jobs.progress import Listener
 
 

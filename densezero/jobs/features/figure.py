@@ -13,19 +13,11 @@ from torch import Tensor
 from densezero.errors import DenseZeroError, FeatureError
 from densezero.features import DiskCache
 from densezero.features.figure.compare import draw_comparison, fit_cell, plan_comparison
+from densezero.features.fitted import Fit, coordinates_of, fit, paint, refuse_one_colour
 from densezero.images import FoundImage, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
 from densezero.jobs.features.encoder_cache import EncoderCache, Source, list_sources, spread_evenly
-from densezero.jobs.features.fit import (
-    Fit,
-    coordinates_of,
-    fit,
-    name_source,
-    paint,
-    refuse_one_colour,
-    stored_fit,
-    write_basis,
-)
+from densezero.jobs.features.fit import name_source, stored_fit, write_basis
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.places import find_inputs, refuse_foreign_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener, Progress
@@ -117,17 +109,17 @@ class _FigureRun:
 
     def _fit(self, source: Source, cache: DiskCache) -> Fit:
         names = [cache.names[place] for place in spread_evenly(len(cache.names), self.settings.fit_images)]
-        fitted = fit(cache.view(names), self.settings, self._target(names))
+        fitted = fit(cache.view(names), self.settings.look, self._target(names))
         if self.settings.save_basis is not None:
             write_basis(name_source(fitted, self.encoders.take(source.model), source.readout), self.settings.save_basis)
         return fitted
 
     def _paint(self, name: str, grid: Tensor, fitted: Fit | None) -> None:
-        fitted = fitted or fit([grid], self.settings, self._target([name]))
+        fitted = fitted or fit([grid], self.settings.look, self._target([name]))
         if self.settings.align and name not in self.reference:
             self.reference[name] = coordinates_of(fitted, [grid])[0]
         row = self.rows[name]
-        row += [paint(show, fitted, grid, row[0], self.settings) for show in self.settings.shows]
+        row += [paint(show, fitted, grid, row[0], self.settings.look) for show in self.settings.shows]
 
     def _target(self, names: Sequence[str]) -> list[Tensor] | None:
         """Coordinates of the first source, once it is drawn."""

@@ -4,58 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from densezero.errors import DenseZeroError, FeatureError
+from densezero.errors import FeatureError
 from densezero.features import DiskCache
-from densezero.images import find_images, read_rgb
-from densezero.images.film import read_film_facts, read_frames
+from densezero.features.fitted import Fit, fit, paint, shrink
+from densezero.images.film import Frames, open_frames
 from densezero.jobs.features.encoder_cache import EncoderCache, Source, spread_evenly
-from densezero.jobs.features.fit import Fit, fit, name_source, paint, shrink, stored_fit, write_basis
+from densezero.jobs.features.fit import name_source, stored_fit, write_basis
 from densezero.jobs.features.settings import PcaSettings
 from densezero.jobs.places import refuse_foreign_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary
 from densezero.output.film import write_film
-
-
-class Frame(NamedTuple):
-    """A frame: its ``name``, and its picture (H, W, 3) or the sentence why there is none."""
-
-    name: str
-    rgb: NDArray[np.uint8] | None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class Frames:
-    """The frames of a film file, or of a folder of pictures; gone through as often as needed.
-
-    Args:
-        path: of the film or the folder.
-        rate: frames a second.
-        count: as far as it is known before reading.
-    """
-
-    path: Path
-    rate: float
-    count: int
-
-    def __iter__(self) -> Iterator[Frame]:
-        if not self.path.is_dir():
-            for place, rgb in enumerate(read_frames(self.path)):
-                yield Frame(f"frame {place + 1}", rgb)
-            return
-        for image in find_images([self.path]):
-            try:
-                yield Frame(str(image.relative), read_rgb(image.path))
-            except DenseZeroError as error:
-                yield Frame(str(image.relative), None, str(error))
 
 
 def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
@@ -64,7 +27,7 @@ def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
     Raises:
         DenseZeroError: if the request cannot be met, or no frame can be drawn.
     """
-    frames = _open_frames(settings)
+    frames = open_frames(settings.inputs[0], settings.rate)
     refuse_unusable_outputs(settings.out, [settings.out], settings.inputs, is_folder=False)
     refuse_foreign_files([settings.out], listener, overwrite=settings.overwrite)
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
@@ -103,7 +66,7 @@ class _FilmRun:
                 break
         if not self.cache.names:
             raise FeatureError(f"No frame of {self.frames.path} can be drawn.")
-        fitted = fit(self.cache.view(self.cache.names), self.settings)
+        fitted = fit(self.cache.view(self.cache.names), self.settings.look)
         fitted = name_source(fitted, self.encoders.take(self.source.model), self.source.readout)
         if self.settings.save_basis is not None:
             write_basis(fitted, self.settings.save_basis)
@@ -118,15 +81,7 @@ class _FilmRun:
             else:
                 grid = self.cache.get(frame.name)
                 grid = self.encoders.encode(self.source, frame.rgb) if grid is None else grid  # (gh, gw, D)
-                yield paint(self.settings.shows[0], fitted, grid, shrink(frame.rgb), self.settings)
+                yield paint(self.settings.shows[0], fitted, grid, shrink(frame.rgb), self.settings.look)
                 done += 1
             total, seconds = max(self.frames.count, done + self.failed), time.perf_counter() - began
             self.listener.image(Progress(frame.name, frame.error, done, self.failed, 0, total, seconds))
-
-
-def _open_frames(settings: PcaSettings) -> Frames:
-    path = settings.inputs[0]
-    if path.is_dir():
-        return Frames(path, settings.rate, len(find_images([path])))
-    facts = read_film_facts(path)
-    return Frames(path, facts.rate, facts.frames)

@@ -15,22 +15,10 @@ from numpy.typing import NDArray
 from densezero.encoders.file_hash import file_sha256
 from densezero.errors import FeatureError, InputError
 from densezero.features import DiskCache
+from densezero.features.fitted import Fit, coordinates_of, fit, paint, refuse_one_colour, shrink
 from densezero.images import FoundImage, read_rgb
 from densezero.jobs.features.encoder_cache import EncoderCache, Source, label_sources, list_sources, spread_evenly
-from densezero.jobs.features.fit import (
-    Fit,
-    coordinates_of,
-    fit,
-    fit_files,
-    name_source,
-    paint,
-    read_fit,
-    refuse_one_colour,
-    shrink,
-    stored_fit,
-    write_basis,
-    write_fit,
-)
+from densezero.jobs.features.fit import fit_files, name_source, read_fit, stored_fit, write_basis, write_fit
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.manifest import MANIFEST
 from densezero.jobs.places import OutputFolder, find_inputs, model_files, refuse_unusable_outputs
@@ -144,7 +132,7 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
             column.fitted = given
         self.unit = "images" if len(columns) == 1 else f"pictures of {len(found)} images"
         self.keeps_fits = settings.basis != EACH and given is None
-        names = [f"{FITS}/{file}" for column in columns for file in fit_files(column.label, settings)]
+        names = [f"{FITS}/{file}" for column in columns for file in fit_files(column.label, settings.look)]
         self.run_files = tuple(names) if self.keeps_fits else ()
 
     @property
@@ -174,7 +162,7 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
         if not self.keeps_fits:
             return
         for column in self.columns:
-            column.fitted = read_fit(self.folder.path(FITS), column.label, self.settings)
+            column.fitted = read_fit(self.folder.path(FITS), column.label, self.settings.look)
         if not all(column.fitted for column in self.columns) and (waiting or self.settings.save_basis):
             self._fit()
         fitted = self.columns[0].fitted
@@ -191,7 +179,7 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
             grids = column.kept.view(column.kept.names)
             if not len(grids):
                 raise FeatureError(f"None of the {len(chosen)} images that a basis would be fitted to can be used.")
-            column.fitted = fit(grids, self.settings, target)
+            column.fitted = fit(grids, self.settings.look, target)
             if self.settings.align and target is None:
                 target = coordinates_of(column.fitted, grids)
             column.fitted = name_source(column.fitted, self.encoders.take(column.source.model), column.source.readout)
@@ -215,9 +203,9 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
         column, rgb = content.image.column, content.rgb
         grid = column.kept.get(str(content.image.below))
         grid = self.encoders.encode(column.source, rgb) if grid is None else grid  # (gh, gw, D)
-        fitted = column.fitted or fit([grid], self.settings)
+        fitted = column.fitted or fit([grid], self.settings.look)
         small = shrink(rgb)
-        drawn = [paint(show, fitted, grid, small, self.settings) for show in self.settings.shows]
+        drawn = [paint(show, fitted, grid, small, self.settings.look) for show in self.settings.shows]
         return _Pictures(drawn, (int(rgb.shape[0]), int(rgb.shape[1])))
 
     def write(self, image: ColumnImage, result: _Pictures) -> Outcome:

@@ -7,63 +7,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from densezero.encoders.catalog import DEFAULT_MODEL
-from densezero.errors import FeatureError, InputError, OutputError, did_you_mean
+from densezero.errors import FeatureError, InputError, OutputError
 from densezero.features.choices import (
-    COLOR_MAPPINGS,
-    DEFAULT_GRID_SIDE,
     DEFAULT_WIDTH_MM,
     FIGURE_SUFFIXES,
     FILM_SUFFIXES,
     GRID_FORMATS,
     OTHER_PICTURE_SUFFIXES,
-    SHOWS,
     UPSAMPLERS,
-    WIDEST_MM,
+    GridChoice,
+    Look,
+    check_name,
+    check_width,
+    is_figure,
 )
+from densezero.jobs.settings import FolderSettings
 
 TOGETHER, EACH = "together", "each"
-LONGEST_GRID = 512  # a square of them, 1024 channels wide, is 1 GB
 
 
 @dataclass(frozen=True)
-class GridChoice:
-    """How finely images are encoded.
-
-    Args:
-        side: patches along the long side.
-        side_px: long side of the model input in pixels instead, rounded to whole patches; None takes ``side``.
-        window_side: patches along the side of blended windows; None encodes whole what memory takes.
-
-    Raises:
-        FeatureError: for a number below 1.
-    """
-
-    side: int = DEFAULT_GRID_SIDE
-    side_px: int | None = None
-    window_side: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, given in (("grid", self.side), ("side", self.side_px), ("window", self.window_side)):
-            if given is not None and given < 1:
-                raise FeatureError(f"Expected --{name} of at least 1; got {given}.")
-
-    def patches(self, patch_px: int) -> int:
-        """Patches along the long side for patches of so many pixels.
-
-        Raises:
-            FeatureError: if they are more than a machine can hold.
-        """
-        side = self.side if self.side_px is None else max(1, round(self.side_px / patch_px))
-        if side > LONGEST_GRID:
-            raise FeatureError(
-                f"Expected at most {LONGEST_GRID} patches along the long side ({LONGEST_GRID * patch_px} pixels for "
-                f"this encoder); got {side}. Take a smaller --grid or --side."
-            )
-        return side
-
-
-@dataclass(frozen=True)
-class PcaSettings:
+class PcaSettings(FolderSettings):
     """One request for PCA pictures.
 
     Args:
@@ -85,19 +49,11 @@ class PcaSettings:
         fit_images: a common basis is fitted to so many images at most, spread evenly over all.
         video: make a film.
         rate: frames a second of a film from a folder of frames.
-        device: where to compute.
-        dtype: numeric type of the vision tower.
-        overwrite: do again what an earlier run has done.
-        images: a file that lists more image files, one a line; ``-`` is standard input.
-        keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
-        dry_run: only say what would be done.
 
     Raises:
         DenseZeroError: for an unknown name, or wishes that contradict each other.
     """
 
-    inputs: tuple[Path, ...]
-    out: Path
     models: tuple[str, ...] = (DEFAULT_MODEL,)
     readouts: tuple[str, ...] = ("patch",)
     shows: tuple[str, ...] = ("pca",)
@@ -113,20 +69,9 @@ class PcaSettings:
     fit_images: int = 64
     video: bool = False
     rate: float = 25.0
-    device: str = "auto"
-    dtype: str = "auto"
-    overwrite: bool = False
-    images: Path | None = None
-    keep_suffix: bool = False
-    dry_run: bool = False
 
     def __post_init__(self) -> None:
-        for show in self.shows:
-            check_name("what to --show", show, SHOWS)
-        check_name("--look", self.color_mapping, COLOR_MAPPINGS)
-        check_name("a way to upsample", self.upsampler, UPSAMPLERS)
-        if self.clusters < 2:
-            raise FeatureError(f"Expected at least 2 clusters; got {self.clusters}.")
+        assert self.look  # its names are checked
         if self.fit_images < 1:
             raise FeatureError(f"Expected a basis fitted to at least 1 image; got --fit-images {self.fit_images}.")
         check_width(self.width_mm)
@@ -135,17 +80,17 @@ class PcaSettings:
         if self.video:
             _check_video(self)
         else:
-            _refuse_other_endings(self.out)
-            films = [
-                str(given) for given in self.inputs if given.suffix.lower() in FILM_SUFFIXES and not given.is_dir()
-            ]
-            if films:
-                raise InputError(f"{films[0]} ends like a film: add --video, and give --out as a film, FILE.mp4.")
+            _refuse_other_endings(self)
 
     @property
     def draws_figure(self) -> bool:
         """Whether all goes into one figure."""
         return not self.video and is_figure(self.out)
+
+    @property
+    def look(self) -> Look:
+        """How the pictures are made."""
+        return Look(self.shows, self.foreground, self.clusters, self.color_mapping, self.upsampler)
 
     @property
     def stored_basis(self) -> Path | None:
@@ -209,74 +154,36 @@ class SimilaritySettings:
 
 
 @dataclass(frozen=True)
-class FeaturesSettings:
+class FeaturesSettings(FolderSettings):
     """One request for raw feature grids.
 
     Args:
-        inputs: image files and folders.
-        out: output folder.
         model: a name or a path.
         readout: of the last block.
         form: ``"npz"`` or ``"safetensors"``.
         half: write float16, half the size.
         grid: how finely images are encoded.
-        device: where to compute.
-        dtype: numeric type of the vision tower.
-        overwrite: do again what an earlier run has done.
-        images: a file that lists more image files, one a line; ``-`` is standard input.
-        keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
-        dry_run: only say what would be done.
 
     Raises:
         DenseZeroError: for an unknown format.
     """
 
-    inputs: tuple[Path, ...]
-    out: Path
     model: str = DEFAULT_MODEL
     readout: str = "patch"
     form: str = "npz"
     half: bool = False
     grid: GridChoice = field(default_factory=GridChoice)
-    device: str = "auto"
-    dtype: str = "auto"
-    overwrite: bool = False
-    images: Path | None = None
-    keep_suffix: bool = False
-    dry_run: bool = False
 
     def __post_init__(self) -> None:
         check_name("a format", self.form, GRID_FORMATS)
 
 
-def is_figure(out: Path) -> bool:
-    """Whether a name asks for one figure: it ends like one, and no folder has it."""
-    return out.suffix.lower() in FIGURE_SUFFIXES and not out.is_dir()
-
-
-def check_name(kind: str, given: str, known: dict[str, str]) -> None:
-    """Refuse a name that is not in a table.
-
-    Raises:
-        FeatureError: with the nearest.
-    """
-    if given not in known:
-        raise FeatureError(f"Expected {kind} out of the known ones; got {given!r}. {did_you_mean(given, list(known))}")
-
-
-def check_width(width_mm: float) -> None:
-    """Refuse a figure's width that no printer has.
-
-    Raises:
-        FeatureError: unless it is above 0 and at most 2 m.
-    """
-    if not 0 < width_mm <= WIDEST_MM:
-        raise FeatureError(f"Expected --width in mm, above 0 and at most {WIDEST_MM:g}; got {width_mm:g}.")
-
-
-def _refuse_other_endings(out: Path) -> None:
-    """Refuse a name that would become a folder though it looks like a file."""
-    suffix = out.suffix.lower()
+def _refuse_other_endings(settings: PcaSettings) -> None:
+    """Refuse films among the images, and a name that would become a folder though it looks like a file."""
+    for given in settings.inputs:
+        if given.suffix.lower() in FILM_SUFFIXES and not given.is_dir():
+            raise InputError(f"{given} ends like a film: add --video, and give --out as a film, FILE.mp4.")
+    out, suffix = settings.out, settings.out.suffix.lower()
     if out.is_dir():
         return
     if suffix in FILM_SUFFIXES:

@@ -9,9 +9,9 @@ from torch import Tensor
 from densezero.errors import FeatureError, ModelError
 from densezero.features import point_similarity, upsample
 from densezero.features.figure.heat import HeatMap, draw_heat_maps
+from densezero.features.fitted import shrink
 from densezero.images import read_rgb
 from densezero.jobs.features.encoder_cache import EncoderCache, Source
-from densezero.jobs.features.fit import shrink
 from densezero.jobs.features.settings import SimilaritySettings
 from densezero.jobs.places import refuse_foreign_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener
@@ -60,16 +60,16 @@ def draw_similarity(settings: SimilaritySettings, listener: Listener | None = No
     write_bytes(settings.out, content)
 
 
+def _share(point: tuple[float, float], height: int, width: int) -> tuple[float, float]:
+    x, y = point
+    if not (0 <= x < width and 0 <= y < height):
+        raise FeatureError(f"Expected a point within the image, {width} x {height} pixels; got {x:g},{y:g}.")
+    return (x + 0.5) / width, (y + 0.5) / height
+
+
 def text_similarity(grid: Tensor, vectors: Tensor) -> list[NDArray[np.float32]]:
     """Cosine of (gh, gw, D) features with each of (N, D) text vectors: N planes (gh, gw)."""
     if not len(vectors):
         return []
     planes = cosine(grid[None], vectors.cpu())[0]  # (N, gh, gw)
     return list(planes.numpy())
-
-
-def _share(point: tuple[float, float], height: int, width: int) -> tuple[float, float]:
-    x, y = point
-    if not (0 <= x < width and 0 <= y < height):
-        raise FeatureError(f"Expected a point within the image, {width} x {height} pixels; got {x:g},{y:g}.")
-    return (x + 0.5) / width, (y + 0.5) / height

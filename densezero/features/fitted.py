@@ -1,0 +1,107 @@
+"""Fits the PCA basis and the k-means clusters that feature pictures are drawn with, and draws these pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from densezero.errors import FeatureError
+from densezero.features.align import Alignment
+from densezero.features.basis import PcaBasis
+from densezero.features.choices import Look
+from densezero.features.clusters import Clusters, fit_clusters
+from densezero.features.colour import first_component, to_rgb
+from densezero.features.figure.colours import cluster_rgb, heat_rgb, to_bytes
+from densezero.features.pca import fit_pca, with_percentiles
+from densezero.features.upsampling import upsample
+from densezero.images import plan_resize, resize_rgb
+
+LONGEST_PX = 2048
+"""Pictures are drawn at the image's own size, up to this long side."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted basis, and clusters where they are shown.
+
+    Args:
+        basis: of three components; None where clusters alone are shown.
+        clusters: None where none are shown.
+    """
+
+    basis: PcaBasis | None
+    clusters: Clusters | None
+
+
+def fit(grids: Sequence[Tensor], look: Look, target: Sequence[Tensor] | None = None) -> Fit:
+    """Fit what is shown to grids, all together.
+
+    Args:
+        grids: (gh, gw, D) features.
+        look: of the pictures.
+        target: (gh, gw, 3) coordinates of another encoder on the same images, to rotate the colours towards.
+
+    Raises:
+        FeatureError: for too few patches, or features that do not vary.
+    """
+    basis = fit_pca(grids, foreground=look.foreground) if look.needs_basis else None
+    if basis is not None and target is not None:
+        alignment = Alignment()
+        for grid, coordinates in zip(grids, target, strict=True):
+            alignment.add(basis.coordinates(grid), coordinates)
+        basis = with_percentiles(alignment.align(basis), grids)
+    return Fit(basis, fit_clusters(grids, look.clusters) if look.needs_clusters else None)
+
+
+def coordinates_of(fitted: Fit, grids: Iterable[Tensor]) -> list[Tensor]:
+    """(gh, gw, 3) coordinates of each grid, small enough to keep; empty without a basis."""
+    return [] if fitted.basis is None else [fitted.basis.coordinates(grid) for grid in grids]
+
+
+def paint(show: str, fitted: Fit, grid: Tensor, rgb: NDArray[np.uint8], look: Look) -> NDArray[np.uint8]:
+    """Draw one picture.
+
+    Args:
+        show: a name of ``SHOWS``.
+        fitted: of the grid's column.
+        grid: (gh, gw, D) features.
+        rgb: (H, W, 3) the image, at the size to draw.
+        look: of the pictures.
+
+    Returns:
+        (H, W, 3).
+    """
+    how = look.upsampler
+    if show == "kmeans":
+        assert fitted.clusters is not None, "fitted where it is shown"
+        count = len(fitted.clusters.centres)
+        member = np.eye(count, dtype=np.float32)[fitted.clusters.labels(grid)]  # (gh, gw, k)
+        return to_bytes(cluster_rgb(upsample(member, how, rgb=rgb).argmax(-1), count))
+    assert fitted.basis is not None, "fitted where it is shown"
+    if show == "first":
+        levels = first_component(fitted.basis, grid, look.color_mapping)  # (gh, gw)
+        return to_bytes(heat_rgb(upsample(levels, how, rgb=rgb)))
+    return to_bytes(upsample(to_rgb(fitted.basis, grid, look.color_mapping), how, rgb=rgb))
+
+
+def shrink(rgb: NDArray[np.uint8], longest_px: int = LONGEST_PX) -> NDArray[np.uint8]:
+    """(H, W, 3) with a long side of at most so many pixels."""
+    hw = (int(rgb.shape[0]), int(rgb.shape[1]))
+    return resize_rgb(rgb, plan_resize(hw, min(hw), longest_px).input_hw) if max(hw) > longest_px else rgb
+
+
+def refuse_one_colour(rgb: NDArray[np.uint8]) -> None:
+    """Refuse an image whose own basis would show nothing but where its patches lie.
+
+    Raises:
+        FeatureError: if all pixels are equal.
+    """
+    if (rgb == rgb[0, 0]).all():
+        raise FeatureError(
+            "expected an image with something to tell apart; this one has one colour everywhere, so its features say "
+            "where a patch lies and nothing else. Fit it together with others (--basis together), or leave it out."
+        )

@@ -1,0 +1,39 @@
+"""Tells whether a file is as it was at an earlier time."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+UNREADABLE: Final = "unreadable"
+
+
+def stamp_of(path: Path) -> str:
+    """Size, times and number of a file. While they stay the same, so does its content."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return UNREADABLE
+    return f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ctime_ns}-{stat.st_ino}"
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content; empty where it cannot be read."""
+    return _sha256_of(path, stamp_of(path))
+
+
+@lru_cache(maxsize=8)  # the labels of a whole data set may be one file
+def _sha256_of(path: Path, stamp: str) -> str:  # noqa: ARG001 - another stamp, another content
+    try:
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def is_unchanged(path: Path, stamp: str, sha256: str) -> bool:
+    """Whether a file still has the content of an earlier time: by its stamp, and where that differs by its content."""
+    now = stamp_of(path)
+    return now != UNREADABLE and (now == stamp or (sha256 != "" and sha256_of(path) == sha256))
