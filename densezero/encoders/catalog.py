@@ -224,3 +224,11 @@ def _load_path(path: Path, options: TipsOptions) -> DenseEncoder:
 def _known_models(given: str) -> str:
     forms = " and ".join(family.form for family in FAMILIES.values())
     return f"{did_you_mean(given, list(MODELS))} Also: {forms}."
+
+
+def model_files(model: str) -> list[Path]:
+    """The files of a model that is given as a folder, or the file; none for the name of a model."""
+    try:
+        return sorted(Path(model).iterdir()) if Path(model).is_dir() else [Path(model)]
+    except OSError:  # a folder that cannot be listed; loading it says so
+        return []

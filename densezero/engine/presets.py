@@ -100,3 +100,27 @@ def protocol_for(classes: ClassList, name: str) -> Protocol:
         ProtocolError: as ``find_protocol``.
     """
     return find_protocol(name, classes.name if classes.is_packaged else None)
+
+
+def with_changes(
+    protocol: Protocol,
+    short_side_px: int | None = None,
+    background_words: tuple[str, ...] = (),
+    background_threshold: float | None = None,
+) -> Protocol:
+    """Change some settings of a protocol; its name then says that it was changed.
+
+    Args:
+        protocol: the protocol.
+        short_side_px: short side of the model input; None keeps the protocol's.
+        background_words: words for a class called background; none keep the protocol's.
+        background_threshold: probability under which a pixel becomes background; None keeps the protocol's.
+    """
+    changes: dict[str, Any] = {}
+    if short_side_px is not None:
+        changes["short_side_px"] = short_side_px
+    if background_words or background_threshold is not None:
+        old = protocol.background
+        threshold = old.threshold if background_threshold is None else background_threshold
+        changes["background"] = Background(background_words or old.words, threshold)
+    return replace(protocol, name=f"{protocol.name} (changed)", **changes) if changes else protocol

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from densezero.errors import InputError
 from densezero.evaluation.report_checks import NEWEST_FORMAT, refuse_malformed
 from densezero.metrics import iou_scores
+from densezero.vocabulary import ClassList
 
 _IMAGE_FIELDS = ("name", "miou", "pixel_accuracy")
 
@@ -160,3 +161,15 @@ def score_image(name: str, confusion: NDArray[np.int64]) -> ImageScore:
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
+
+
+def refuse_odd_counts(report: Report, file: Path) -> None:
+    """Refuse a report that was edited by hand into something that cannot be drawn."""
+    size = len(report.per_class)
+    whole = size > 0 and len(report.confusion) == size and all(len(row) == size for row in report.confusion)
+    worded = not report.vocabulary or len(ClassList.from_json(json.dumps(report.vocabulary))) == size
+    if not whole or not worded:
+        raise InputError(
+            f"Expected {file} to have as many rows and columns in its confusion matrix, and as many classes in its "
+            f"vocabulary, as it has classes, {size}, and at least one. Run the evaluation again."
+        )

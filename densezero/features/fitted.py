@@ -105,3 +105,15 @@ def refuse_one_colour(rgb: NDArray[np.uint8]) -> None:
             "expected an image with something to tell apart; this one has one colour everywhere, so its features say "
             "where a patch lies and nothing else. Fit it together with others (--basis together), or leave it out."
         )
+
+
+def spread_evenly(count: int, most: int) -> list[int]:
+    """Choose at most ``most`` of ``count`` places, the first and the last among them.
+
+    Example:
+        >>> spread_evenly(9, 3), spread_evenly(2, 3)
+        ([0, 4, 8], [0, 1])
+    """
+    if count <= most:
+        return list(range(count))
+    return [place * (count - 1) // max(most - 1, 1) for place in range(most)]

@@ -32,11 +32,7 @@ class Journal:
         self.file, self.way_out = file, way_out
 
     def header(self) -> dict[str, Any] | None:
-        """What the header says; None where there is no journal.
-
-        Raises:
-            OutputError: if the file cannot be read, or is no journal of this version.
-        """
+        """Read the header; None if there is no journal. Raise ``OutputError`` if it is not of this version."""
         if not self.file.exists():
             return None
         values = next((values for _, values in self._whole_lines()), {})
@@ -47,13 +43,7 @@ class Journal:
         return values
 
     def lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The lines after the header, each with the byte at which it begins.
-
-        They end before the first line that a kill or a power cut left unfinished.
-
-        Raises:
-            OutputError: if the file cannot be read.
-        """
+        """Read the lines after the header, each with the byte at which it begins, up to one that is unfinished."""
         whole = self._whole_lines()
         next(whole, None)
         return whole
@@ -108,11 +98,7 @@ class Journal:
         return start
 
     def read(self, starts: Iterable[int]) -> Iterator[dict[str, Any]]:
-        """Read the lines that begin at these bytes.
-
-        Raises:
-            OutputError: if the journal has gone, or is not what this run wrote.
-        """
+        """Read the lines that begin at these bytes; raise ``OutputError`` if the journal was changed."""
         try:
             with self.file.open("rb") as file:
                 for start in starts:

@@ -32,13 +32,12 @@ class ImageEntry:
         relative: its path below the input folder.
         status: ``"done"``, ``"failed"``, or ``"begun"`` while its files are written.
         source: where it was read.
-        stamp: size, times and number of the source, so that a changed picture is done again.
+        stamp: size, times and number of the source file.
         sha256: of the source's content.
-        outputs: files written, relative to the output folder; of ``"begun"`` those that may be there.
+        outputs: files written, relative to the output folder; for ``"begun"`` files that may be there.
         hw: height and width, pixels; None if it failed.
         pixels: pixels of each class that occurs, by class index.
-        pieces: what the files of the whole run need of it, None if nothing was made for them. The journal has them;
-            ``run.json`` has their number.
+        pieces: what the files of the whole run need of it; None if nothing. ``run.json`` has their number only.
         seconds: time it took.
         error: why it failed.
     """
@@ -64,18 +63,17 @@ class ImageEntry:
         """
         try:
             pixels, hw, pieces = values.get("pixels"), values.get("hw"), values.get("pieces")
-            outputs = tuple(check_name(name) for name in values.get("outputs") or ())
             if not all(isinstance(values[name], str) for name in ("relative", "status", "source", "stamp")):
                 raise TypeError("expected text")
             if not isinstance(pieces, list | int | None):
                 raise TypeError("expected a list of pieces")
-            known = {
-                "outputs": outputs,
+            typed = {
+                "outputs": tuple(check_name(name) for name in values.get("outputs") or ()),
                 "hw": (int(hw[0]), int(hw[1])) if hw else None,
                 "pieces": [] if isinstance(pieces, int) else pieces,
                 "pixels": None if pixels is None else {int(key): int(count) for key, count in pixels.items()},
             }
-            return cls(**{**values, **known})
+            return cls(**{**values, **typed})
         except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise ValueError(f"no entry of an image: {error}") from None
 
@@ -112,11 +110,7 @@ class Earlier:
 
 
 def read_earlier(folder: OutputFolder) -> Earlier:
-    """Read what earlier runs left: the journal of one that was stopped, or the manifest of one that ended.
-
-    Raises:
-        OutputError: if it cannot be read.
-    """
+    """Read the journal of a run that was stopped, or the manifest of one that ended; raise ``OutputError``."""
     journal = Journal(folder.path(JOURNAL))
     header = journal.header()
     try:
@@ -168,7 +162,7 @@ class Manifest:
         """Begin the journal, or go on with that of a run that was stopped.
 
         Args:
-            earlier: what is kept of earlier runs; its entries are changed where their pieces are lost.
+            earlier: what is kept of earlier runs; entries whose pieces are lost become ``"begun"``.
             files: names of files of the whole run, which this run will write.
             pieces: of the images of a run that ended, by the image's name, in the order of its manifest.
         """
@@ -181,21 +175,16 @@ class Manifest:
         self._starts = {relative: start for relative, (start, _) in _replay(self._journal)[1].items()}
 
     def add(self, entry: ImageEntry, *, durable: bool = False) -> None:
-        """Put an entry into the journal, at once and for good.
-
-        Args:
-            entry: in place of an earlier one of the same image.
-            durable: wait until the device holds it, and all entries before.
-        """
+        """Write an entry to the journal; with ``durable`` wait until the device holds it and all entries before."""
         self._starts[entry.relative] = self._journal.append(asdict(entry), durable=durable)
 
     def forget(self, relatives: Iterable[str]) -> None:
-        """Take entries out of the manifest, whose results are replaced."""
+        """Remove the entries of images whose results are replaced."""
         gone = list(relatives)
-        for relative in gone:
-            self._starts.pop(relative, None)
         if gone:
             self._journal.append({"gone": gone})
+        for relative in gone:
+            self._starts.pop(relative, None)
 
     def get(self, relative: str) -> ImageEntry | None:
         """The entry of an image; None where it has none."""
@@ -203,37 +192,24 @@ class Manifest:
         return None if start is None else next(self._read([start]))
 
     def entries(self) -> Iterator[ImageEntry]:
-        """All entries by the name of their image, read one at a time.
-
-        Raises:
-            OutputError: if the journal has gone, or is not what this run wrote.
-        """
+        """All entries by the name of their image, read one at a time."""
         ordered = sorted(self._starts, key=lambda relative: natural_key(relative.split("/")))
         return self._read(self._starts[relative] for relative in ordered)
 
     def finish(self, about: dict[str, Any]) -> None:
-        """Write ``run.json``, and take the journal away when the device holds it.
-
-        Args:
-            about: what else the manifest says of the run.
-
-        Raises:
-            OutputError: if the file cannot be written; the journal then stays.
-        """
+        """Write ``run.json`` with what else it says of the run. Remove the journal when the device holds it."""
         values = {"version": VERSION, **about, "files": sorted(self.files), "request": self.request, "images": []}
-        frame = _encode(_indented(values))
-        write_atomically(self.folder.path(MANIFEST), lambda file: self._write_manifest(file, frame), durable=True)
-        self._journal.remove()
+        head, tail = _indented(values).rsplit(b"[]", 1)
 
-    def _write_manifest(self, file: BinaryIO, frame: bytes) -> None:
-        """Write ``run.json``, the entries one at a time into the empty list that ends its frame."""
-        head, tail = frame.rsplit(b"[]", 1)
-        file.write(head + b"[")
-        lead = b"\n  "
-        for entry in self.entries():
-            file.write(lead + _encode(_indented(entry.to_json())).replace(b"\n", b"\n  "))
-            lead = b",\n  "
-        file.write((b"\n ]" if self._starts else b"]") + tail)
+        def write(file: BinaryIO) -> None:
+            lead = head + b"[\n  "
+            for entry in self.entries():  # one at a time in memory
+                file.write(lead + _indented(entry.to_json()).replace(b"\n", b"\n  "))
+                lead = b",\n  "
+            file.write((b"\n ]" if self._starts else head + b"[]") + tail)
+
+        write_atomically(self.folder.path(MANIFEST), write, durable=True)
+        self._journal.remove()
 
     def _read(self, starts: Iterable[int]) -> Iterator[ImageEntry]:
         return map(ImageEntry.from_json, self._journal.read(starts))
@@ -273,9 +249,6 @@ def plain_request(request: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")  # a file name may hold bytes that are no text
-
-
-def _indented(values: dict[str, Any]) -> str:
-    return json.dumps(values, ensure_ascii=False, indent=1)
+def _indented(values: dict[str, Any]) -> bytes:
+    """JSON with indents; a file name may hold bytes that are no text."""
+    return json.dumps(values, ensure_ascii=False, indent=1).encode("utf-8", "surrogateescape")

@@ -101,12 +101,12 @@ def find_inputs(
     Args:
         inputs: image files and folders.
         listed: a file that lists image files instead, one a line; ``-`` is standard input.
-        listener: hears of files that are no images.
-        passed_over: counts them by their ending.
+        listener: hears of files that are not images.
+        passed_over: counts these files by their ending.
 
     Raises:
         InputError: if one of them does not exist, no image is there, or inputs and a list are given.
-        OutputError: if two images have one path below their folders, and so one output.
+        OutputError: if two images have the same path below their folders, and so one output.
     """
     if bool(inputs) == (listed is not None):
         raise InputError(
@@ -126,47 +126,11 @@ def find_inputs(
     return images
 
 
-def refuse_unusable_outputs(
-    out: Path, outputs: Iterable[Path], read: Iterable[Path], option: str = "--out", *, is_folder: bool = True
-) -> None:
-    """Refuse outputs that cannot be written, or would destroy what is read. ``--overwrite`` does not lift this.
-
-    Files are compared by device and file number. So links, upper and lower case and Unicode forms hide nothing.
-
-    Args:
-        out: the output folder, or the one output file.
-        outputs: all files that would be written.
-        read: files and folders that are read.
-        option: that names the place of the outputs.
-        is_folder: whether ``out`` is a folder.
-
-    Raises:
-        OutputError: if the folder lies in one that is read, is no folder or cannot be written; if an output is a file
-            that is read.
-    """
-    read = list(read)
-    if is_folder:
-        _refuse_out_among_inputs(out, read, option)
-    elif out.is_dir():
-        raise OutputError(f"Expected {option} as a file; {out} is a folder. Give a file's name in it.")
-    _refuse_unwritable(out if is_folder else out.parent, option)
-    known = {key: file for file in read if (key := _file_key(file))}
-    for output in outputs:
-        key = _file_key(output)
-        if key in known:
-            what = "one of the inputs" if output == known[key] else f"one of the inputs, {known[key]} by another name"
-            raise OutputError(f"The output {output} is {what}, and would be lost. Choose another {option}.")
-
-
 def refuse_foreign_files(files: Iterable[Path], listener: Listener, *, overwrite: bool) -> None:
     """Refuse to replace single files that densezero did not write; with ``overwrite``, name them.
 
-    What a killed process left of them, unfinished, is removed.
-
-    Figures and pages carry a mark. Other files, such as films, are replaced only on demand.
-
-    Raises:
-        OutputError: naming them.
+    Figures and pages carry a mark. Other files, such as films, are replaced only with ``overwrite``. Unfinished files
+    of a killed process are removed.
     """
     files = list(files)
     remove_leftovers(files)
@@ -215,42 +179,3 @@ def refusals() -> Iterator[Callable[[], AbstractContextManager[None]]]:
         raise errors[0]
     if errors:
         raise InputError("\n".join(map(str, errors)))
-
-
-def model_files(model: str) -> list[Path]:
-    """The files of a model that is given as a folder, or the file; none for the name of a model."""
-    try:
-        return sorted(Path(model).iterdir()) if Path(model).is_dir() else [Path(model)]
-    except OSError:  # a folder that cannot be listed; loading it says so
-        return []
-
-
-def _file_key(path: Path) -> tuple[int, int] | None:
-    """Device and file number, links followed; None where no such file can be seen."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _refuse_out_among_inputs(out: Path, read: Iterable[Path], option: str) -> None:
-    """Refuse an output folder that a later run would take for input."""
-    real = out.resolve()
-    for given in read:
-        if given.is_dir() and (real == given.resolve() or given.resolve() in real.parents):
-            raise OutputError(
-                f"The output folder {out} lies in the input folder {given}: the next run would take its pictures for "
-                f"input. Choose an {option} beside it."
-            )
-
-
-def _refuse_unwritable(folder: Path, option: str) -> None:
-    """Refuse a path whose first existing part is not a writable folder."""
-    there = next((part for part in (folder, *folder.parents) if os.path.lexists(part)), Path())
-    if not there.is_dir():
-        raise OutputError(f"Expected an output folder; got {folder}, where {there} is a file. Choose another {option}.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise OutputError(
-            f"The output folder {folder} cannot be written: {there} is not writable. Choose another {option}."
-        )

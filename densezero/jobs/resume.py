@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from densezero.errors import OutputError
+from densezero.evaluation.differences import explain_differences
 from densezero.images import FoundImage
 from densezero.images.file_state import is_unchanged, sha256_of
-from densezero.jobs.differences import explain_differences
 from densezero.jobs.manifest import BEGUN, DONE, MANIFEST, Earlier, ImageEntry, read_earlier
 from densezero.jobs.places import OutputFolder
 from densezero.jobs.progress import Listener

@@ -5,47 +5,40 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from densezero.encoders.catalog import load_encoder
+from densezero.encoders.catalog import load_encoder, model_files
 from densezero.encoders.device import images_at_once
 from densezero.engine.background import with_background
 from densezero.engine.labelling import BYTE_CLASSES
-from densezero.engine.presets import protocol_for
-from densezero.engine.protocol import Background, Protocol
+from densezero.engine.presets import protocol_for, with_changes
+from densezero.engine.protocol import Protocol
 from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.images import FoundImage, read_rgb
 from densezero.jobs.manifest import MANIFEST, Manifest
-from densezero.jobs.places import OutputFolder, find_inputs, model_files, refusals, refuse_unusable_outputs
+from densezero.jobs.places import OutputFolder, find_inputs, refusals
 from densezero.jobs.progress import Listener
 from densezero.jobs.resume import look_back
 from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
 from densezero.jobs.settings import SegmentSettings
 from densezero.output.areas import class_pixels, write_areas_csv, write_wide_areas_csv
-from densezero.output.classes_json import encode_classes_json
+from densezero.output.classes_json import CLASSES, encode_classes_json
 from densezero.output.coco import CocoImage, coco_pieces, read_coco, write_coco
 from densezero.output.formats import RUN_FORMATS
+from densezero.output.paths import refuse_unusable_outputs
 from densezero.output.writer import FORMATS, ImageResult, OutputPlan, plan_outputs
 from densezero.vocabulary import ClassList, Templates, describe_classes, load_class_list, load_templates, parse_inline
 
 OfModel = TypeVar("OfModel")
-CLASSES = "classes.json"
 
 
 def segment_images(settings: SegmentSettings, listener: Listener | None = None) -> RunSummary:
-    """Segment every image of the request and write what it asks for.
-
-    Everything that can be refused is refused before the first image. An image that fails is recorded and passed over;
-    a full device ends the run. What is written stays, and the same request goes on where it stopped.
-
-    Args:
-        settings: the request.
-        listener: hears of notes and progress.
+    """Segment every image of the request and write what it asks for. The same request goes on after a stop.
 
     Raises:
         DenseZeroError: if the request cannot be met; nothing has been written then.
@@ -65,14 +58,10 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
         segmenter = build_segmenter(settings, words, listener)
         plan = plan.also(look_back(folder, settings.overwrite).files)
         job = SegmentJob(segmenter, plan, folder)
-        request = {**segmenter.provenance.to_json(), "classes": _words(segmenter.classes)}
+        words_of_classes = ["|".join(of_class) for of_class in segmenter.classes.words]  # says which classes differ
+        request = {**segmenter.provenance.to_json(), "classes": words_of_classes}
         run = ImageRun(folder, request, job, listener)
         return run.over(images, settings, {"device": str(segmenter.encoder.device), "passed_over": passed_over})
-
-
-def _words(classes: ClassList) -> list[str]:
-    """Each class as a person would write it, so that a message can say which classes differ."""
-    return ["|".join(words) for words in classes.words]
 
 
 def _refuse_unusable_outputs(
@@ -101,8 +90,13 @@ def read_words(settings: SegmentSettings) -> Words:
     Raises:
         DenseZeroError: if one of them is unknown or malformed.
     """
-    classes = read_classes(settings)
-    protocol = read_protocol(settings, classes)
+    if settings.classes is not None:
+        classes = parse_inline(settings.classes)
+    else:
+        assert settings.vocabulary is not None, "checked by SegmentSettings"
+        classes = load_class_list(settings.vocabulary)
+    changes = (settings.short_side_px, settings.background_words, settings.background_threshold)
+    protocol = with_changes(protocol_for(classes, settings.protocol), *changes)
     return Words(classes, protocol, load_templates(settings.templates or protocol.templates))
 
 
@@ -117,29 +111,6 @@ def build_segmenter(settings: SegmentSettings, words: Words, listener: Listener)
     segmenter = Segmenter(encoder, words.classes, words.protocol, words.templates, listener.embedding)
     encoder.release_text()
     return segmenter
-
-
-def read_classes(settings: SegmentSettings) -> ClassList:
-    """The class list of a request."""
-    if settings.classes is not None:
-        return parse_inline(settings.classes)
-    assert settings.vocabulary is not None, "checked by SegmentSettings"
-    return load_class_list(settings.vocabulary)
-
-
-def read_protocol(settings: SegmentSettings, classes: ClassList) -> Protocol:
-    """The protocol of a request: a preset for its classes, with what the request changes."""
-    protocol = protocol_for(classes, settings.protocol)
-    changes: dict[str, Any] = {}
-    if settings.short_side_px is not None:
-        changes["short_side_px"] = settings.short_side_px
-    if settings.background_words or settings.background_threshold is not None:
-        given = settings.background_threshold
-        threshold = protocol.background.threshold if given is None else given
-        changes["background"] = Background(settings.background_words or protocol.background.words, threshold)
-    if not changes:
-        return protocol
-    return replace(protocol, name=f"{protocol.name} (changed)", **changes)
 
 
 @dataclass(frozen=True)
@@ -209,18 +180,15 @@ class SegmentJob(ImageJob[FoundImage, _Picture[Prepared], _Picture[Scored], Imag
         """Write the tables and the masks of all images."""
         classes = self.segmenter.classes
 
-        def areas() -> Iterator[tuple[str, dict[int, int]]]:
-            return ((entry.relative, entry.pixels) for entry in manifest.entries() if entry.pixels is not None)
-
         def masks() -> Iterator[CocoImage]:
             for entry in manifest.entries():
                 if entry.hw is not None and entry.pieces is not None:
                     yield CocoImage(entry.relative, entry.hw, entry.pieces)
 
-        writers = {
-            "csv": lambda path: write_areas_csv(path, areas(), classes),
-            "csv-wide": lambda path: write_wide_areas_csv(path, areas(), classes),
-            "coco": lambda path: write_coco(path, masks, classes),
-        }
         for form, name in self.plan.run_files().items():
-            writers[form](self.folder.path(name))
+            path = self.folder.path(name)
+            if form == "coco":
+                write_coco(path, masks, classes)
+                continue
+            areas = ((entry.relative, entry.pixels) for entry in manifest.entries() if entry.pixels is not None)
+            {"csv": write_areas_csv, "csv-wide": write_wide_areas_csv}[form](path, areas, classes)

@@ -5,6 +5,8 @@ import json
 from densezero.output.labels import ignore_value
 from densezero.vocabulary.classes import ClassList
 
+CLASSES = "classes.json"
+
 
 def encode_classes_json(classes: ClassList) -> bytes:
     """Encode the meaning of the label indices as JSON.

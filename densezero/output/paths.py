@@ -1,9 +1,9 @@
-"""Makes the names of output files from the names of the inputs, and refuses two inputs for one output."""
+"""Makes the names of output files, and refuses names that would lose something."""
 
 import os
 import unicodedata
 from collections.abc import Iterable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from densezero.errors import OutputError
 
@@ -64,3 +64,66 @@ def refuse_shared_outputs(
 def _folded(path: str) -> str:
     """What file systems that fold case or accents compare."""
     return unicodedata.normalize("NFC", path).casefold()
+
+
+def refuse_unusable_outputs(
+    out: Path, outputs: Iterable[Path], read: Iterable[Path], option: str = "--out", *, is_folder: bool = True
+) -> None:
+    """Refuse outputs that cannot be written, or would destroy what is read. ``--overwrite`` does not lift this.
+
+    Files are compared by device and file number. So links, upper and lower case and Unicode forms hide nothing.
+
+    Args:
+        out: the output folder, or the one output file.
+        outputs: all files that would be written.
+        read: files and folders that are read.
+        option: that names the place of the outputs.
+        is_folder: whether ``out`` is a folder.
+
+    Raises:
+        OutputError: if the folder lies in one that is read, is no folder or cannot be written; if an output is a file
+            that is read.
+    """
+    read = list(read)
+    if is_folder:
+        _refuse_out_among_inputs(out, read, option)
+    elif out.is_dir():
+        raise OutputError(f"Expected {option} as a file; {out} is a folder. Give a file's name in it.")
+    _refuse_unwritable(out if is_folder else out.parent, option)
+    known = {key: file for file in read if (key := _file_key(file))}
+    for output in outputs:
+        key = _file_key(output)
+        if key in known:
+            what = "one of the inputs" if output == known[key] else f"one of the inputs, {known[key]} by another name"
+            raise OutputError(f"The output {output} is {what}, and would be lost. Choose another {option}.")
+
+
+def _file_key(path: Path) -> tuple[int, int] | None:
+    """Device and file number, links followed; None where no such file can be seen."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _refuse_out_among_inputs(out: Path, read: Iterable[Path], option: str) -> None:
+    """Refuse an output folder that a later run would take for input."""
+    real = out.resolve()
+    for given in read:
+        if given.is_dir() and (real == given.resolve() or given.resolve() in real.parents):
+            raise OutputError(
+                f"The output folder {out} lies in the input folder {given}: the next run would take its pictures for "
+                f"input. Choose an {option} beside it."
+            )
+
+
+def _refuse_unwritable(folder: Path, option: str) -> None:
+    """Refuse a path whose first existing part is not a writable folder."""
+    there = next((part for part in (folder, *folder.parents) if os.path.lexists(part)), Path())
+    if not there.is_dir():
+        raise OutputError(f"Expected an output folder; got {folder}, where {there} is a file. Choose another {option}.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"The output folder {folder} cannot be written: {there} is not writable. Choose another {option}."
+        )

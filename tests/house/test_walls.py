@@ -53,3 +53,9 @@ def test_files_and_functions_stay_short():
             if isinstance(node, ast.FunctionDef) and node.end_lineno - first_statement(node).lineno >= 60:
                 too_long.append(f"{path.name}:{node.name}")
     assert too_long == []
+
+
+@pytest.mark.parametrize(("room", "most"), [("engine", 1400), ("jobs", 3300)])
+def test_a_room_stays_readable(room, most):
+    lines = sum(path.read_text(encoding="utf-8").count("\n") for path in (PACKAGE / room).rglob("*.py"))
+    assert 500 < lines <= most

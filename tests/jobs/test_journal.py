@@ -181,7 +181,7 @@ def test_a_file_system_without_locks_stops_no_run(tmp_path, monkeypatch):
     def unknown(self, **how):
         raise NotImplementedError("FileSystem does not appear to support flock")
 
-    monkeypatch.setattr("densezero.jobs.journal.FileLock.acquire", unknown)
+    monkeypatch.setattr("densezero.output.lock.FileLock.acquire", unknown)
     with lock(tmp_path / ".run.lock", tmp_path):
         (tmp_path / "mask.png").touch()
     assert [path.name for path in tmp_path.iterdir()] == ["mask.png"]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from densezero.encoders.catalog import model_files
 from densezero.errors import OutputError
 from densezero.features.choices import GridChoice
 from densezero.images.file_state import is_unchanged, sha256_of, stamp_of
@@ -14,8 +15,8 @@ from densezero.jobs.features.grids import write_features
 from densezero.jobs.features.pca import draw_pca
 from densezero.jobs.features.settings import FeaturesSettings, PcaSettings, SimilaritySettings
 from densezero.jobs.features.similarity import draw_similarity
-from densezero.jobs.places import model_files, refuse_unusable_outputs
 from densezero.jobs.segment import segment_images
+from densezero.output.paths import refuse_unusable_outputs
 from tests.evaluation.reports import make_report
 from tests.jobs.photos import Recorder, settings, write_scenes
 

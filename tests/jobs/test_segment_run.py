@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from densezero.errors import DeviceFullError, InputError, ModelError, OutputError, ProtocolError, VocabularyError
-from densezero.jobs import overlap
+from densezero.images import read_ahead as overlap
 from densezero.jobs import segment as job
 from densezero.jobs.manifest import JOURNAL
 from densezero.jobs.progress import Progress

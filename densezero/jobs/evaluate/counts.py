@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from densezero.errors import OutputError
+from densezero.evaluation.differences import explain_differences
 from densezero.evaluation.image_counts import ImageCounts
-from densezero.jobs.differences import explain_differences
 from densezero.jobs.journal import Journal
 
 
@@ -34,11 +34,7 @@ class CountJournals:
             self._refuse_other(journal)
 
     def known(self) -> Iterator[ImageCounts]:
-        """The counts that any process has written, one image at a time.
-
-        Raises:
-            OutputError: if a journal is damaged.
-        """
+        """Read the counts of all processes, one image at a time; raise ``OutputError`` for a damaged journal."""
         for journal in self._all():
             for _, values in journal.lines():
                 try:

@@ -27,8 +27,8 @@ class Shard:
     """This process's place among the processes of a run.
 
     Args:
-        rank: its number, from 0.
-        world: how many there are.
+        rank: its number, from 0. Number 0 leads: it writes the report.
+        world: number of processes.
     """
 
     rank: int = 0
@@ -40,41 +40,23 @@ class Shard:
                 f"Expected a rank from 0 to below the number of processes; got {self.rank}, {self.world}."
             )
 
-    def share_of(self, items: list[Item]) -> list[Item]:
-        """Every ``world``-th item from ``rank`` on; the shares of all processes are all items, each once."""
-        return items[self.rank :: self.world]
-
     @property
     def leads(self) -> bool:
         """Whether this process writes the report."""
         return self.rank == 0
 
+    def share_of(self, items: list[Item]) -> list[Item]:
+        """Every ``world``-th item from ``rank`` on; the shares of all processes are all items, each once."""
+        return items[self.rank :: self.world]
+
 
 def is_leading() -> bool:
-    """Whether this process writes the report, known before it joins the others.
-
-    Raises:
-        ProtocolError: if ``RANK`` is set to what is no number.
-    """
+    """Whether this process writes the report; known before it joins the others."""
     return _number("RANK", 0) == 0
 
 
-def _number(name: str, alone: int) -> int:
-    """A number that ``torchrun`` sets; ``alone`` where it is not set.
-
-    Raises:
-        ProtocolError: if something else is set.
-    """
-    text = os.environ.get(name) or str(alone)
-    if not text.isdecimal():
-        raise ProtocolError(
-            f"Expected the environment's {name} as a number, as torchrun sets it; got {text!r}. {UNSET}"
-        )
-    return int(text)
-
-
 def check_environment() -> None:
-    """Refuse what other programs have left of the variables that ``torchrun`` sets.
+    """Check the variables that ``torchrun`` sets; other programs may have left some of them.
 
     Raises:
         ProtocolError: naming what is missing or odd.
@@ -89,13 +71,19 @@ def check_environment() -> None:
         raise ProtocolError(f"The environment's RANK is {rank}, and WORLD_SIZE {world}. {UNSET}")
 
 
+def _number(name: str, default: int) -> int:
+    """Read a number that ``torchrun`` sets."""
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal():
+        raise ProtocolError(
+            f"Expected the environment's {name} as a number, as torchrun sets it; got {text!r}. {UNSET}"
+        )
+    return int(text)
+
+
 @contextmanager
 def silent_unless_leading() -> Iterator[None]:
-    """Print an error that all processes get only once: by the process that writes the report.
-
-    Raises:
-        SystemExit: in the others, in place of the error.
-    """
+    """Let only the leading process print an error that all processes get; the others exit with status 2."""
     try:
         yield
     except DenseZeroError:
@@ -105,11 +93,7 @@ def silent_unless_leading() -> Iterator[None]:
 
 
 def own_device(name: str) -> str:
-    """The device of this process: where the choice is left to several processes, each takes a CUDA device of its own.
-
-    Args:
-        name: as it was asked for.
-    """
+    """Choose the device of this process: if ``name`` is ``auto``, each process takes its own CUDA device."""
     import torch
 
     if name != "auto" or "LOCAL_RANK" not in os.environ or not torch.cuda.is_available():
@@ -118,10 +102,10 @@ def own_device(name: str) -> str:
 
 
 def take_own_threads() -> None:
-    """Compute on this process's share of the processors, where several processes run on this machine.
+    """Use this process's share of the processors, if several processes run on this machine.
 
-    ``torchrun`` gives one thread to each, whatever the machine has, and other launchers give all to everyone. More
-    threads than one that ``OMP_NUM_THREADS`` asks for are left as they are.
+    ``torchrun`` gives one thread to each process; other launchers give all processors to each. A larger
+    ``OMP_NUM_THREADS`` of the user is kept.
     """
     processes = _number("LOCAL_WORLD_SIZE", 1)
     if processes == 1 or (os.environ.get("OMP_NUM_THREADS") or "1") != "1":
@@ -133,24 +117,19 @@ def take_own_threads() -> None:
 
 
 def join_processes() -> Shard:
-    """Join the other processes that ``torchrun`` started, if it did.
-
-    Returns:
-        The place of this process; alone where there are no others.
-    """
+    """Join the other processes that ``torchrun`` started, if there are any."""
     world = _number("WORLD_SIZE", 1)
     if world <= 1:
         return Shard()
     import torch.distributed as group
 
-    if not group.is_initialized():
-        # counts are small and on the processor; the slowest process may come hours after the first
+    if not group.is_initialized():  # gloo, because counts are small and on the CPU
         group.init_process_group("gloo", timeout=LONGEST_WAIT)
     return Shard(group.get_rank(), world)
 
 
 def wait_for_all(shard: Shard) -> None:
-    """Go on when every process has come here."""
+    """Wait until every process is here."""
     if shard.world > 1:
         import torch.distributed as group
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.figure import about, draw_class_bars, draw_confusion
 from densezero.evaluation.gallery import draw_gallery, rank_images
 from densezero.evaluation.page import make_page
-from densezero.evaluation.report import Report, read_report
+from densezero.evaluation.report import Report, read_report, refuse_odd_counts
 from densezero.jobs.evaluate.resegment import build_segmenter_again, find_dataset_again, segment_again
 from densezero.jobs.evaluate.settings import ReportSettings
-from densezero.jobs.places import refuse_foreign_files, refuse_unusable_outputs
+from densezero.jobs.places import refuse_foreign_files
 from densezero.jobs.progress import Listener
 from densezero.output.atomic import write_atomically
-from densezero.vocabulary import ClassList
+from densezero.output.paths import refuse_unusable_outputs
 
 BARS, MATRIX, GALLERY = "classes.png", "confusion.png", "images.png"
 _TITLES = {BARS: "IoU of each class", MATRIX: "Confusion", GALLERY: "Best and worst images"}
@@ -24,26 +23,16 @@ _PAGE_SUFFIXES = (".html", ".htm")
 
 
 def draw_report(settings: ReportSettings, listener: Listener | None = None) -> tuple[Path, ...]:
-    """Draw a report as one HTML page or as PNG files.
-
-    Args:
-        settings: the request.
-        listener: hears of notes and progress.
-
-    Returns:
-        The files that were written.
+    """Draw a report as one HTML page or as PNG files, and return the files that were written.
 
     Raises:
-        InputError: if the report, or the data set it was measured on, cannot be read, or class list, templates or
-            weights are others than the report's.
-        VocabularyError: if the words in the report are no class list.
-        ModelError: if the model cannot be loaded.
-        OutputError: if the output cannot be written there.
+        DenseZeroError: if the report, its data set or its model cannot be read, if class list, templates or weights
+            are not those of the report, or if the output cannot be written there.
     """
     listener = listener or Listener()
     _refuse_unusable_out(settings, listener)
     report = read_report(settings.report)
-    _refuse_odd_counts(report, settings.report)
+    refuse_odd_counts(report, settings.report)
     gallery = _draw_images(report, settings, listener)
     figures = {BARS: draw_class_bars(report), MATRIX: draw_confusion(report)}
     if gallery is not None:
@@ -80,15 +69,3 @@ def _refuse_unusable_out(settings: ReportSettings, listener: Listener) -> None:
     files = [out] if is_page else [out / name for name in _TITLES]
     refuse_unusable_outputs(out, files, [settings.report], is_folder=not is_page)
     refuse_foreign_files(files, listener, overwrite=settings.overwrite)
-
-
-def _refuse_odd_counts(report: Report, file: Path) -> None:
-    """Refuse a report that was edited by hand into something that cannot be drawn."""
-    size = len(report.per_class)
-    whole = size > 0 and len(report.confusion) == size and all(len(row) == size for row in report.confusion)
-    worded = not report.vocabulary or len(ClassList.from_json(json.dumps(report.vocabulary))) == size
-    if not whole or not worded:
-        raise InputError(
-            f"Expected {file} to have as many rows and columns in its confusion matrix, and as many classes in its "
-            f"vocabulary, as it has classes, {size}, and at least one. Run the evaluation again."
-        )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from densezero.datasets import Dataset, load_dataset
 from densezero.encoders.catalog import load_encoder
@@ -14,15 +12,13 @@ from densezero.encoders.hashes import HASH_VERSION, OLD_HASHES
 from densezero.engine.background import with_background
 from densezero.engine.protocol import Protocol
 from densezero.engine.segmenter import Segmenter
-from densezero.errors import DenseZeroError, InputError, VocabularyError
+from densezero.errors import DenseZeroError, InputError
 from densezero.evaluation.gallery import GalleryImage, RankedImage, make_gallery_image
 from densezero.evaluation.report import Report
+from densezero.evaluation.report_request import WAY_OUT, asked, find_classes, find_templates
 from densezero.images import read_rgb
 from densezero.jobs.evaluate.settings import ReportSettings
 from densezero.jobs.progress import Listener, Progress
-from densezero.vocabulary import CATALOG, ClassList, Templates, load_class_list, load_templates
-
-WAY_OUT = "or --count 0 to draw the bars and the matrix alone."
 
 
 def find_dataset_again(report: Report, settings: ReportSettings) -> Dataset:
@@ -31,9 +27,9 @@ def find_dataset_again(report: Report, settings: ReportSettings) -> Dataset:
     Raises:
         InputError: if it is not there any more, or has other classes.
     """
-    root = settings.root or Path(_asked(report, "root"))
+    root = settings.root or Path(asked(report, "root"))
     try:
-        dataset = load_dataset(report.dataset, root, _asked(report, "split"))
+        dataset = load_dataset(report.dataset, root, asked(report, "split"))
     except DenseZeroError as error:
         raise InputError(
             f"The best and worst images need the data set of the report, which cannot be read at {root}: {error} "
@@ -54,13 +50,13 @@ def build_segmenter_again(report: Report, settings: ReportSettings, dataset: Dat
         InputError: if class list, templates or weights are others than the report's, or it does not say them.
         ModelError: if the model cannot be loaded.
     """
-    protocol = Protocol.from_json(_asked(report, "protocol"))
-    classes = _find_classes(report, dataset)
+    protocol = Protocol.from_json(asked(report, "protocol"))
+    classes = find_classes(report, dataset)
     worded = with_background(classes, protocol.background).classes
     _refuse_other(report, "class_list_sha256", worded.sha256, "It was another file, or has changed; evaluate again,")
-    templates = _find_templates(report)
+    templates = find_templates(report)
     _refuse_other(report, "templates_sha256", templates.sha256, "They have changed; evaluate again,")
-    encoder = load_encoder(settings.model or _asked(report, "model"), dtype=_asked(report, "dtype"))
+    encoder = load_encoder(settings.model or asked(report, "model"), dtype=asked(report, "dtype"))
     _refuse_other(report, "weights_sha256", encoder.weights_hash, "Give the evaluated weights with --model,")
     if encoder.note:
         listener.note(encoder.note)
@@ -70,19 +66,9 @@ def build_segmenter_again(report: Report, settings: ReportSettings, dataset: Dat
 def segment_again(
     ranked: Sequence[RankedImage], dataset: Dataset, segmenter: Segmenter, listener: Listener
 ) -> list[GalleryImage]:
-    """Segment images of a report again.
+    """Segment images of a report again, and reduce each to what a figure shows.
 
-    Args:
-        ranked: the images.
-        dataset: holds them.
-        segmenter: of the report.
-        listener: hears of each image, and of scores that are not the report's.
-
-    Returns:
-        One for each, thinned to what a figure shows.
-
-    Raises:
-        InputError: if an image is not in the data set any more, or cannot be read.
+    The listener hears of scores that differ from the report's. ``InputError`` is raised for an image that has gone.
     """
     pairs = {pair.name: pair for pair in dataset.pairs}
     gone = [image.score.name for image in ranked if image.score.name not in pairs]
@@ -104,29 +90,8 @@ def segment_again(
     return images
 
 
-def _find_classes(report: Report, dataset: Dataset) -> ClassList:
-    """The words of the report: those it holds; in an older one packaged under their name, or the data set's own."""
-    if report.vocabulary:
-        return ClassList.from_json(json.dumps(report.vocabulary))
-    name = _asked(report, "class_list")
-    return load_class_list(name) if name in CATALOG and name != dataset.classes.name else dataset.classes
-
-
-def _find_templates(report: Report) -> Templates:
-    """The templates of the report: those it holds; in an older one packaged under their name."""
-    name = _asked(report, "templates")
-    if report.templates:
-        return Templates(name, tuple(report.templates))
-    try:
-        return load_templates(name)
-    except VocabularyError as error:
-        raise InputError(
-            f"The templates of the report are not packaged: {error} Ask for packaged ones, {WAY_OUT}"
-        ) from None
-
-
 def _refuse_other(report: Report, field_name: str, came: str, way: str) -> None:
-    expected = _asked(report, field_name)
+    expected = asked(report, field_name)
     if came == expected:
         return
     if field_name == "weights_sha256" and report.request.get("hash_version", 1) != HASH_VERSION:
@@ -135,17 +100,3 @@ def _refuse_other(report: Report, field_name: str, came: str, way: str) -> None:
         f"Expected {field_name} as in the report, {expected[:16]}...; got {came[:16]}..., which would draw other "
         f"results than were measured. {way} {WAY_OUT}"
     )
-
-
-def _asked(report: Report, name: str) -> Any:
-    """A field of the report's request.
-
-    Raises:
-        InputError: if the report does not have it.
-    """
-    if name not in report.request:
-        raise InputError(
-            f"The report does not say its {name}, so its images cannot be segmented again. Run the evaluation again, "
-            f"{WAY_OUT}"
-        )
-    return report.request[name]

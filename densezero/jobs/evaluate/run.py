@@ -15,35 +15,31 @@ from typing import Any
 from densezero.datasets import Dataset, Pair, load_dataset, refuse_differing_sizes
 from densezero.datasets.label_notes import label_notes
 from densezero.datasets.selection import select_pairs
-from densezero.encoders.catalog import load_encoder
+from densezero.encoders.catalog import load_encoder, model_files
 from densezero.encoders.device import images_at_once
 from densezero.engine.presets import protocol_for
 from densezero.engine.segmenter import Segmenter
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.counting import PairCounter, Sample, timed
+from densezero.evaluation.differences import explain_differences
 from densezero.evaluation.image_counts import ImageCounts, PairState
 from densezero.evaluation.report import Report, read_report
 from densezero.evaluation.running_scores import RunningScores, files_sha256
-from densezero.jobs.differences import explain_differences
+from densezero.images.read_ahead import picture_bytes, read_ahead, readers, try_together
 from densezero.jobs.evaluate import processes
 from densezero.jobs.evaluate.counts import CountJournals
 from densezero.jobs.evaluate.settings import EvaluateSettings
 from densezero.jobs.manifest import plain_request
-from densezero.jobs.overlap import picture_bytes, read_ahead, readers, try_together
-from densezero.jobs.places import model_files, refuse_unusable_outputs
 from densezero.jobs.progress import Listener, Progress
 from densezero.metrics import iou_scores
 from densezero.output.atomic import remove_leftovers, write_bytes
 from densezero.output.lock import lock
+from densezero.output.paths import refuse_unusable_outputs
 from densezero.vocabulary import ClassList, load_class_list, load_templates
 
 
 def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = None) -> Report | None:
-    """Evaluate and write the report; goes on where an earlier run of the same request stopped.
-
-    Args:
-        settings: the request.
-        listener: hears of notes and progress.
+    """Evaluate and write the report; go on where an earlier run of the same request stopped.
 
     Returns:
         The report; None in processes that do not lead a run of several.
@@ -217,11 +213,7 @@ def _request(settings: EvaluateSettings, dataset: Dataset, pairs: list[Pair], se
 
 
 def _report_there(out: Path, plan: _Plan) -> Report | None:
-    """The report of an earlier run of the same request on the same files; None where there is no file.
-
-    Raises:
-        OutputError: if the file is no report, or the report of another request or of other files.
-    """
+    """Read the report of an earlier run, if there is one. Refuse that of another request or of other files."""
     if not out.exists():
         return None
     try:

@@ -13,16 +13,18 @@ from torch import Tensor
 from densezero.errors import DenseZeroError, FeatureError
 from densezero.features import DiskCache
 from densezero.features.figure.compare import draw_comparison, fit_cell, plan_comparison
-from densezero.features.fitted import Fit, coordinates_of, fit, paint, refuse_one_colour
+from densezero.features.fitted import Fit, coordinates_of, fit, paint, refuse_one_colour, spread_evenly
+from densezero.features.sources import Source, caption_columns, list_sources
 from densezero.images import FoundImage, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
-from densezero.jobs.features.encoder_cache import EncoderCache, Source, list_sources, spread_evenly
+from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.fit import name_source, stored_fit, write_basis
 from densezero.jobs.features.settings import EACH, PcaSettings
-from densezero.jobs.places import find_inputs, refuse_foreign_files, refuse_unusable_outputs
+from densezero.jobs.places import find_inputs, refuse_foreign_files
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary, failure_sentence
 from densezero.output.atomic import write_bytes
+from densezero.output.paths import refuse_unusable_outputs
 
 
 def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
@@ -35,7 +37,7 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
     refuse_unusable_outputs(settings.out, [settings.out], [image.path for image in images], is_folder=False)
     refuse_foreign_files([settings.out], listener, overwrite=settings.overwrite)
     sources = list_sources(settings.models, settings.readouts)
-    captions = _captions(sources, settings)
+    captions = caption_columns(sources, settings.shows)
     plan_comparison([1.0] * len(images), captions, settings.width_mm)  # refused before an hour has gone by
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     encoders.check(sources, listener)
@@ -110,9 +112,9 @@ class _FigureRun:
     def _fit(self, source: Source, cache: DiskCache) -> Fit:
         names = [cache.names[place] for place in spread_evenly(len(cache.names), self.settings.fit_images)]
         fitted = fit(cache.view(names), self.settings.look, self._target(names))
-        if self.settings.save_basis is not None:
-            write_basis(name_source(fitted, self.encoders.take(source.model), source.readout), self.settings.save_basis)
-        return fitted
+        named = name_source(fitted, self.encoders.take(source.model), source.readout)
+        write_basis(named, self.settings.save_basis)
+        return named
 
     def _paint(self, name: str, grid: Tensor, fitted: Fit | None) -> None:
         fitted = fitted or fit([grid], self.settings.look, self._target([name]))
@@ -133,15 +135,3 @@ class _FigureRun:
         seconds = time.perf_counter() - self.began
         counts = (self.done, len(self.failed), 0, self.total)
         self.listener.image(Progress(str(image.relative), error, *counts, seconds, self.unit))
-
-
-def _captions(sources: Sequence[Source], settings: PcaSettings) -> list[str]:
-    """The image, then what tells the columns apart."""
-    captions = ["image"]
-    for source in sources:
-        for show in settings.shows:
-            parts = [source.model]
-            parts += [source.readout] if len(settings.readouts) > 1 else []
-            parts += [show] if len(settings.shows) > 1 else []
-            captions.append(", ".join(parts))
-    return captions

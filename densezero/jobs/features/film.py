@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from densezero.errors import FeatureError
 from densezero.features import DiskCache
-from densezero.features.fitted import Fit, fit, paint, shrink
+from densezero.features.fitted import Fit, fit, paint, shrink, spread_evenly
+from densezero.features.sources import Source
 from densezero.images.film import Frames, open_frames
-from densezero.jobs.features.encoder_cache import EncoderCache, Source, spread_evenly
+from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.fit import name_source, stored_fit, write_basis
 from densezero.jobs.features.settings import PcaSettings
-from densezero.jobs.places import refuse_foreign_files, refuse_unusable_outputs
+from densezero.jobs.places import refuse_foreign_files
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary
 from densezero.output.film import write_film
+from densezero.output.paths import refuse_unusable_outputs
 
 
 def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
@@ -40,19 +43,15 @@ def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
     return RunSummary(settings.out, written, run.failed, 0)
 
 
+@dataclass
 class _FilmRun:
-    def __init__(
-        self,
-        settings: PcaSettings,
-        encoders: EncoderCache,
-        source: Source,
-        frames: Frames,
-        cache: DiskCache,
-        listener: Listener,
-    ) -> None:
-        self.settings, self.encoders, self.source, self.frames = settings, encoders, source, frames
-        self.cache, self.listener = cache, listener
-        self.failed = 0
+    settings: PcaSettings
+    encoders: EncoderCache
+    source: Source
+    frames: Frames
+    cache: DiskCache
+    listener: Listener
+    failed: int = 0
 
     def fit(self) -> Fit:
         """Encode frames that are spread evenly, keep their grids, and fit to them."""
@@ -68,8 +67,7 @@ class _FilmRun:
             raise FeatureError(f"No frame of {self.frames.path} can be drawn.")
         fitted = fit(self.cache.view(self.cache.names), self.settings.look)
         fitted = name_source(fitted, self.encoders.take(self.source.model), self.source.readout)
-        if self.settings.save_basis is not None:
-            write_basis(fitted, self.settings.save_basis)
+        write_basis(fitted, self.settings.save_basis)
         return fitted
 
     def pictures(self, fitted: Fit) -> Iterator[NDArray[np.uint8]]:

@@ -11,7 +11,8 @@ from densezero.features import load_basis, save_basis
 from densezero.features.choices import Look
 from densezero.features.clusters import load_clusters, save_clusters
 from densezero.features.fitted import Fit
-from densezero.jobs.features.encoder_cache import EncoderCache, Source
+from densezero.features.sources import Source
+from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.settings import PcaSettings
 from densezero.output.atomic import write_atomically
 
@@ -25,8 +26,7 @@ def fit_files(name: str, look: Look) -> list[str]:
 
 def write_fit(fitted: Fit, folder: Path, name: str) -> None:
     """Write the basis and the clusters of a source, as far as they were fitted."""
-    if fitted.basis is not None:
-        write_basis(fitted, folder / (name + BASIS))
+    write_basis(fitted, folder / (name + BASIS))
     if fitted.clusters is not None:
         clusters = fitted.clusters
         write_atomically(folder / (name + CLUSTERS), lambda file: save_clusters(clusters, file), durable=True)
@@ -48,11 +48,11 @@ def name_source(fitted: Fit, encoder: DenseEncoder, readout: str) -> Fit:
     return replace(fitted, basis=fitted.basis and fitted.basis.made_with(encoder, readout))
 
 
-def write_basis(fitted: Fit, path: Path) -> None:
-    """Write the basis of a fit to a file of its own, as ``--save-basis`` asks for."""
-    assert fitted.basis is not None, "PcaSettings refuses --save-basis where none is fitted"
+def write_basis(fitted: Fit, path: Path | None) -> None:
+    """Write the basis of a fit to a file of its own, if ``--save-basis`` asks for it."""
     basis = fitted.basis
-    write_atomically(path, lambda file: save_basis(basis, file), durable=True)
+    if path is not None and basis is not None:
+        write_atomically(path, lambda file: save_basis(basis, file), durable=True)
 
 
 def stored_fit(settings: PcaSettings, encoders: EncoderCache, source: Source) -> Fit | None:

@@ -7,24 +7,26 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.encoders.catalog import model_files
 from densezero.encoders.file_hash import file_sha256
 from densezero.errors import FeatureError, InputError
 from densezero.features import DiskCache
-from densezero.features.fitted import Fit, coordinates_of, fit, paint, refuse_one_colour, shrink
+from densezero.features.fitted import Fit, coordinates_of, fit, paint, refuse_one_colour, shrink, spread_evenly
+from densezero.features.sources import Source, label_sources, list_sources
 from densezero.images import FoundImage, read_rgb
-from densezero.jobs.features.encoder_cache import EncoderCache, Source, label_sources, list_sources, spread_evenly
+from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.fit import fit_files, name_source, read_fit, stored_fit, write_basis, write_fit
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.manifest import MANIFEST
-from densezero.jobs.places import OutputFolder, find_inputs, model_files, refuse_unusable_outputs
+from densezero.jobs.places import OutputFolder, find_inputs
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
-from densezero.output.paths import refuse_shared_outputs, stem_of
+from densezero.output.paths import refuse_shared_outputs, refuse_unusable_outputs, stem_of
 from densezero.output.picture import encode_png
 
 FITS = "fitted"
@@ -49,16 +51,14 @@ class ColumnImage(FoundImage):
     """Its path below the input."""
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """What was read: the image, and where it belongs."""
+class _Opened(NamedTuple):
+    """An image that was read: what it belongs to, and its pixels (H, W, 3)."""
 
     image: ColumnImage
     rgb: NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class _Pictures:
+class _Pictures(NamedTuple):
     """(H', W', 3) pictures in the order of what is shown, and the size of their image."""
 
     drawn: list[NDArray[np.uint8]]
@@ -116,15 +116,10 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
     """Each image becomes pictures of its features."""
 
     def __init__(
-        self,
-        settings: PcaSettings,
-        folder: OutputFolder,
-        columns: Sequence[_Column],
-        found: Sequence[FoundImage],
+        self, settings: PcaSettings, folder: OutputFolder, columns: Sequence[_Column], found: Sequence[FoundImage],
         listener: Listener,
-    ) -> None:
-        self.settings, self.folder, self.columns = settings, folder, columns
-        self.found, self.listener = found, listener
+    ) -> None:  # fmt: skip
+        self.settings, self.folder, self.columns, self.found, self.listener = settings, folder, columns, found, listener
         self.encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
         self.hashes = self.encoders.check([column.source for column in columns], listener)
         given = stored_fit(settings, self.encoders, columns[0].source)
@@ -139,18 +134,13 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
     def request(self) -> dict[str, Any]:
         """What decides the pictures."""
         settings, stored = self.settings, self.settings.stored_basis
+        chosen = ("shows", "foreground", "align", "clusters", "upsampler", "fit_images", "dtype")
         return {
             "sources": [[source.model, source.readout, sha256] for source, sha256 in self.hashes.items()],
-            "shows": settings.shows,
             "basis": settings.basis if stored is None else file_sha256(stored),
             "look": settings.color_mapping,
-            "foreground": settings.foreground,
-            "align": settings.align,
-            "clusters": settings.clusters,
-            "upsampler": settings.upsampler,
             "grid": vars(settings.grid),
-            "fit_images": settings.fit_images,
-            "dtype": settings.dtype,
+            **{name: getattr(settings, name) for name in chosen},
         }
 
     def files(self, image: ColumnImage) -> list[str]:
@@ -165,8 +155,7 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
             column.fitted = read_fit(self.folder.path(FITS), column.label, self.settings.look)
         if not all(column.fitted for column in self.columns) and (waiting or self.settings.save_basis):
             self._fit()
-        fitted = self.columns[0].fitted
-        if self.settings.save_basis is not None and fitted is not None:
+        if (fitted := self.columns[0].fitted) is not None:
             write_basis(fitted, self.settings.save_basis)
 
     def _fit(self) -> None:

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.encoders.catalog import model_files
 from densezero.errors import FeatureError
 from densezero.features import plan_grid
 from densezero.features.choices import GRID_FORMATS
+from densezero.features.sources import Source
 from densezero.images import FoundImage, read_rgb
-from densezero.jobs.features.encoder_cache import EncoderCache, Source
+from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.settings import FeaturesSettings
 from densezero.jobs.manifest import MANIFEST
-from densezero.jobs.places import OutputFolder, find_inputs, model_files, refuse_unusable_outputs
+from densezero.jobs.places import OutputFolder, find_inputs
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
-from densezero.output.paths import refuse_shared_outputs, stem_of
+from densezero.output.paths import refuse_shared_outputs, refuse_unusable_outputs, stem_of
 from densezero.output.picture import encode_grid_npz, encode_grid_safetensors
 
 
@@ -34,10 +36,6 @@ class _Grid:
 
 def write_features(settings: FeaturesSettings, listener: Listener | None = None) -> RunSummary:
     """Encode every image and write its grid.
-
-    Args:
-        settings: the request.
-        listener: hears of notes and progress.
 
     Raises:
         DenseZeroError: if the request cannot be met; nothing has been written then.
@@ -92,7 +90,18 @@ class GridJob(ImageJob[FoundImage, NDArray[np.uint8], NDArray[np.uint8], _Grid])
 
     def work(self, content: NDArray[np.uint8]) -> _Grid:
         """Encode the image."""
-        return _encode(self.settings, self.encoders, self.source, content, self.sha256)
+        settings, hw = self.settings, (int(content.shape[0]), int(content.shape[1]))
+        grid = self.encoders.encode(self.source, content).numpy()  # (gh, gw, D)
+        patch_px = self.encoders.take(settings.model).patch_px
+        about: dict[str, Any] = {
+            "model": settings.model,
+            "weights_sha256": self.sha256,
+            "readout": settings.readout,
+            "image_hw": hw,
+            "input_hw": plan_grid(hw, patch_px, settings.grid.patches(patch_px)).input_hw,
+            "patch_px": patch_px,
+        }
+        return _Grid(_halve(grid) if settings.half else grid, about, hw)
 
     def write(self, image: FoundImage, result: _Grid) -> Outcome:
         """Write the file."""
@@ -104,22 +113,6 @@ class GridJob(ImageJob[FoundImage, NDArray[np.uint8], NDArray[np.uint8], _Grid])
         """The image and its grid."""
         encoder = self.encoders.take(self.settings.model)
         return 3 * hw[0] * hw[1] + 4 * encoder.width * self.settings.grid.patches(encoder.patch_px) ** 2
-
-
-def _encode(
-    settings: FeaturesSettings, encoders: EncoderCache, source: Source, rgb: NDArray[np.uint8], sha256: str
-) -> _Grid:
-    grid = encoders.encode(source, rgb).numpy()  # (gh, gw, D)
-    hw, patch_px = (int(rgb.shape[0]), int(rgb.shape[1])), encoders.take(source.model).patch_px
-    about: dict[str, Any] = {
-        "model": source.model,
-        "weights_sha256": sha256,
-        "readout": source.readout,
-        "image_hw": hw,
-        "input_hw": plan_grid(hw, patch_px, settings.grid.patches(patch_px)).input_hw,
-        "patch_px": patch_px,
-    }
-    return _Grid(_halve(grid) if settings.half else grid, about, hw)
 
 
 def _halve(grid: NDArray[np.float32]) -> NDArray[np.float16]:

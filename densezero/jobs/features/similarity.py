@@ -10,22 +10,20 @@ from densezero.errors import FeatureError, ModelError
 from densezero.features import point_similarity, upsample
 from densezero.features.figure.heat import HeatMap, draw_heat_maps
 from densezero.features.fitted import shrink
+from densezero.features.sources import Source
 from densezero.images import read_rgb
-from densezero.jobs.features.encoder_cache import EncoderCache, Source
+from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.settings import SimilaritySettings
-from densezero.jobs.places import refuse_foreign_files, refuse_unusable_outputs
+from densezero.jobs.places import refuse_foreign_files
 from densezero.jobs.progress import Listener
 from densezero.output.atomic import write_bytes
+from densezero.output.paths import refuse_unusable_outputs
 from densezero.vocabulary import load_templates
 from densezero.vocabulary.text_bank import build_text_bank, cosine
 
 
 def draw_similarity(settings: SimilaritySettings, listener: Listener | None = None) -> None:
     """Draw the heat maps that are asked for into one figure.
-
-    Args:
-        settings: the request.
-        listener: hears of notes.
 
     Raises:
         DenseZeroError: if the request cannot be met; nothing is written then.

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from densezero.errors import InputError
-from densezero.jobs import overlap
-from densezero.jobs.overlap import picture_bytes, read_ahead, readers, try_together
+from densezero.images import read_ahead as overlap
+from densezero.images.read_ahead import picture_bytes, read_ahead, readers, try_together
 
 LIGHT, HEAVY = overlap.IN_FLIGHT_BYTES // 3, overlap.IN_FLIGHT_BYTES // 3 + 1
 

@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 
 from densezero.errors import InputError
 from densezero.images.sizes import read_hw
-from densezero.jobs.thread_pool import start_pool
+from densezero.images.thread_pool import start_pool
 
 Item = TypeVar("Item")
 Content = TypeVar("Content")
@@ -20,8 +20,8 @@ READERS: Final = 4
 """The most threads that read files: a GPU takes images faster than one thread decodes them."""
 
 IN_FLIGHT_BYTES: Final = 300_000_000
-"""Held at most between the steps: some images are read, as many worked on, and as many written. Three of 25 megapixels
-fit."""
+"""The most memory between the steps: some images are being read, as many worked on, as many written. Three images of 25
+megapixels fit."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Ahead(Generic[Item, Content]):
     Args:
         items: what was read.
         readings: give the content of each, or raise what reading raised.
-        is_alone: whether nothing is read while these are worked on; the next want all memory, or there are none.
+        is_alone: whether nothing is read while these are worked on.
     """
 
     items: Sequence[Item]
@@ -41,7 +41,7 @@ class Ahead(Generic[Item, Content]):
 
 @contextmanager
 def readers(at_once: int) -> Iterator[Executor]:
-    """Threads that read for those who work on so many items at once; what they have begun they end, and no more."""
+    """Threads that read for a model that takes ``at_once`` items. At the end they finish what they have begun."""
     with start_pool("densezero-read", min(at_once, READERS)) as pool:
         try:
             yield pool
@@ -56,15 +56,14 @@ def read_ahead(
     pool: Executor,
     at_once: int = 1,
 ) -> Iterator[Ahead[Item, Content]]:
-    """Give the items in order, each read, some at once; meanwhile the next are being read, where both are light.
+    """Yield the items in order, each read. Meanwhile the next ones are read, if both fit into ``IN_FLIGHT_BYTES``.
 
     Args:
         items: what to read.
         read: reads one item, in a thread.
-        held_bytes: what is held of an item between the steps. An item is light, and so are several, if three times
-            that stay within ``IN_FLIGHT_BYTES``; what is not comes by itself, with nothing beside it.
+        held_bytes: estimates the memory that an item takes between the steps.
         pool: of the threads.
-        at_once: as many items are given together, or fewer where they would not be light.
+        at_once: the most items that are given together.
     """
     ahead: list[Future[Content]] = []
     batches = _batches(items, held_bytes, at_once)
@@ -81,7 +80,7 @@ def read_ahead(
 
 @dataclass
 class _Batch(Generic[Item]):
-    """Items that are read together, and what is held of them."""
+    """Items that are read together, and the memory that they take."""
 
     items: list[Item]
     bytes: int
@@ -95,11 +94,11 @@ def _batches(items: Iterable[Item], held_bytes: Callable[[Item], int], at_once: 
     batch: _Batch[Item] | None = None
     for item in items:
         held = held_bytes(item)
+        larger = None if batch is None else _Batch([*batch.items, item], batch.bytes + held)
+        if larger is not None and len(larger.items) <= at_once and larger.is_light:
+            batch = larger
+            continue
         if batch is not None:
-            larger = _Batch([*batch.items, item], batch.bytes + held)
-            if len(batch.items) < at_once and larger.is_light:
-                batch = larger
-                continue
             yield batch
         batch = _Batch([item], held)
     if batch is not None:
@@ -107,11 +106,11 @@ def _batches(items: Iterable[Item], held_bytes: Callable[[Item], int], at_once: 
 
 
 def picture_bytes(path: Path, of_size: Callable[[tuple[int, int]], int]) -> int:
-    """What is held of an image, by the header alone; nothing of what has none, which is told when it is read.
+    """Estimate the memory for an image from its header. Return 0 if the header cannot be read; reading reports it.
 
     Args:
         path: the image file.
-        of_size: bytes held of an image of (H, W).
+        of_size: gives the bytes of an image of (H, W).
     """
     try:
         return of_size(read_hw(path))
@@ -122,12 +121,7 @@ def picture_bytes(path: Path, of_size: Callable[[tuple[int, int]], int]) -> int:
 def try_together(
     step: Callable[[Sequence[Item]], Sequence[Content]], items: Sequence[Item]
 ) -> Sequence[Content] | None:
-    """Take a step with several items at once.
-
-    Returns:
-        What it gives for each; None for one item alone, or where it fails: then take it with each alone, which does or
-        tells. What it had in memory has been let go of.
-    """
+    """Take a step with several items. Return None for fewer than two or on any error: then take them one by one."""
     if len(items) < 2:
         return None
     try:

@@ -1,0 +1,58 @@
+"""The results of a finished run of ``segment``, for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from densezero.errors import InputError, UnknownImageError, did_you_mean
+from densezero.output.labels import read_labels
+from densezero.output.segmentation import Provenance, Segmentation
+from densezero.output.writer import FORMATS
+from densezero.vocabulary import ClassList
+
+
+class Results(Mapping[str, Segmentation]):
+    """The results of a run, by the path of each image below its input folder. A label map is read when it is asked for.
+
+    Args:
+        folder: the output folder.
+        classes: of the run.
+        provenance: of the run.
+        images: for each image that was segmented, its file, and the files that were written.
+        failed: for each image that failed, the reason.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        classes: ClassList,
+        provenance: Provenance,
+        images: Mapping[str, tuple[Path, tuple[str, ...]]],
+        failed: Mapping[str, str],
+    ) -> None:
+        self.folder, self.classes, self.provenance = folder, classes, provenance
+        self.failed = dict(failed)
+        self._images = dict(images)
+
+    def __getitem__(self, image: str) -> Segmentation:
+        if image not in self._images:
+            raise UnknownImageError(
+                f"Expected the path of an image below its input folder, with its ending; got {image!r}. "
+                f"{did_you_mean(str(image), list(self._images))}"
+            )
+        source, files = self._images[image]
+        folder, suffix = FORMATS["labels"].folder, FORMATS["labels"].suffix
+        file = next((name for name in files if name.startswith(f"{folder}/") and name.endswith(suffix)), None)
+        if file is None:
+            raise InputError(f"Expected a label map of {image} in {self.folder}; the run did not save labels.")
+        return Segmentation(read_labels(self.folder / file), self.classes, self.provenance, source)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._images)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __repr__(self) -> str:
+        return f"<Results in {self.folder}: images {len(self)}, classes {len(self.classes)}, failed {len(self.failed)}>"
