@@ -48,7 +48,7 @@ def check(
         ),
     ],
     split: Annotated[str, typer.Option(help="Which part: val, train, ...")] = DEFAULT_SPLIT,
-    limit: Annotated[int | None, typer.Option(min=1, help="Read only so many labels. [all]")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Read only the first N labels. [all]")] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Check a data set on disk: what is expected where, what is found, and the first problems by name."""

@@ -39,7 +39,7 @@ def evaluate(
     ] = EvaluateSettings.templates,
     device: options.Device = EvaluateSettings.device,
     dtype: options.Dtype = EvaluateSettings.dtype,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = EvaluateSettings.limit,
+    limit: Annotated[int | None, typer.Option(help="Evaluate only the first N images.")] = EvaluateSettings.limit,
     images: Annotated[
         Path | None,
         typer.Option(metavar="FILE", parser=options.path, help="A file that names the images to take, one a line."),

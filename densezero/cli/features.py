@@ -40,7 +40,7 @@ _Window = Annotated[
     int | None,
     typer.Option(
         "--window", rich_help_panel=options.ENCODING,
-        help="Encode in blended windows of so many patches. [whole, if memory takes it]",
+        help="Encode in windows of N x N patches, blended. [the whole image at once, if the memory is large enough]",
     ),
 ]  # fmt: skip
 _Upsample = Annotated[
@@ -124,9 +124,7 @@ def pca(
     clusters: Annotated[int, typer.Option(rich_help_panel=COLOURS, help="Clusters of k-means.")] = PcaSettings.clusters,
     fit_images: Annotated[
         int,
-        typer.Option(
-            rich_help_panel=COLOURS, help="A common basis is fitted to so many images at most, spread evenly over all."
-        ),
+        typer.Option(rich_help_panel=COLOURS, help="Fit the common basis to at most N images, spread evenly over all."),
     ] = PcaSettings.fit_images,
     upsample: _Upsample = PcaSettings.upsampler,
     grid: _Grid = GridChoice.side,

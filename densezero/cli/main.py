@@ -102,5 +102,5 @@ def main() -> None:
         tell_of_interrupt()
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read the output has gone; there is nobody to tell
+        sys.stderr.close()  # the reader of the output has gone, for example `head`
         sys.exit(1)

@@ -34,7 +34,7 @@ def report(
         str | None, typer.Option("--model", "-m", help="Where the same weights are now. [the report's]")
     ] = ReportSettings.model,
     count: Annotated[
-        int, typer.Option(help="So many best and so many worst images; 0 needs neither data set nor model.")
+        int, typer.Option(help="Show the N best and N worst images. 0 needs no data set and no model.")
     ] = ReportSettings.count,
     overwrite: options.Replace = ReportSettings.overwrite,
 ) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from densezero.jobs.run import RunSummary
 
 SOME_FAILED, INTERRUPTED = 1, 130  # exit statuses
-LINES_WITHOUT_TERMINAL = 20  # a log gets about so many progress lines, whatever the number of images
+LINES_WITHOUT_TERMINAL = 20  # a log gets about this number of progress lines, however many images there are
 
 
 class Shower(Listener):
@@ -75,7 +75,7 @@ class Shower(Listener):
         Raises:
             typer.Exit: unless everything is done.
         """
-        if summary.stopped is not None and not summary.interrupted:  # ``main`` tells of an interrupt
+        if summary.stopped is not None and not summary.interrupted:  # ``main`` reports an interrupt
             self._say(f"stopped: {summary.stopped}")
         parts = [f"{summary.done} to do" if summary.dry_run else f"{summary.done} written"]
         parts += [f"{summary.skipped} there already"] if summary.skipped else []

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Any, Final
 
 from densezero.errors import DenseZeroError, InputError, OutputError
 from densezero.features.choices import MARK
@@ -39,7 +39,7 @@ class OutputFolder:
         return self.root / name
 
     def exists(self, name: str) -> bool:
-        """Whether something has this name, be it a broken link."""
+        """Whether something has this name; a broken link counts."""
         return os.path.lexists(self.path(name))
 
     def is_filled(self, name: str) -> bool:
@@ -64,7 +64,7 @@ class OutputFolder:
         Raises:
             OutputError: if that is not permitted.
         """
-        if not self.exists(name):  # nor is a name that is too long
+        if not self.exists(name):  # this also covers a name that is too long
             return
         try:
             self.path(name).unlink(missing_ok=True)
@@ -155,27 +155,16 @@ def _is_ours(file: Path) -> bool:
         return False
 
 
-@contextmanager
-def refusals() -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Collect what is refused in several blocks, so that a user hears of everything at once.
-
-    Yields:
-        What opens a block; an error in it ends the block, and is raised when all have ended.
-
-    Raises:
-        DenseZeroError: the one error, or an ``InputError`` with all of them, a line each.
-    """
-    errors: list[DenseZeroError] = []
-
-    @contextmanager
-    def block() -> Iterator[None]:
+def check_all(*checks: Callable[[], Any]) -> list[Any]:
+    """Make several checks and return what they give. If some refuse, raise all their messages at once, a line each."""
+    results, errors = [], []
+    for check in checks:
         try:
-            yield
+            results.append(check())
         except DenseZeroError as error:
             errors.append(error)
-
-    yield block
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
+    if len(errors) > 1:
         raise InputError("\n".join(map(str, errors)))
+    for error in errors:
+        raise error
+    return results

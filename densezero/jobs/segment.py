@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -21,7 +20,7 @@ from densezero.engine.protocol import Protocol
 from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.images import FoundImage, read_rgb
 from densezero.jobs.manifest import MANIFEST, Manifest
-from densezero.jobs.places import OutputFolder, find_inputs, refusals
+from densezero.jobs.places import OutputFolder, check_all, find_inputs
 from densezero.jobs.progress import Listener
 from densezero.jobs.resume import look_back
 from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
@@ -47,14 +46,8 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
     passed_over: Counter[str] = Counter()
     images = find_inputs(settings.inputs, settings.images, listener, passed_over)
     folder = OutputFolder(settings.out)
-    with ExitStack() as stack:
-        with refusals() as refuse:  # of names, outputs and words, all at once
-            with refuse():
-                plan = plan_outputs([image.relative for image in images], settings.save, settings.keep_suffix)
-                _refuse_unusable_outputs(settings, images, plan, folder)
-            with refuse():
-                words = read_words(settings)
-        stack.enter_context(folder.locked(settings.dry_run))
+    plan, words = check_all(lambda: _plan_outputs(settings, images, folder), lambda: read_words(settings))
+    with folder.locked(settings.dry_run):
         segmenter = build_segmenter(settings, words, listener)
         plan = plan.also(look_back(folder, settings.overwrite).files)
         job = SegmentJob(segmenter, plan, folder)
@@ -64,15 +57,15 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
         return run.over(images, settings, {"device": str(segmenter.encoder.device), "passed_over": passed_over})
 
 
-def _refuse_unusable_outputs(
-    settings: SegmentSettings, images: Sequence[FoundImage], plan: OutputPlan, folder: OutputFolder
-) -> None:
-    """Refuse outputs that are pictures, lists, templates or weights which the run reads, or cannot be written."""
+def _plan_outputs(settings: SegmentSettings, images: Sequence[FoundImage], folder: OutputFolder) -> OutputPlan:
+    """Plan the outputs. Refuse those that the run reads, such as pictures and lists, or that cannot be written."""
+    plan = plan_outputs([image.relative for image in images], settings.save, settings.keep_suffix)
     names = [name for image in images for name in plan.files(image.relative).values()]
     of_run = (CLASSES, MANIFEST, *RUN_FORMATS.values())
     given = [Path(name) for name in (settings.vocabulary, settings.templates) if name is not None]
     read = (*settings.inputs, *(image.path for image in images), *given, *model_files(settings.model))
     refuse_unusable_outputs(settings.out, map(folder.path, (*names, *of_run)), read)
+    return plan
 
 
 @dataclass(frozen=True)

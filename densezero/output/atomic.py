@@ -62,7 +62,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
 
 
 def remove_leftovers(paths: Iterable[Path]) -> None:
-    """Remove what killed processes left of these files, unfinished; nobody may be writing them now.
+    """Remove unfinished files that killed processes left beside these files. No process may be writing them now.
 
     Args:
         paths: files whose temporaries are looked for.

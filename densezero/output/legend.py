@@ -98,7 +98,7 @@ def plan_legend(n_entries: int, cell_hw: tuple[int, int], pad_px: int, image_hw:
 
 
 def _place(right: bool, columns: int, n_entries: int, cell_hw: tuple[int, int], pad_px: int) -> LegendPlan:
-    """The plan of a legend of so many columns, in as few of them as its rows need."""
+    """Plan a legend with at most this number of columns; fewer if its rows need fewer."""
     rows = math.ceil(n_entries / columns)
     columns = math.ceil(n_entries / rows)
     return LegendPlan(right, columns, rows, (rows * cell_hw[0] + 2 * pad_px, columns * cell_hw[1] + pad_px))

@@ -41,11 +41,12 @@ def lock(file: Path, place: Path) -> Iterator[None]:
     except NotImplementedError:  # a file system that knows no locks: better no lock than no run
         pass
     try:
-        with suppress(OSError):  # whoever is refused then hears less
+        with suppress(OSError):  # a refusal then names no process
             file.write_text(json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": _now()}))
         yield
     finally:
-        with suppress(OSError):  # while it is held, so that nobody else's is taken away; on Windows, release does it
+        # while the lock is held, so that no other run's file is removed; on Windows, release removes it
+        with suppress(OSError):
             file.unlink()
         held.release()
         with suppress(OSError):

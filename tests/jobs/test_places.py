@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from densezero.encoders.catalog import model_files
-from densezero.errors import OutputError
+from densezero.errors import InputError, OutputError
 from densezero.features.choices import GridChoice
 from densezero.images.file_state import is_unchanged, sha256_of, stamp_of
 from densezero.jobs.evaluate.report import draw_report
@@ -112,6 +112,23 @@ def test_a_model_is_a_folder_of_files_a_file_or_a_name(tmp_path):
 def test_one_output_file_is_no_folder(tmp_path):
     with pytest.raises(OutputError, match="Expected --out as a file"):
         refuse_unusable_outputs(tmp_path, [tmp_path], [], is_folder=False)
+
+
+@pytest.mark.parametrize("command", ["segment", "pca", "features"])
+def test_everything_that_is_refused_is_said_at_once(tmp_path, command):
+    folder = write_scenes(tmp_path / "in", ["a.png", "a.jpg"])
+    out = folder / "out"  # the next run would take its pictures for input
+    with pytest.raises(InputError) as refused:
+        if command == "segment":
+            segment_images(settings(folder, out, classes="sky, sky"))
+        elif command == "pca":
+            draw_pca(PcaSettings((folder,), out, models=("nano",)), Recorder())
+        else:
+            write_features(FeaturesSettings((folder,), out, model="nano"))
+    lines = str(refused.value).splitlines()
+    assert len(lines) == 2
+    assert "a.jpg" in lines[0] and "a.png" in lines[0]
+    assert not out.exists()
 
 
 def test_a_file_is_unchanged_by_its_stamp_or_by_its_content(tmp_path):

@@ -79,7 +79,7 @@ def _plan(settings: EvaluateSettings, listener: Listener) -> _Plan:
     refuse_unusable_outputs(settings.out, [settings.out], read, is_folder=False)
     dataset = load_dataset(settings.dataset, settings.root, settings.split)
     pairs = select_pairs(dataset, settings.limit, settings.images)
-    refuse_differing_sizes(replace(dataset, pairs=tuple(pairs)))  # before an hour has gone by
+    refuse_differing_sizes(replace(dataset, pairs=tuple(pairs)))  # before the model is loaded
     segmenter = _build_segmenter(settings, dataset, listener)
     return _Plan(dataset, pairs, segmenter, _request(settings, dataset, pairs, segmenter))
 

@@ -25,7 +25,7 @@ class EvaluateSettings:
         templates: prompt templates, a name or a file; None takes the protocol's.
         device: where to compute.
         dtype: numeric type of the vision tower; float32 reproduces.
-        limit: only the first so many images; None takes all.
+        limit: number of images, from the first; None takes all.
         images: a file that names the images to take, one a line; None takes all.
         boundary: also measure boundary IoU, which takes longer than all other counting.
 

@@ -38,7 +38,7 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
     refuse_foreign_files([settings.out], listener, overwrite=settings.overwrite)
     sources = list_sources(settings.models, settings.readouts)
     captions = caption_columns(sources, settings.shows)
-    plan_comparison([1.0] * len(images), captions, settings.width_mm)  # refused before an hour has gone by
+    plan_comparison([1.0] * len(images), captions, settings.width_mm)  # refused before the encoding
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     encoders.check(sources, listener)
     given = stored_fit(settings, encoders, sources[0])

@@ -23,7 +23,7 @@ from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.fit import fit_files, name_source, read_fit, stored_fit, write_basis, write_fit
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.manifest import MANIFEST
-from densezero.jobs.places import OutputFolder, find_inputs
+from densezero.jobs.places import OutputFolder, check_all, find_inputs
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
 from densezero.output.paths import refuse_shared_outputs, refuse_unusable_outputs, stem_of
@@ -73,14 +73,16 @@ def draw_pca_folder(settings: PcaSettings, listener: Listener) -> RunSummary:
     """
     passed_over: Counter[str] = Counter()
     found = find_inputs(settings.inputs, settings.images, listener, passed_over)
-    refuse_shared_outputs([image.relative for image in found], [".png"], settings.keep_suffix)
     folder = OutputFolder(settings.out)
     sources = list_sources(settings.models, settings.readouts)
     labels = label_sources(sources)
     with ExitStack() as stack:
         columns = [_Column(source, labels[source], stack.enter_context(DiskCache())) for source in sources]
         images = _images_of(columns, found)
-        _refuse_unusable_outputs(settings, folder, images)
+        check_all(
+            lambda: refuse_shared_outputs([image.relative for image in found], [".png"], settings.keep_suffix),
+            lambda: _refuse_unusable_outputs(settings, folder, images),
+        )
         stack.enter_context(folder.locked(settings.dry_run))
         job = PcaJob(settings, folder, columns, found, listener)
         run = ImageRun(folder, job.request, job, listener)

@@ -18,7 +18,7 @@ from densezero.images import FoundImage, read_rgb
 from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.settings import FeaturesSettings
 from densezero.jobs.manifest import MANIFEST
-from densezero.jobs.places import OutputFolder, find_inputs
+from densezero.jobs.places import OutputFolder, check_all, find_inputs
 from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
 from densezero.output.paths import refuse_shared_outputs, refuse_unusable_outputs, stem_of
@@ -46,8 +46,11 @@ def write_features(settings: FeaturesSettings, listener: Listener | None = None)
     folder = OutputFolder(settings.out)
     names = [name for image in images for name in _files(settings, image)]
     read = (*settings.inputs, *(image.path for image in images), *model_files(settings.model))
-    refuse_unusable_outputs(settings.out, map(folder.path, (*names, MANIFEST)), read)
-    refuse_shared_outputs([image.relative for image in images], [GRID_FORMATS[settings.form]], settings.keep_suffix)
+    relatives, suffixes = [image.relative for image in images], [GRID_FORMATS[settings.form]]
+    check_all(
+        lambda: refuse_shared_outputs(relatives, suffixes, settings.keep_suffix),
+        lambda: refuse_unusable_outputs(settings.out, map(folder.path, (*names, MANIFEST)), read),
+    )
     with folder.locked(settings.dry_run):
         job = GridJob(settings, folder, listener)
         run = ImageRun(folder, job.request, job, listener)

@@ -46,7 +46,7 @@ class PcaSettings(FolderSettings):
         upsampler: from patches to pixels.
         grid: how finely images are encoded.
         width_mm: of a figure.
-        fit_images: a common basis is fitted to so many images at most, spread evenly over all.
+        fit_images: the most images that a common basis is fitted to, spread evenly over all.
         video: make a film.
         rate: frames a second of a film from a folder of frames.
 
