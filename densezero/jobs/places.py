@@ -157,7 +157,8 @@ def _is_ours(file: Path) -> bool:
 
 def check_all(*checks: Callable[[], Any]) -> list[Any]:
     """Make several checks and return what they give. If some refuse, raise all their messages at once, a line each."""
-    results, errors = [], []
+    results: list[Any] = []
+    errors: list[DenseZeroError] = []
     for check in checks:
         try:
             results.append(check())
@@ -165,6 +166,6 @@ def check_all(*checks: Callable[[], Any]) -> list[Any]:
             errors.append(error)
     if len(errors) > 1:
         raise InputError("\n".join(map(str, errors)))
-    for error in errors:
-        raise error
+    if errors:
+        raise errors[0]
     return results
