@@ -108,7 +108,7 @@ def explain_failure(format_name: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         raise InputError(f"expected fewer pixels ({error}); make it smaller or cut it into tiles") from error
     except Exception as error:  # damaged files make Pillow raise OSError, SyntaxError, struct.error, KeyError, ...
-        reason = str(error) or type(error).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
             f"expected a whole {format_name} image, but it cannot be decoded ({reason}): it is cut short, damaged or "
             "of a rare kind; copy it again, save it again from an image viewer, or leave it out"

@@ -2,7 +2,6 @@
 
 import io
 import struct
-import sys
 import warnings
 import zlib
 from collections import Counter
@@ -15,6 +14,7 @@ from PIL import Image, PngImagePlugin, features
 from densezero.errors import DenseZeroWarning, InputError
 from densezero.images import describe_passed_over, find_images, find_listed, read_rgb
 from densezero.images import read as reading
+from densezero.images.formats import describe_content
 from densezero.images.sizes import read_hw
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
@@ -174,11 +174,26 @@ def test_avif_is_found_and_read(tmp_path):
     assert read_hw(tmp_path / "a.avif") == (20, 30)
 
 
-@pytest.mark.skipif("pillow_heif" in sys.modules, reason="HEIC can be read")
-def test_heic_says_what_it_needs(tmp_path):
-    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 40)
-    with pytest.raises(InputError, match=r"is HEIC, which needs `pip install densezero\[heic\]`"):
-        read_rgb(tmp_path / "a.heic")
+def test_heic_says_what_it_needs():
+    assert describe_content(b"\0\0\0\x18ftypheic").startswith("HEIC, which needs `pip install densezero[heic]`")
+
+
+def test_heic_is_found_and_read_upright(tmp_path):
+    heif = pytest.importorskip("pillow_heif", reason="the extra `heic` is not installed")
+    rows, columns = np.mgrid[:20, :30]
+    smooth = np.stack([12 * rows, 8 * columns, 0 * rows], -1).astype(np.uint8)  # HEIC halves the resolution of colours
+    heif.from_pillow(Image.fromarray(smooth)).save(tmp_path / "a.heic", quality=-1)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # a quarter turn
+    heif.from_pillow(Image.fromarray(smooth)).save(tmp_path / "b.HEIC", quality=-1, exif=turned.tobytes())
+    (tmp_path / "c.heic").write_bytes((tmp_path / "a.heic").read_bytes()[:-40])
+    assert [image.path.name for image in find_images(tmp_path)] == ["a.heic", "b.HEIC", "c.heic"]
+    assert np.abs(read_rgb(tmp_path / "a.heic").astype(int) - smooth).mean() < 4
+    assert np.abs(read_rgb(tmp_path / "b.HEIC").astype(int) - np.rot90(smooth, -1)).mean() < 4
+    assert (read_hw(tmp_path / "a.heic"), read_hw(tmp_path / "b.HEIC")) == ((20, 30), (30, 20))
+    with pytest.raises(InputError, match="expected a whole HEIC image") as broken:
+        read_rgb(tmp_path / "c.heic")
+    assert "\n" not in str(broken.value)
 
 
 @pytest.mark.parametrize(
