@@ -7,7 +7,7 @@ import signal
 import sys
 import warnings
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -23,6 +23,7 @@ from densezero.cli.segment import segment
 from densezero.cli.show import INTERRUPTED
 from densezero.cli.vocabularies import vocabularies
 from densezero.errors import DenseZeroError, DenseZeroWarning
+from densezero.jobs.interrupts import Interrupts
 
 REQUEST_WRONG = 2
 
@@ -75,32 +76,40 @@ _show_warning_of_python = warnings.showwarning
 
 
 def interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what Python calls it with
-    """End as after Ctrl-C: clusters and containers stop a process by SIGTERM."""
+    """Interrupt the command. Clusters and containers stop a process by SIGTERM; it ends as after Ctrl-C."""
+    Interrupts.came = True
     raise KeyboardInterrupt
 
 
-def tell_of_interrupt() -> None:
-    """Say how to go on; of several processes of ``torchrun`` one speaks."""
+def end_interrupted() -> NoReturn:
+    """Say how to go on, in one of several processes of ``torchrun``, and exit."""
     if os.environ.get("RANK", "0") == "0":
         typer.echo("interrupted; run the same command again to go on", err=True)
+    sys.exit(INTERRUPTED)
 
 
 def main() -> None:
     """Run the command line. Every error of ours becomes one sentence on standard error and an exit status."""
+    Interrupts.came = False
     signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores Ctrl-C
+        signal.signal(signal.SIGINT, interrupt)
     warnings.showwarning = show_warning  # type: ignore[assignment]  # takes what it gets, and passes it on
     try:
         app(prog_name="densezero")  # the usage line says this name for `python -m densezero` too
-    except DenseZeroError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(REQUEST_WRONG)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # the library of commands turns Ctrl-C into this
-            tell_of_interrupt()
+            end_interrupted()
         raise
     except KeyboardInterrupt:
-        tell_of_interrupt()
-        sys.exit(INTERRUPTED)
+        end_interrupted()
     except BrokenPipeError:
         sys.stderr.close()  # the reader of the output has gone, for example `head`
         sys.exit(1)
+    except Exception as error:
+        if Interrupts.came:  # a library has replaced the interrupt by this error
+            end_interrupted()
+        if not isinstance(error, DenseZeroError):
+            raise
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(REQUEST_WRONG)

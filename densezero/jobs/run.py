@@ -27,6 +27,7 @@ from densezero.images import FoundImage
 from densezero.images.file_state import sha256_of, stamp_of
 from densezero.images.read_ahead import picture_bytes, read_ahead, readers, try_together
 from densezero.images.thread_pool import start_pool
+from densezero.jobs.interrupts import Interrupts
 from densezero.jobs.manifest import BEGUN, DONE, FAILED, JOURNAL, MANIFEST, ImageEntry, Manifest
 from densezero.jobs.places import OutputFolder
 from densezero.jobs.progress import Listener, Progress
@@ -155,6 +156,8 @@ class _Task:
         except DeviceFullError:
             raise
         except Exception as error:
+            if Interrupts.came:  # then this error is perhaps the interrupt, and no fault of the image
+                raise KeyboardInterrupt from None
             self.held, self.error = None, failure_sentence(error, self.image.path)
         self.seconds += time.perf_counter() - began
 
@@ -314,6 +317,8 @@ class ImageRun:
             entry = writing.result()
             counts = (self.done, self.failed, self.skipped, self.total, time.perf_counter() - self.began)
             self.listener.image(Progress(entry.relative, entry.error, *counts, self.job.unit))
+        if Interrupts.came:  # and a library has swallowed it
+            raise KeyboardInterrupt
 
 
 def _together(tasks: Sequence[_Task], step: Callable[[Sequence[Any]], Sequence[Any]]) -> Sequence[_Task]:

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from densezero.cli import main as cli
+from densezero.errors import InputError
 from tests.jobs.photos import read_labels, write_scenes
 
 IMAGES, DEADLINE_S = 60, 120
@@ -66,3 +68,25 @@ def test_a_signal_before_the_work_is_answered_alike(tmp_path):
     done = subprocess.run([sys.executable, "-c", ours, str(folder)], capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == 130
     assert done.stderr == "interrupted; run the same command again to go on\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("replacement", [InputError("the file is damaged"), TypeError("no shape")])
+def test_an_interrupt_that_a_library_replaces_is_an_interrupt(monkeypatch, capsys, number, replacement):
+    def command(prog_name):
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise replacement from None
+
+    monkeypatch.setattr(cli, "app", command)
+    monkeypatch.setattr(cli.Interrupts, "came", False)
+    before = [signal.signal(each, signal.default_int_handler) for each in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        for each, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(each, handler)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted; run the same command again to go on\n"

@@ -12,6 +12,7 @@ import pytest
 from densezero.errors import DeviceFullError, InputError, OutputError
 from densezero.images import FoundImage
 from densezero.images import read_ahead as overlap
+from densezero.jobs.interrupts import Interrupts
 from densezero.jobs.manifest import Manifest, read_earlier
 from densezero.jobs.places import OutputFolder
 from densezero.jobs.run import ImageJob, ImageRun, Outcome
@@ -297,6 +298,25 @@ def test_an_interrupt_in_any_step_leaves_each_image_whole_or_absent(tmp_path, ph
     course.at = lambda *place: None
     again = run_over(course)[1]
     assert (again.done, again.skipped, again.stopped) == (6 - len(whole), len(whole), None)
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_an_interrupt_that_a_library_loses_ends_the_run_too(tmp_path, monkeypatch, replaced):
+    monkeypatch.setattr(Interrupts, "came", False)
+
+    def lose(phase, name):
+        if (phase, name) == ("work", "c"):
+            Interrupts.came = True
+            if replaced:
+                raise ValueError("could not determine the shape")
+
+    course = Course(tmp_path, lose)
+    run, summary = run_over(course)
+    assert "go on" in summary.stopped
+    assert set(recorded(run).values()) == {"done"}, "no image is at fault"
+    course.at, Interrupts.came = lambda *place: None, False
+    again = run_over(course)[1]
+    assert (again.done, again.failed, again.stopped) == (6 - summary.done, 0, None)
 
 
 def test_a_large_image_is_alone(tmp_path, monkeypatch):
