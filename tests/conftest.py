@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from densezero.jobs.interrupts import Interrupts
+
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 SHARED = ROOT.parent / "shared"
@@ -60,3 +62,14 @@ def golden():
             return dict(arrays)
 
     return load
+
+
+@pytest.fixture(autouse=True)
+def own_interrupts():
+    """The command line answers signals in its own way; the next test gets Python's way again."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+    Interrupts.came = False
