@@ -23,7 +23,7 @@ from densezero.cli.segment import segment
 from densezero.cli.show import INTERRUPTED
 from densezero.cli.vocabularies import vocabularies
 from densezero.errors import DenseZeroError, DenseZeroWarning
-from densezero.jobs.interrupts import Interrupts
+from densezero.jobs.interrupts import GO_ON, Interrupts
 
 REQUEST_WRONG = 2
 
@@ -84,7 +84,7 @@ def interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG
 def end_interrupted() -> NoReturn:
     """Say how to go on, in one of several processes of ``torchrun``, and exit."""
     if os.environ.get("RANK", "0") == "0":
-        typer.echo("interrupted; run the same command again to go on", err=True)
+        typer.echo(GO_ON, err=True)
     sys.exit(INTERRUPTED)
 
 

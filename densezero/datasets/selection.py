@@ -19,7 +19,7 @@ def select_pairs(dataset: Dataset, limit: int | None = None, list_file: Path | N
         list_file: names the pairs, one a line, by their name or by that of the image with its ending; None takes all.
 
     Raises:
-        InputError: if a name of the list is no pair of the data set, or no pair is left.
+        InputError: if the list names an image that the data set does not have, or no pair is left.
     """
     pairs = (list(dataset.pairs) if list_file is None else _pairs_listed(dataset, list_file))[:limit]
     if not pairs:

@@ -72,7 +72,7 @@ class ImageCounts:
         seconds: dict[str, float],
         boundary: BoundaryCounts | None = None,
     ) -> ImageCounts:
-        """Keep what is not zero of a (C, C) matrix and of the boundary counts."""
+        """Store the counts above zero of a (C, C) matrix, and the boundary counts of classes that have contours."""
         truth, predicted = np.nonzero(matrix)
         pixels = matrix[truth, predicted]
         along = None

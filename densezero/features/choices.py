@@ -65,7 +65,7 @@ class GridChoice:
                 raise FeatureError(f"Expected --{name} of at least 1; got {given}.")
 
     def patches(self, patch_px: int) -> int:
-        """Patches along the long side for patches of so many pixels.
+        """Compute the number of patches along the long side, for patches of ``patch_px`` pixels.
 
         Raises:
             FeatureError: if they are more than a machine can hold.

@@ -89,7 +89,7 @@ def paint(show: str, fitted: Fit, grid: Tensor, rgb: NDArray[np.uint8], look: Lo
 
 
 def shrink(rgb: NDArray[np.uint8], longest_px: int = LONGEST_PX) -> NDArray[np.uint8]:
-    """(H, W, 3) with a long side of at most so many pixels."""
+    """Reduce an image (H, W, 3) to a long side of at most ``longest_px`` pixels."""
     hw = (int(rgb.shape[0]), int(rgb.shape[1]))
     return resize_rgb(rgb, plan_resize(hw, min(hw), longest_px).input_hw) if max(hw) > longest_px else rgb
 

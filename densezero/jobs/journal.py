@@ -32,7 +32,7 @@ class Journal:
         self.file, self.way_out = file, way_out
 
     def header(self) -> dict[str, Any] | None:
-        """Read the header; None if there is no journal. Raise ``OutputError`` if it is not of this version."""
+        """Read the header, None without a journal. Raise ``OutputError`` if another version wrote the journal."""
         if not self.file.exists():
             return None
         values = next((values for _, values in self._whole_lines()), {})

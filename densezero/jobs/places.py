@@ -17,7 +17,7 @@ from densezero.features.choices import MARK
 from densezero.images import FoundImage, describe_passed_over, find_images, find_listed
 from densezero.images.find import read_list
 from densezero.jobs.progress import Listener
-from densezero.output.atomic import output_error, remove_leftovers, write_atomically
+from densezero.output.atomic import output_error, remove_leftovers, write_bytes
 from densezero.output.lock import lock
 
 LOCK: Final = ".run.lock"
@@ -50,20 +50,11 @@ class OutputFolder:
             return False
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all, and wait until the device holds it.
-
-        Raises:
-            DeviceFullError: if no space is left.
-            OutputError: if it cannot be written for another reason.
-        """
-        write_atomically(self.path(name), lambda file: file.write(content), durable=True)
+        """Write a file, whole or not at all, and wait until the device holds it; raise as ``write_atomically``."""
+        write_bytes(self.path(name), content)
 
     def remove(self, name: str) -> None:
-        """Take a file away, if it is there.
-
-        Raises:
-            OutputError: if that is not permitted.
-        """
+        """Remove a file, if it is there. Raise ``OutputError`` if that is not permitted."""
         if not self.exists(name):  # this also covers a name that is too long
             return
         try:
@@ -73,20 +64,16 @@ class OutputFolder:
 
     @contextmanager
     def locked(self, dry_run: bool = False) -> Iterator[None]:
-        """Keep other runs out, unless nothing will be written.
-
-        Raises:
-            OutputError: if another run writes into the folder.
-        """
+        """Keep other runs out, unless this is a dry run. Raise ``OutputError`` if another run holds the folder."""
         with nullcontext() if dry_run else lock(self.root / LOCK, self.root):
             yield
 
 
 def check_name(name: object) -> str:
-    """The name of a file below an output folder, as a record gives it.
+    """Check the name of a file as a record gives it. A changed record must not lead out of the output folder.
 
     Raises:
-        ValueError: if it is none: a record that was tampered with never leads out of the folder.
+        ValueError: if it is not the name of a file below the folder.
     """
     if not isinstance(name, str) or PurePath(name).is_absolute() or ".." in PurePath(name).parts or not name:
         raise ValueError(f"expected the name of a file below the output folder, got {name!r}")

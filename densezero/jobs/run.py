@@ -27,15 +27,13 @@ from densezero.images import FoundImage
 from densezero.images.file_state import sha256_of, stamp_of
 from densezero.images.read_ahead import picture_bytes, read_ahead, readers, try_together
 from densezero.images.thread_pool import start_pool
-from densezero.jobs.interrupts import Interrupts
+from densezero.jobs.interrupts import GO_ON, Interrupts
 from densezero.jobs.manifest import BEGUN, DONE, FAILED, JOURNAL, MANIFEST, ImageEntry, Manifest
 from densezero.jobs.places import OutputFolder
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.resume import Plan, look_back
 from densezero.jobs.settings import FolderSettings
 from densezero.output.atomic import remove_leftovers
-
-GO_ON = "interrupted; run the same command again to go on"
 
 Image = TypeVar("Image", bound=FoundImage, contravariant=True)
 Read = TypeVar("Read")
@@ -156,8 +154,6 @@ class _Task:
         except DeviceFullError:
             raise
         except Exception as error:
-            if Interrupts.came:  # then this error is perhaps the interrupt, and no fault of the image
-                raise KeyboardInterrupt from None
             self.held, self.error = None, failure_sentence(error, self.image.path)
         self.seconds += time.perf_counter() - began
 
@@ -317,8 +313,7 @@ class ImageRun:
             entry = writing.result()
             counts = (self.done, self.failed, self.skipped, self.total, time.perf_counter() - self.began)
             self.listener.image(Progress(entry.relative, entry.error, *counts, self.job.unit))
-        if Interrupts.came:  # and a library has swallowed it
-            raise KeyboardInterrupt
+        Interrupts.check()
 
 
 def _together(tasks: Sequence[_Task], step: Callable[[Sequence[Any]], Sequence[Any]]) -> Sequence[_Task]:
@@ -336,7 +331,8 @@ def _together(tasks: Sequence[_Task], step: Callable[[Sequence[Any]], Sequence[A
 
 
 def failure_sentence(error: Exception, path: Path) -> str:
-    """Say in a sentence why an image failed, naming it."""
+    """Say in a sentence why an image failed, naming it. An error that an interrupt became is no fault of the image."""
+    Interrupts.check()
     if isinstance(error, DenseZeroError):
         return str(error) if str(path) in str(error) else f"{path}: {error}"
     if is_out_of_memory(error):

@@ -93,9 +93,9 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_bytes(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Write bytes so that the file appears whole or not at all; as ``write_atomically`` does."""
-    write_atomically(path, lambda file: file.write(content), durable=durable)
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes as ``write_atomically`` does, and wait until the device holds them."""
+    write_atomically(path, lambda file: file.write(content), durable=True)
 
 
 def output_error(path: Path, reason: OSError) -> OutputError:

@@ -81,8 +81,8 @@ def refuse_unusable_outputs(
         is_folder: whether ``out`` is a folder.
 
     Raises:
-        OutputError: if the folder lies in one that is read, is no folder or cannot be written; if an output is a file
-            that is read.
+        OutputError: if the output folder is inside an input folder, is a file, or cannot be written; if an output is
+            a file that the run reads.
     """
     read = list(read)
     if is_folder:

@@ -7,10 +7,9 @@ import pytest
 from PIL import Image
 
 from densezero.errors import InputError
-from densezero.images import read_ahead as overlap
-from densezero.images.read_ahead import picture_bytes, read_ahead, readers, try_together
+from densezero.images.read_ahead import IN_FLIGHT_BYTES, picture_bytes, read_ahead, readers, try_together
 
-LIGHT, HEAVY = overlap.IN_FLIGHT_BYTES // 3, overlap.IN_FLIGHT_BYTES // 3 + 1
+LIGHT, HEAVY = IN_FLIGHT_BYTES // 3, IN_FLIGHT_BYTES // 3 + 1
 
 
 def none(item):

@@ -414,3 +414,22 @@ def _parts_of(path):
     from densezero.output.atomic import _part_prefix
 
     yield path.parent / f"{_part_prefix(path)}0123.part"
+
+
+def test_an_interrupt_that_a_library_swallows_ends_the_evaluation_and_keeps_its_counts(root, tmp_path):
+    class Swallowing(Listener):
+        def image(self, progress, miou=None):
+            job.Interrupts.came = progress.done == 2
+
+    with pytest.raises(KeyboardInterrupt):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json"), Swallowing())
+    assert not (tmp_path / "r.json").exists()
+    heard = []
+
+    class Ear(Listener):
+        def image(self, progress, miou=None):
+            heard.append(progress.skipped)
+
+    job.Interrupts.came = False
+    job.evaluate_dataset(settings(root, tmp_path / "r.json"), Ear())
+    assert heard and heard[0] >= 2

@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from densezero.errors import OutputError
+from densezero.errors import InputError, OutputError
+from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.grids import write_features
 from densezero.jobs.features.pca import draw_pca
 from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
+from densezero.jobs.interrupts import Interrupts
 from densezero.jobs.manifest import JOURNAL
 from densezero.jobs.places import LOCK
 from densezero.jobs.segment import segment_images
@@ -352,3 +354,18 @@ def test_a_request_that_made_nothing_stands_in_no_one_s_way(tmp_path, out):
     write_scenes(broken, ["a.png"])
     assert segment_images(settings(broken, out, classes="sky, road")).done == 1
     assert names_in(out) == ["a.png"]
+
+
+@pytest.mark.parametrize("out", ["pictures", "figure.png"])
+def test_an_interrupt_that_a_library_replaces_leaves_no_image_out_of_a_fit_or_a_figure(tmp_path, monkeypatch, out):
+    folder = write_scenes(tmp_path / "in", ["a.png", "b.png"])
+
+    def broken(*_):
+        Interrupts.came = True
+        raise InputError("cannot be decoded")
+
+    monkeypatch.setattr(EncoderCache, "encode", broken)
+    with pytest.raises(KeyboardInterrupt):
+        draw_pca(PcaSettings((folder,), tmp_path / out, models=("nano",)), Recorder())
+    assert not (tmp_path / "figure.png").exists()
+    assert not (tmp_path / "pictures" / "fitted").exists()

@@ -11,7 +11,6 @@ import pytest
 
 from densezero.errors import DeviceFullError, InputError, OutputError
 from densezero.images import FoundImage
-from densezero.images import read_ahead as overlap
 from densezero.jobs.interrupts import Interrupts
 from densezero.jobs.manifest import Manifest, read_earlier
 from densezero.jobs.places import OutputFolder
@@ -320,7 +319,7 @@ def test_an_interrupt_that_a_library_loses_ends_the_run_too(tmp_path, monkeypatc
 
 
 def test_a_large_image_is_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(overlap, "IN_FLIGHT_BYTES", 3 * 4 * 10 * 10)
+    monkeypatch.setattr("densezero.images.read_ahead.IN_FLIGHT_BYTES", 3 * 4 * 10 * 10)
     folder = write_scenes(tmp_path / "in", ["a.png", "b.png", "d.png", "e.png"], hw=(10, 10))
     write_scenes(folder, ["c.png", "f.png"], hw=(10, 11))
     beside = {}

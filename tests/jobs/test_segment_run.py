@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from densezero.errors import DeviceFullError, InputError, ModelError, OutputError, ProtocolError, VocabularyError
-from densezero.images import read_ahead as overlap
 from densezero.jobs import segment as job
 from densezero.jobs.manifest import JOURNAL
 from densezero.jobs.progress import Progress
@@ -350,7 +349,7 @@ def test_files_are_the_same_one_after_another_and_side_by_side(tmp_path, monkeyp
     folder = write_scenes(tmp_path / "in", [f"{name}.png" for name in "abcd"])
     formats = ("labels", "overlay", "coco", "polygons", "scores", "csv")
     job.segment_images(settings(folder, tmp_path / "beside", save=formats))
-    monkeypatch.setattr(overlap, "IN_FLIGHT_BYTES", 0)
+    monkeypatch.setattr("densezero.images.read_ahead.IN_FLIGHT_BYTES", 0)
     job.segment_images(settings(folder, tmp_path / "after", save=formats))
     assert files_under(tmp_path / "beside") == files_under(tmp_path / "after")
     for name in files_under(tmp_path / "beside") - {"run.json"}:

@@ -13,7 +13,7 @@ from densezero.jobs.evaluate.resegment import build_segmenter_again, find_datase
 from densezero.jobs.evaluate.settings import ReportSettings
 from densezero.jobs.places import refuse_foreign_files
 from densezero.jobs.progress import Listener
-from densezero.output.atomic import write_atomically
+from densezero.output.atomic import write_bytes
 from densezero.output.paths import refuse_unusable_outputs
 
 BARS, MATRIX, GALLERY = "classes.png", "confusion.png", "images.png"
@@ -57,7 +57,7 @@ def _draw_images(report: Report, settings: ReportSettings, listener: Listener) -
 
 
 def _write(file: Path, content: bytes) -> Path:
-    write_atomically(file, lambda stream: stream.write(content), durable=True)
+    write_bytes(file, content)
     return file
 
 

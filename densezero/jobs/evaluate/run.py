@@ -29,6 +29,7 @@ from densezero.images.read_ahead import picture_bytes, read_ahead, readers, try_
 from densezero.jobs.evaluate import processes
 from densezero.jobs.evaluate.counts import CountJournals
 from densezero.jobs.evaluate.settings import EvaluateSettings
+from densezero.jobs.interrupts import Interrupts
 from densezero.jobs.manifest import plain_request
 from densezero.jobs.progress import Listener, Progress
 from densezero.metrics import iou_scores
@@ -100,6 +101,7 @@ def _evaluate(settings: EvaluateSettings, plan: _Plan, listener: Listener) -> Re
     for counts in _count(counter, share):
         journals.add(counts)
         fresh.add(counts)
+        Interrupts.check()
         spent = time.perf_counter() - began
         progress = Progress(counts.name, None, len(fresh), 0, len(running), len(running) + len(share), spent)
         listener.image(progress, iou_scores(running.confusion + fresh.confusion).miou)
@@ -110,7 +112,7 @@ def _evaluate(settings: EvaluateSettings, plan: _Plan, listener: Listener) -> Re
         for note in label_notes(plan.dataset, running.confusion.sum(1), running.ignored):
             listener.note(note)
         report = running.to_report(plan.dataset, plan.pairs, plan.segmenter, plan.request)
-        write_bytes(settings.out, report.to_bytes(), durable=True)
+        write_bytes(settings.out, report.to_bytes())
         journals.remove_all()
     processes.leave_processes(shard)
     return report

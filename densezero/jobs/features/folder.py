@@ -22,6 +22,7 @@ from densezero.images import FoundImage, read_rgb
 from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.fit import fit_files, name_source, read_fit, stored_fit, write_basis, write_fit
 from densezero.jobs.features.settings import EACH, PcaSettings
+from densezero.jobs.interrupts import Interrupts
 from densezero.jobs.manifest import MANIFEST
 from densezero.jobs.places import OutputFolder, check_all, find_inputs
 from densezero.jobs.progress import Listener
@@ -179,8 +180,8 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
     def _keep(self, column: _Column, image: FoundImage) -> None:
         try:
             column.kept.put(str(image.relative), self.encoders.encode(column.source, read_rgb(image.path)))
-        except (InputError, FeatureError):  # the drawing meets it again, and names it
-            return
+        except (InputError, FeatureError):  # drawing the image fails too, and names it
+            Interrupts.check()
 
     def read(self, image: ColumnImage) -> _Opened:
         """(H, W, 3)."""

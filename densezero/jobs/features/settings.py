@@ -71,7 +71,6 @@ class PcaSettings(FolderSettings):
     rate: float = 25.0
 
     def __post_init__(self) -> None:
-        assert self.look  # its names are checked
         if self.fit_images < 1:
             raise FeatureError(f"Expected a basis fitted to at least 1 image; got --fit-images {self.fit_images}.")
         check_width(self.width_mm)
@@ -193,7 +192,8 @@ def _refuse_other_endings(settings: PcaSettings) -> None:
 
 
 def _check_columns(settings: PcaSettings) -> None:
-    for name, given in (("--model", settings.models), ("--readout", settings.readouts), ("--show", settings.shows)):
+    shows = settings.look.shows  # making the look refuses unknown names
+    for name, given in (("--model", settings.models), ("--readout", settings.readouts), ("--show", shows)):
         if not given:
             raise FeatureError(f"Expected at least one {name}; got none.")
         if len(set(given)) < len(given):
