@@ -1,4 +1,4 @@
-"""``densezero evaluate`` and ``densezero table``: benchmark numbers, and tables of them."""
+"""``densezero evaluate``: benchmark numbers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import typer
 from densezero.cli import options
 from densezero.cli.datasets import complete_dataset
 from densezero.cli.show import Shower
+from densezero.encoders.readouts import READOUTS
 from densezero.engine.presets import PROTOCOLS
 from densezero.jobs.evaluate.settings import EvaluateSettings
 from densezero.vocabulary.templates import TEMPLATES
-
-FORMS = ("markdown", "latex", "csv")
 
 
 def evaluate(
@@ -32,7 +31,8 @@ def evaluate(
     ] = EvaluateSettings.protocol,
     split: Annotated[str, typer.Option(help="Split of the data set.")] = EvaluateSettings.split,
     vocabulary: Annotated[
-        str | None, typer.Option(help="Another class list for the same labels. [the data set's own]")
+        str | None,
+        typer.Option(help="Another class list for the same labels. [the protocol's: see `densezero protocols show`]"),
     ] = EvaluateSettings.vocabulary,
     templates: Annotated[
         str | None, typer.Option(help=f"Prompt templates: {', '.join(TEMPLATES)}, or a file. [the protocol's]")
@@ -47,6 +47,17 @@ def evaluate(
     boundary: Annotated[
         bool, typer.Option("--boundary", help="Measure boundary IoU as well.")
     ] = EvaluateSettings.boundary,
+    readout: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=options.starting_with(READOUTS),
+            rich_help_panel=options.MODEL,
+            help="Read-out of the last block (see `densezero pca --help`). [the protocol's]",
+        ),
+    ] = EvaluateSettings.readout,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the data set in tables and figures. [the benchmark's, or the folder's]")
+    ] = EvaluateSettings.name,
     like: options.Like = None,  # noqa: ARG001 - its callback has set the defaults
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -56,8 +67,9 @@ def evaluate(
     Example: densezero evaluate ade20k --root ADEChallengeData2016 --model tipsv2-l14 --out ade20k.json
     """
     settings = EvaluateSettings(
-        dataset, root, out, model, protocol, split, vocabulary, templates, device, dtype, limit, images, boundary
-    )
+        dataset, root, out, model, protocol, split, vocabulary, templates, device, dtype, limit, images, boundary,
+        readout, name,
+    )  # fmt: skip
     from densezero.jobs.evaluate.run import evaluate_dataset
 
     shower = Shower(quiet=quiet, verbose=verbose)
@@ -67,21 +79,3 @@ def evaluate(
         miou = report.scores["miou"]
         score = "no pixel counts" if miou is None else f"mIoU {miou:.2f}"
         typer.echo(f"{score} over {report.images} images of {report.dataset}: {out}")
-
-
-def table(
-    reports: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE.json...", parser=options.path, help="Reports.")
-    ] = None,
-    form: Annotated[str, options.choice(FORMS, "--format", help="Of the table.")] = "markdown",
-    published: Annotated[bool, typer.Option("--published", help="List every published number as well.")] = False,
-) -> None:
-    """Set reports beside the published numbers, on standard output."""
-    from densezero.errors import InputError
-    from densezero.evaluation.report import read_report
-    from densezero.evaluation.table import make_cells, published_cells, set_table
-
-    if not reports and not published:
-        raise InputError("Expected reports of `densezero evaluate`, or --published; got neither.")
-    cells = make_cells([read_report(file) for file in reports or []])
-    typer.echo(set_table([*cells, *(published_cells() if published else [])], form), nl=False)

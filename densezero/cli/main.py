@@ -12,15 +12,18 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from densezero import __version__
+from densezero.cli.compare import compare
 from densezero.cli.datasets import datasets
-from densezero.cli.evaluate import evaluate, table
+from densezero.cli.evaluate import evaluate
 from densezero.cli.features import features, pca, similarity
 from densezero.cli.grouped import GroupedCommand
 from densezero.cli.models import models
 from densezero.cli.options import EXIT_STATUS
+from densezero.cli.protocols import protocols
 from densezero.cli.report import report
 from densezero.cli.segment import segment
 from densezero.cli.show import INTERRUPTED
+from densezero.cli.table import table
 from densezero.cli.vocabularies import vocabularies
 from densezero.errors import DenseZeroError, DenseZeroWarning
 from densezero.jobs.interrupts import GO_ON, Interrupts
@@ -37,6 +40,7 @@ app = typer.Typer(
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(segment)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(evaluate)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(table)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(compare)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(report)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(pca)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(similarity)
@@ -44,6 +48,7 @@ app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(features)
 app.add_typer(models, name="models")
 app.add_typer(vocabularies, name="vocabularies")
 app.add_typer(datasets, name="datasets")
+app.add_typer(protocols, name="protocols")
 
 
 def _say_version(asked: bool) -> None:

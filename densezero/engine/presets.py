@@ -1,10 +1,11 @@
-"""The presets by name, and the constants that their papers use for each benchmark, as literal tables."""
+"""The presets by name, and the functions that look them up. What papers set for each benchmark is in ``papers``."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+from densezero.engine.papers import BENCHMARK_OF, PAPERS
 from densezero.engine.protocol import Background, Protocol
 from densezero.errors import ProtocolError, did_you_mean
 from densezero.vocabulary.classes import ClassList
@@ -27,51 +28,6 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 DEFAULT_PROTOCOL = "tips-slide"
 
-# Each paper's constants, by benchmark.
-_OVSS: dict[str, dict[str, Any]] = {
-    "voc21": {"scale": 65.0, "background": Background(threshold=0.1), "min_area_share": 0.1},
-    "pascal-context60": {"scale": 50.0, "background": Background(threshold=0.1)},
-    "coco-object": {"scale": 50.0, "background": Background(threshold=0.1)},
-    "coco-stuff": {"short_side_px": 448},
-    "cityscapes": {"short_side_px": 560},
-}
-_NACLIP: dict[str, dict[str, Any]] = {
-    "voc20": {"window_px": None},
-    "voc21": {"window_px": None, "background": Background(threshold=0.1)},
-    "pascal-context60": {"background": Background(threshold=0.1)},
-    "coco-object": {"background": Background(threshold=0.1)},
-    "cityscapes": {"short_side_px": 560},
-}
-_CLEARCLIP: dict[str, dict[str, Any]] = {
-    "voc21": {"background": Background(threshold=0.5)},
-    "pascal-context60": {"background": Background(threshold=0.15)},
-    "coco-object": {"background": Background(threshold=0.4)},
-}
-_PROXYCLIP: dict[str, dict[str, Any]] = {
-    "voc21": {"background": Background(threshold=0.2)},
-    "pascal-context60": {"background": Background(threshold=0.15)},
-    "coco-object": {"background": Background(threshold=0.25)},
-    "ade20k": {"short_side_px": 448},
-    "cityscapes": {"short_side_px": 448},
-}
-_BY_BENCHMARK = {"ovss": _OVSS, "ovss-naclip": _NACLIP, "ovss-clearclip": _CLEARCLIP, "ovss-proxyclip": _PROXYCLIP}
-
-
-# The benchmark of each packaged class list of the training-free papers.
-_BENCHMARK_OF = {
-    "ovss-voc20": "voc20",
-    "proxyclip-voc20": "voc20",
-    "ovss-voc21": "voc21",
-    "clearclip-voc21": "voc21",
-    "proxyclip-voc21": "voc21",
-    "ovss-context60": "pascal-context60",
-    "ovss-coco-object": "coco-object",
-    "proxyclip-coco-object": "coco-object",
-    "ovss-coco-stuff": "coco-stuff",
-    "ovss-cityscapes": "cityscapes",
-    "ovss-ade20k": "ade20k",
-}
-
 
 def find_protocol(name: str, class_list: str | None = None) -> Protocol:
     """Look a preset up, with the constants that its paper uses for a benchmark.
@@ -86,9 +42,25 @@ def find_protocol(name: str, class_list: str | None = None) -> Protocol:
     """
     if name not in PROTOCOLS:
         raise ProtocolError(f"Expected the name of a protocol; got {name!r}. {did_you_mean(name, list(PROTOCOLS))}")
-    benchmark = _BENCHMARK_OF.get(class_list or "", class_list or "")
-    constants = _BY_BENCHMARK.get(name, {}).get(benchmark, {})
-    return replace(PROTOCOLS[name], **constants)
+    benchmark = BENCHMARK_OF.get(class_list or "", class_list or "")
+    return replace(PROTOCOLS[name], **PAPERS[name].constants.get(benchmark, {}))
+
+
+def class_list_for(name: str, dataset: str) -> str:
+    """Name the packaged class list that a protocol expects for a benchmark.
+
+    Args:
+        name: of the preset; any other name stands for a protocol without a list of its own.
+        dataset: our name of the benchmark, for example ``voc21``.
+
+    Returns:
+        The paper's list; where it has none, the benchmark's own list, which has the name of the data set.
+
+    Example:
+        >>> class_list_for("ovss", "voc21"), class_list_for("tips-slide", "voc21")
+        ('ovss-voc21', 'voc21')
+    """
+    return PAPERS[name].class_lists.get(dataset, dataset) if name in PAPERS else dataset
 
 
 def protocol_for(classes: ClassList, name: str) -> Protocol:

@@ -8,12 +8,13 @@ from typing import Any, Final
 from densezero.encoders.hashes import OLD_HASHES
 
 _FOLLOWS: Final = {
-    "class_list_sha256": "classes",
-    "templates_sha256": "templates",
-    "hash_version": "",
+    "class_list_sha256": ("classes", "class_list"),
+    "templates_sha256": ("templates",),
+    "weights_sha256": ("model", "models"),
 }
-"""A field that differs whenever another one does says nothing more."""
+"""A field that differs whenever one of others does says nothing more."""
 
+THERE_NOW: Final = ("there", "now")
 _MOST = 5
 
 
@@ -26,36 +27,45 @@ def explain_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return f"these differ: {'; '.join(list_differences(old, new))}"
 
 
-def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """What two requests do not share: a field's name, what it was there and what it is now, shortened."""
+def list_differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "", words: tuple[str, str] = THERE_NOW
+) -> list[str]:
+    """List what two requests do not share: the field's name and both values, shortened.
+
+    Args:
+        old: a request.
+        new: another one.
+        prefix: stands before each name.
+        words: how the two are called.
+    """
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     found: list[str] = []
     for key in differing:
         before, after = old.get(key), new.get(key)
-        if _FOLLOWS.get(key) in differing:
+        if key == "hash_version" or any(other in differing for other in _FOLLOWS.get(key, ())):
             continue
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             named = "name" in before and before.get("name") != after.get("name")
-            inner = [_changed(key, before["name"], after.get("name"))] if named else None
-            found += inner or list_differences(before, after, f"{prefix}{key}.")
+            inner = [_changed(key, before["name"], after.get("name"), words)] if named else None
+            found += inner or list_differences(before, after, f"{prefix}{key}.", words)
         elif isinstance(before, list) and isinstance(after, list):
-            found.append(_list_change(prefix + key, before, after))
+            found.append(_list_change(prefix + key, before, after, words))
         else:
-            found.append(_changed(prefix + key, before, after))
+            found.append(_changed(prefix + key, before, after, words))
     return found
 
 
-def _changed(name: str, before: Any, after: Any) -> str:
-    return f"{name} (there {str(before)[:60]}, now {str(after)[:60]})"
+def _changed(name: str, before: Any, after: Any, words: tuple[str, str]) -> str:
+    return f"{name} ({words[0]} {str(before)[:60]}, {words[1]} {str(after)[:60]})"
 
 
-def _list_change(name: str, before: list[Any], after: list[Any]) -> str:
+def _list_change(name: str, before: list[Any], after: list[Any], words: tuple[str, str]) -> str:
     """What only one of two lists holds; of two with the same members, that their order differs."""
     gone = [str(item) for item in before if item not in after]
     come = [str(item) for item in after if item not in before]
     if not gone and not come:
         return f"{name} (the same in another order)"
-    parts = [f"only {when}: {_few(items)}" for when, items in (("there", gone), ("now", come)) if items]
+    parts = [f"only {when}: {_few(items)}" for when, items in zip(words, (gone, come), strict=True) if items]
     return f"{name} ({'; '.join(parts)})"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -20,6 +21,11 @@ COLUMNS = {
 }
 
 
+_FILES = ("published.json", "training_free.json")
+_PRESETS = {"simple": "tips-simple", "slide": "tips-slide", "naclip": "ovss-naclip"}
+"""The protocol of a row, or the source that decides it, to our preset."""
+
+
 @dataclass(frozen=True)
 class PublishedRow:
     """The published numbers of one method.
@@ -28,8 +34,9 @@ class PublishedRow:
         method: its name in the paper.
         model: our name of its encoder; None if densezero does not have it.
         source: where the numbers are published.
-        protocol: ``simple``, ``slide`` or ``ovss``.
+        protocol: our name of the protocol.
         miou: our name of a data set to the published mIoU in percent.
+        readout: read-out of the encoder's last block.
     """
 
     method: str
@@ -37,36 +44,46 @@ class PublishedRow:
     source: str
     protocol: str
     miou: dict[str, float]
+    readout: str = "value"
 
 
 @cache
 def published_rows() -> tuple[PublishedRow, ...]:
-    """Read all rows, in the order of the data file."""
-    text = (resources.files("densezero.evaluation") / "data" / "published.json").read_text(encoding="utf-8")
+    """Read all rows, in the order of the data files."""
+    return tuple(row for name in _FILES for row in _read_rows(name))
+
+
+def _read_rows(name: str) -> Iterator[PublishedRow]:
+    text = (resources.files("densezero.evaluation") / "data" / name).read_text(encoding="utf-8")
     data = json.loads(text)
-    return tuple(
-        PublishedRow(
+    for row in data["rows"]:
+        yield PublishedRow(
             row["method"],
             row.get("model"),
             data["sources"][row["source"]],
-            row["protocol"],
+            _protocol(row["protocol"], row["source"]),
             {ours: row[theirs] for ours, theirs in COLUMNS.items() if theirs in row},
+            row.get("readout", PublishedRow.readout),
         )
-        for row in data["rows"]
-    )
 
 
-def published_miou(model: str, protocol: str, dataset: str) -> PublishedRow | None:
+def published_miou(model: str, protocol: str, dataset: str, readout: str = PublishedRow.readout) -> PublishedRow | None:
     """Find the row with the published number of a model, protocol and data set. Of several, take the most digits.
 
     Args:
         model: our name, for example ``tipsv2-l14``.
         protocol: our preset's name, for example ``tips-slide``.
         dataset: our name of the data set.
+        readout: read-out of the encoder's last block.
 
     Returns:
         The row; None if nothing is published.
     """
-    kind = {"tips-simple": "simple", "tips-slide": "slide"}.get(protocol, "ovss" if protocol == "ovss" else None)
-    rows = [r for r in published_rows() if r.model == model and r.protocol == kind and dataset in r.miou]
+    asked = (model, protocol, readout)
+    rows = [r for r in published_rows() if (r.model, r.protocol, r.readout) == asked and dataset in r.miou]
     return max(rows, key=lambda row: len(str(row.miou[dataset])), default=None)
+
+
+def _protocol(kind: str, source: str) -> str:
+    """Give our name of a protocol in the data files; papers without constants of their own here follow SCLIP's."""
+    return _PRESETS.get(kind) or (_PRESETS.get(source, kind) if kind == "ovss" else kind)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.datasets import DATASETS
 from densezero.errors import InputError
 from densezero.evaluation.report_checks import NEWEST_FORMAT, refuse_malformed
 from densezero.metrics import iou_scores
@@ -75,6 +76,18 @@ class Report:
     templates: list[str] = field(default_factory=list)
     files_sha256: str = ""
     format: int = NEWEST_FORMAT
+
+    @property
+    def title(self) -> str:
+        """Name of the data set for readers: the one that was given, that of an own folder, or the benchmark's."""
+        folder = Path(str(self.request.get("root", ""))).name if self.dataset == "folder" else ""
+        name = str(self.request.get("name") or folder or self.dataset)
+        return f"own {name}" if name != self.dataset and name in DATASETS else name
+
+    @property
+    def column(self) -> str:
+        """The column of a table: the benchmark, or the title of a data set that is the user's own or was renamed."""
+        return self.dataset if self.title == self.dataset else self.title
 
     def to_json(self) -> str:
         """Write the report as JSON. Each row of the confusion matrix is on its own line."""

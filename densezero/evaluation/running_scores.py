@@ -1,4 +1,4 @@
-"""Sums confusion counts over images, one image at a time, so that memory does not grow with the images."""
+"""Sums confusion counts over images, one image at a time. Of each image only a few numbers stay in memory."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from densezero.datasets import Dataset, Pair
 from densezero.encoders.base import DenseEncoder
 from densezero.engine.segmenter import Segmenter
 from densezero.evaluation.image_counts import ImageCounts
+from densezero.evaluation.image_sums import ClassSums, ImageSums
 from densezero.evaluation.report import ImageScore, Report, score_counts, score_image
 from densezero.metrics import BoundaryCounts
 
@@ -25,7 +26,7 @@ STAGES: Final = ("read", "segment", "target", "count")
 
 
 class RunningScores:
-    """The confusion matrix over many images, and the score of each image.
+    """The confusion matrix over many images, and the score and pixel sums of each image.
 
     Args:
         classes: number of classes C.
@@ -37,6 +38,7 @@ class RunningScores:
         self.ignored = 0  # pixels of labels that do not count
         self.seconds: dict[str, float] = {}
         self.scores: dict[str, ImageScore] = {}
+        self.sums: dict[str, ClassSums] = {}
         self.files: dict[str, tuple[str, str]] = {}  # SHA-256 of the image and of the label
 
     def __len__(self) -> int:
@@ -53,6 +55,7 @@ class RunningScores:
         for index, *along in image.boundary or ():
             self.boundary[:, index] += along
         self.scores[image.name] = score_image(image.name, matrix)
+        self.sums[image.name] = ClassSums.of(matrix)
         self.files[image.name] = image.state.sha256
         self._add_seconds(image.seconds)
 
@@ -62,6 +65,7 @@ class RunningScores:
         self.boundary += other.boundary
         self.ignored += other.ignored
         self.scores.update(other.scores)
+        self.sums.update(other.sums)
         self.files.update(other.files)
         self._add_seconds(other.seconds)
 
@@ -96,6 +100,10 @@ class RunningScores:
             templates=list(segmenter.templates.texts),
             files_sha256=files_sha256((pair.name, self.files[pair.name]) for pair in pairs),
         )
+
+    def to_sums(self, pairs: Sequence[Pair]) -> ImageSums:
+        """Give the pixel sums of each image, in the order of the pairs."""
+        return ImageSums.of([(pair.name, self.sums[pair.name]) for pair in pairs], len(self.confusion))
 
     def _add_seconds(self, seconds: dict[str, float]) -> None:
         for stage, time in seconds.items():

@@ -1,3 +1,5 @@
+import json
+import re
 import subprocess
 import sys
 
@@ -7,7 +9,9 @@ from typer.testing import CliRunner
 from densezero import __version__
 from densezero.cli import main as cli
 from densezero.encoders.catalog import MODELS
-from densezero.errors import DenseZeroWarning
+from densezero.engine.papers import BENCHMARKS
+from densezero.engine.presets import PROTOCOLS
+from densezero.errors import DenseZeroError, DenseZeroWarning
 from tests.jobs.photos import write_scenes
 
 WORDS = "sky, grass, sea, house=home|cottage"
@@ -146,3 +150,30 @@ def test_a_warning_of_ours_is_a_note_and_others_are_passed_on(capsys, monkeypatc
     cli.show_warning(UserWarning("another"), UserWarning, "file.py", 1)
     assert capsys.readouterr().err == "note: The memory is small.\n"
     assert [category for _, category, *_ in passed_on] == [UserWarning]
+
+
+def test_protocols_are_listed_and_shown_with_their_constants():
+    listed = run("protocols", "list").output
+    assert [line.split()[0] for line in listed.splitlines()[::2]] == list(PROTOCOLS)
+    shown = run("protocols", "show", "ovss", "--dataset", "voc21").output
+    assert "ovss-voc21" in shown
+    assert re.search(r"scale +65 ", shown)
+    assert re.search(r"background +threshold 0.1 ", shown)
+    whole = run("protocols", "show", "ovss-naclip").output
+    assert re.search(r"voc21 +ovss-voc21 +window_px whole image, background threshold 0.1", whole)
+    facts = json.loads(run("protocols", "show", "tips-slide", "--json").output)
+    assert (facts["window_px"], facts["stride_px"], facts["templates"]) == (448, 336, "tcl9")
+    assert json.loads(run("protocols", "list", "--json").output)[0]["name"] == "tips-simple"
+
+
+def test_every_protocol_is_shown_for_every_benchmark():
+    for name in PROTOCOLS:
+        for benchmark in BENCHMARKS:
+            assert f"{name} on {benchmark}" in run("protocols", "show", name, "--dataset", benchmark).output
+
+
+def test_an_unknown_protocol_or_benchmark_has_a_suggestion():
+    for words in (["ovs"], ["ovss", "--dataset", "voc22"]):
+        outcome = CliRunner().invoke(cli.app, ["protocols", "show", *words])
+        assert isinstance(outcome.exception, DenseZeroError)
+        assert "Did you mean" in str(outcome.exception)

@@ -19,7 +19,8 @@ SHELL = {
     for page, text in PAGES.items()
 }
 COMMANDS = sorted({line for lines in SHELL.values() for line in lines if line.startswith("densezero ")})
-EVALUATE = next(line for line in COMMANDS if " evaluate " in line)
+EVALUATIONS = [line for line in SHELL["densezero/evaluation/README.md"] if " evaluate " in line]
+EVALUATE = EVALUATIONS[0]
 FIGURES = ("pca", "similarity", "features")
 
 
@@ -71,8 +72,9 @@ def test_every_command_runs(checkout, line):
         words = [*with_nano(words), "--templates", "plain"]
     if words[0] in FIGURES:
         words = [*with_nano(words), "--grid", "12"]
-    if words[0] in ("table", "report"):  # they read what another line wrote
-        run([*with_nano(shlex.split(EVALUATE)[1:]), "--templates", "plain"])
+    if words[0] in ("table", "report", "compare"):  # they read what other lines wrote
+        for evaluation in [EVALUATE] if words[0] != "compare" else EVALUATIONS:
+            run([*with_nano(shlex.split(evaluation)[1:]), "--templates", "plain"])
     run(words)
 
 

@@ -11,8 +11,11 @@ from sklearn.metrics import confusion_matrix
 
 import densezero
 from densezero.datasets import load_dataset
+from densezero.engine import find_protocol
 from densezero.errors import DenseZeroError, InputError, OutputError
 from densezero.evaluation import counting
+from densezero.evaluation.deviations import list_deviations
+from densezero.evaluation.image_sums import read_sums, sums_file
 from densezero.evaluation.report import read_report
 from densezero.jobs.evaluate import run as job
 from densezero.jobs.evaluate.processes import Shard
@@ -24,6 +27,7 @@ from densezero.pretrain.concepts import CONCEPTS
 from densezero.pretrain.scenes import draw_scene
 from densezero.vocabulary import ClassEntry, ClassList
 from tests.conftest import ROOT
+from tests.datasets.devkits import draw_voc
 from tests.jobs.photos import Recorder
 
 
@@ -433,3 +437,45 @@ def test_an_interrupt_that_a_library_swallows_ends_the_evaluation_and_keeps_its_
     job.Interrupts.came = False
     job.evaluate_dataset(settings(root, tmp_path / "r.json"), Ear())
     assert heard and heard[0] >= 2
+
+
+@pytest.mark.parametrize(
+    ("protocol", "vocabulary", "class_list", "notes"),
+    [
+        ("ovss", None, "ovss-voc21", ()),
+        ("ovss-proxyclip", None, "proxyclip-voc21", ()),
+        ("ovss", "voc21", "voc21", ("class list voc21",)),
+        ("tips-simple", None, "voc21", ()),
+    ],
+)
+def test_a_protocol_takes_the_words_of_its_paper_unless_others_are_asked_for(
+    tmp_path, protocol, vocabulary, class_list, notes
+):
+    draw_voc(tmp_path)
+    listener = Recorder()
+    chosen = EvaluateSettings(
+        "voc21", tmp_path, tmp_path / "r.json", "nano", protocol, vocabulary=vocabulary, templates=None, limit=1
+    )
+    report = job.evaluate_dataset(chosen, listener)
+    assert report.request["class_list"] == class_list
+    assert (
+        report.request["protocol"]["background"]["threshold"] == find_protocol(protocol, "voc21").background.threshold
+    )
+    assert tuple(note for note in list_deviations(report) if note.startswith("class list")) == notes
+
+
+def test_the_counts_of_each_image_lie_beside_the_report_and_give_its_scores(root, tmp_path):
+    report = job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    sums = read_sums(report, tmp_path / "r.json")
+    assert sums.names == tuple(score.name for score in report.per_image)
+    first = job.evaluate_dataset(settings(root, tmp_path / "first.json", limit=1))
+    assert (sums.hits[0] == np.diag(np.array(first.confusion))).all()
+    assert sums_file(tmp_path / "r.json").read_bytes() == sums.to_bytes()
+
+
+def test_a_file_of_the_user_at_the_place_of_the_counts_is_refused(root, tmp_path):
+    (tmp_path / "r.counts.npz").write_text("mine")
+    with pytest.raises(OutputError, match="did not write"):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    assert (tmp_path / "r.counts.npz").read_text() == "mine"
+    assert not (tmp_path / "r.json").exists()

@@ -8,7 +8,7 @@ from densezero.encoders.catalog import load_encoder
 from densezero.errors import ModelError, OutputError
 from densezero.features import encode_grid
 from densezero.features.choices import GridChoice
-from densezero.jobs.features.encoder_cache import EncoderCache
+from densezero.features.encoder_cache import EncoderCache
 from densezero.jobs.features.grids import write_features
 from densezero.jobs.features.settings import FeaturesSettings
 from tests.jobs.photos import Recorder, read_labels, write_scenes

@@ -10,7 +10,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from densezero.errors import InputError, OutputError
-from densezero.jobs.features.encoder_cache import EncoderCache
+from densezero.features.encoder_cache import EncoderCache
 from densezero.jobs.features.grids import write_features
 from densezero.jobs.features.pca import draw_pca
 from densezero.jobs.features.settings import FeaturesSettings, PcaSettings

@@ -17,12 +17,13 @@ from densezero.datasets.label_notes import label_notes
 from densezero.datasets.selection import select_pairs
 from densezero.encoders.catalog import load_encoder, model_files
 from densezero.encoders.device import images_at_once
-from densezero.engine.presets import protocol_for
+from densezero.engine.presets import class_list_for, find_protocol
 from densezero.engine.segmenter import Segmenter
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.counting import PairCounter, Sample, timed
 from densezero.evaluation.differences import explain_differences
 from densezero.evaluation.image_counts import ImageCounts, PairState
+from densezero.evaluation.image_sums import refuse_foreign_sums, sums_file
 from densezero.evaluation.report import Report, read_report
 from densezero.evaluation.running_scores import RunningScores, files_sha256
 from densezero.images.read_ahead import picture_bytes, read_ahead, readers, try_together
@@ -77,7 +78,8 @@ def _plan(settings: EvaluateSettings, listener: Listener) -> _Plan:
     """Refuse what can be refused, the cheapest first."""
     files = [Path(name) for name in (settings.vocabulary, settings.templates, settings.images) if name is not None]
     read = (*files, *model_files(settings.model))
-    refuse_unusable_outputs(settings.out, [settings.out], read, is_folder=False)
+    refuse_unusable_outputs(settings.out, [settings.out, sums_file(settings.out)], read, is_folder=False)
+    refuse_foreign_sums(settings.out)
     dataset = load_dataset(settings.dataset, settings.root, settings.split)
     pairs = select_pairs(dataset, settings.limit, settings.images)
     refuse_differing_sizes(replace(dataset, pairs=tuple(pairs)))  # before the model is loaded
@@ -89,7 +91,7 @@ def _evaluate(settings: EvaluateSettings, plan: _Plan, listener: Listener) -> Re
     """Count the images that wait, together with the other processes, and write the report."""
     shard = processes.join_processes()
     if shard.leads:
-        remove_leftovers([settings.out, *CountJournals.files_of(settings.out)])
+        remove_leftovers([settings.out, sums_file(settings.out), *CountJournals.files_of(settings.out)])
     journals = CountJournals(settings.out, shard.rank, plan.request)
     running = _add_known(journals, plan, listener)
     processes.wait_for_all(shard)  # everyone has read what is known before anyone writes
@@ -112,6 +114,7 @@ def _evaluate(settings: EvaluateSettings, plan: _Plan, listener: Listener) -> Re
         for note in label_notes(plan.dataset, running.confusion.sum(1), running.ignored):
             listener.note(note)
         report = running.to_report(plan.dataset, plan.pairs, plan.segmenter, plan.request)
+        write_bytes(sums_file(settings.out), running.to_sums(plan.pairs).to_bytes())
         write_bytes(settings.out, report.to_bytes())
         journals.remove_all()
     processes.leave_processes(shard)
@@ -169,7 +172,9 @@ def _count_together(counter: PairCounter, readings: Sequence[Future[Sample]]) ->
 
 def _build_segmenter(settings: EvaluateSettings, dataset: Dataset, listener: Listener) -> Segmenter:
     classes = _classes(settings, dataset)
-    protocol = protocol_for(classes, settings.protocol)
+    listener.understood(f"class list: {classes.name}, {len(classes)} classes")
+    protocol = find_protocol(settings.protocol, dataset.name)
+    protocol = replace(protocol, readout=settings.readout or protocol.readout)
     templates = load_templates(settings.templates or protocol.templates)
     encoder = load_encoder(settings.model, processes.own_device(settings.device), settings.dtype)
     if encoder.note:
@@ -179,19 +184,21 @@ def _build_segmenter(settings: EvaluateSettings, dataset: Dataset, listener: Lis
     if len(segmenter.classes) != len(dataset.classes):
         raise InputError(
             f"{dataset.name} has {len(dataset.classes)} classes, and the protocol makes {len(segmenter.classes)} of "
-            "them by adding a background. Use the variant of the benchmark that has a background class."
+            "them by adding a background. Call the class for the rest `background` in the class list, or use the "
+            "variant of the benchmark that has a background class."
         )
     return segmenter
 
 
 def _classes(settings: EvaluateSettings, dataset: Dataset) -> ClassList:
-    """The words: the data set's own class list, or another for the same labels."""
-    if settings.vocabulary is None:
+    """The words: those that the protocol expects for the data set, or another list for the same labels."""
+    name = settings.vocabulary or class_list_for(settings.protocol, dataset.name)
+    if name == dataset.name:
         return dataset.classes
-    classes = load_class_list(settings.vocabulary)
+    classes = load_class_list(name)
     if len(classes) != len(dataset.classes):
         raise InputError(
-            f"{dataset.name} has {len(dataset.classes)} classes, and {settings.vocabulary} names {len(classes)}. "
+            f"{dataset.name} has {len(dataset.classes)} classes, and {name} names {len(classes)}. "
             "Give a list with one class for each label, in the order of the labels."
         )
     return classes
@@ -209,6 +216,7 @@ def _request(settings: EvaluateSettings, dataset: Dataset, pairs: list[Pair], se
         "images": len(pairs),
         "image_names_sha256": hashlib.sha256(names).hexdigest(),
         "boundary": settings.boundary,
+        **({} if settings.name is None else {"name": settings.name.strip()}),
         **segmenter.provenance.to_json(),
     }
     return plain_request(request)

@@ -21,16 +21,19 @@ class EvaluateSettings:
         model: a model's name, or a path.
         protocol: a preset's name; an ``ovss`` preset takes its paper's constants for the benchmark.
         split: of the data set.
-        vocabulary: another class list for the same labels, packaged or a file; None takes the data set's own.
+        vocabulary: another class list for the same labels, packaged or a file; None takes the one that the protocol
+            expects: its paper's words, or the data set's own.
         templates: prompt templates, a name or a file; None takes the protocol's.
         device: where to compute.
         dtype: numeric type of the vision tower; float32 reproduces.
         limit: number of images, from the first; None takes all.
         images: a file that names the images to take, one a line; None takes all.
         boundary: also measure boundary IoU, which takes longer than all other counting.
+        readout: of the encoder's last block; None takes the protocol's.
+        name: of the data set in tables and figures; None takes its folder's name for own data, else the benchmark's.
 
     Raises:
-        InputError: if the limit is below 1.
+        InputError: if the limit is below 1, or the name is empty.
     """
 
     dataset: str
@@ -46,10 +49,14 @@ class EvaluateSettings:
     limit: int | None = None
     images: Path | None = None
     boundary: bool = False
+    readout: str | None = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise InputError(f"Expected a limit of at least 1 image; got {self.limit}.")
+        if self.name is not None and not self.name.strip():
+            raise InputError("Expected a name of the data set in --name; got an empty one.")
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from densezero.errors import DenseZeroError, FeatureError
 from densezero.features import DiskCache
+from densezero.features.encoder_cache import EncoderCache
 from densezero.features.figure.compare import draw_comparison, fit_cell, plan_comparison
 from densezero.features.fitted import Fit, coordinates_of, fit, paint, refuse_one_colour, spread_evenly
 from densezero.features.sources import Source, caption_columns, list_sources
 from densezero.images import FoundImage, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
-from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.fit import name_source, stored_fit, write_basis
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.places import find_inputs, refuse_foreign_files
@@ -40,7 +40,7 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
     captions = caption_columns(sources, settings.shows)
     plan_comparison([1.0] * len(images), captions, settings.width_mm)  # refused before the encoding
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
-    encoders.check(sources, listener)
+    encoders.check(sources, listener.note)
     given = stored_fit(settings, encoders, sources[0])
     run = _FigureRun(settings, encoders, listener, len(images), len(images) * len(sources))
     ratios = run.open_rows(images, captions)

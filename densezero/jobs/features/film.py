@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from densezero.errors import FeatureError
 from densezero.features import DiskCache
+from densezero.features.encoder_cache import EncoderCache
 from densezero.features.fitted import Fit, fit, paint, shrink, spread_evenly
 from densezero.features.sources import Source
 from densezero.images.film import Frames, open_frames
-from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.fit import name_source, stored_fit, write_basis
 from densezero.jobs.features.settings import PcaSettings
 from densezero.jobs.places import refuse_foreign_files
@@ -35,7 +35,7 @@ def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
     refuse_foreign_files([settings.out], listener, overwrite=settings.overwrite)
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     source = Source(settings.models[0], settings.readouts[0])
-    encoders.check([source], listener)
+    encoders.check([source], listener.note)
     with DiskCache() as cache:
         run = _FilmRun(settings, encoders, source, frames, cache, listener)
         fitted = stored_fit(settings, encoders, source) or run.fit()

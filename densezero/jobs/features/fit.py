@@ -10,9 +10,9 @@ from densezero.errors import FeatureError
 from densezero.features import load_basis, save_basis
 from densezero.features.choices import Look
 from densezero.features.clusters import load_clusters, save_clusters
+from densezero.features.encoder_cache import EncoderCache
 from densezero.features.fitted import Fit
 from densezero.features.sources import Source
-from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.settings import PcaSettings
 from densezero.output.atomic import write_atomically
 

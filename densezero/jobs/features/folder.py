@@ -16,10 +16,10 @@ from densezero.encoders.catalog import model_files
 from densezero.encoders.file_hash import file_sha256
 from densezero.errors import FeatureError, InputError
 from densezero.features import DiskCache
+from densezero.features.encoder_cache import EncoderCache
 from densezero.features.fitted import Fit, coordinates_of, fit, paint, refuse_one_colour, shrink, spread_evenly
 from densezero.features.sources import Source, label_sources, list_sources
 from densezero.images import FoundImage, read_rgb
-from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.fit import fit_files, name_source, read_fit, stored_fit, write_basis, write_fit
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.interrupts import Interrupts
@@ -124,7 +124,7 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
     ) -> None:  # fmt: skip
         self.settings, self.folder, self.columns, self.found, self.listener = settings, folder, columns, found, listener
         self.encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
-        self.hashes = self.encoders.check([column.source for column in columns], listener)
+        self.hashes = self.encoders.check([column.source for column in columns], listener.note)
         given = stored_fit(settings, self.encoders, columns[0].source)
         for column in columns:
             column.fitted = given

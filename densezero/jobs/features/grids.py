@@ -13,9 +13,9 @@ from densezero.encoders.catalog import model_files
 from densezero.errors import FeatureError
 from densezero.features import plan_grid
 from densezero.features.choices import GRID_FORMATS
+from densezero.features.encoder_cache import EncoderCache
 from densezero.features.sources import Source
 from densezero.images import FoundImage, read_rgb
-from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.settings import FeaturesSettings
 from densezero.jobs.manifest import MANIFEST
 from densezero.jobs.places import OutputFolder, check_all, find_inputs
@@ -68,7 +68,7 @@ class GridJob(ImageJob[FoundImage, NDArray[np.uint8], NDArray[np.uint8], _Grid])
         self.settings, self.folder = settings, folder
         self.encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
         self.source = Source(settings.model, settings.readout)
-        self.sha256 = self.encoders.check([self.source], listener)[self.source]
+        self.sha256 = self.encoders.check([self.source], listener.note)[self.source]
 
     @property
     def request(self) -> dict[str, Any]:

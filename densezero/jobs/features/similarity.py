@@ -8,11 +8,11 @@ from torch import Tensor
 
 from densezero.errors import FeatureError, ModelError
 from densezero.features import point_similarity, upsample
+from densezero.features.encoder_cache import EncoderCache
 from densezero.features.figure.heat import HeatMap, draw_heat_maps
 from densezero.features.fitted import shrink
 from densezero.features.sources import Source
 from densezero.images import read_rgb
-from densezero.jobs.features.encoder_cache import EncoderCache
 from densezero.jobs.features.settings import SimilaritySettings
 from densezero.jobs.places import refuse_foreign_files
 from densezero.jobs.progress import Listener
@@ -36,7 +36,7 @@ def draw_similarity(settings: SimilaritySettings, listener: Listener | None = No
     templates = load_templates(settings.templates)
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     source = Source(settings.model, settings.readout)
-    encoders.check([source], listener)
+    encoders.check([source], listener.note)
     encoder = encoders.take(settings.model)
     if settings.texts and not encoder.has_text:
         raise ModelError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from densezero.errors import FeatureError
 from densezero.features.choices import GridChoice
 from densezero.features.dense import encode_grid
 from densezero.features.sources import Source
-from densezero.jobs.progress import Listener
 
 
 class EncoderCache:
@@ -53,12 +52,12 @@ class EncoderCache:
                 "Ask for a smaller --grid, for smaller windows with --window, or for --device cpu."
             ) from None
 
-    def check(self, sources: Sequence[Source], listener: Listener) -> dict[Source, str]:
+    def check(self, sources: Sequence[Source], note: Callable[[str], None]) -> dict[Source, str]:
         """Load every encoder once, before any work, and return the hash of each one's weights.
 
         Args:
             sources: of a run, those of one model next to each other.
-            listener: hears the notes of the encoders.
+            note: is called with the note of each encoder that has one.
 
         Raises:
             ModelError: if an encoder cannot be loaded or lacks its read-out.
@@ -71,6 +70,6 @@ class EncoderCache:
             find_readout(source.readout, encoder.readouts, encoder.name)
             self._grid.patches(encoder.patch_px)  # refused before any image
             if is_new and encoder.note:
-                listener.note(encoder.note)
+                note(encoder.note)
             hashes[source] = encoder.weights_hash
         return hashes
