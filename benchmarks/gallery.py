@@ -7,7 +7,7 @@ from PIL import Image
 
 import densezero
 from densezero.features import encode_grid, fit_pca, to_rgb, upsample
-from densezero.features.choices import GridChoice
+from densezero.features.choices import FigureStyle, GridChoice
 from densezero.jobs.features.pca import draw_pca
 from densezero.jobs.features.settings import PcaSettings, SimilaritySettings
 from densezero.jobs.features.similarity import draw_similarity
@@ -31,8 +31,9 @@ def main() -> None:
             readouts=("patch", "value", "k-k-bare"),
             align=True,
             grid=GRID,
-            width_mm=WIDTH_MM,
+            style=FigureStyle(WIDTH_MM),
             dtype="float32",
+            overwrite=True,
         )
     )
     draw_pca(
@@ -43,19 +44,21 @@ def main() -> None:
             shows=("pca", "first", "kmeans"),
             upsampler="guided",
             grid=GRID,
-            width_mm=WIDTH_MM,
+            style=FigureStyle(WIDTH_MM),
             dtype="float32",
+            overwrite=True,
         )
     )
     draw_similarity(
         SimilaritySettings(
-            SCENES[0],
+            SCENES[:2],
             gallery / "words.png",
             texts=("boat", "fish", "tree"),
             model="nano",
             grid=GRID,
-            width_mm=WIDTH_MM,
+            style=FigureStyle(WIDTH_MM),
             dtype="float32",
+            overwrite=True,
         )
     )
 

@@ -11,7 +11,7 @@ from densezero.cli import options
 from densezero.cli.like import is_given
 from densezero.cli.show import Shower
 from densezero.encoders.readouts import READOUTS
-from densezero.features.choices import COLOR_MAPPINGS, GRID_FORMATS, SHOWS, UPSAMPLERS, GridChoice
+from densezero.features.choices import CELLS, COLOR_MAPPINGS, GRID_FORMATS, SHOWS, UPSAMPLERS, FigureStyle, GridChoice
 from densezero.jobs.features.settings import EACH, TOGETHER, FeaturesSettings, PcaSettings, SimilaritySettings
 
 COLOURS = "Colours"
@@ -47,6 +47,24 @@ _Upsample = Annotated[
     str, options.choice(UPSAMPLERS, "--upsample", help="From patches to pixels.", panel=options.FIGURE)
 ]
 _Width = Annotated[float, typer.Option("--width", rich_help_panel=options.FIGURE, help="Width of a figure, mm.")]
+_Title = Annotated[str, typer.Option("--title", rich_help_panel=options.FIGURE, help="A line above the figure.")]
+_FontSize = Annotated[
+    float, typer.Option("--font-size", rich_help_panel=options.FIGURE, help="Size of captions, points, 6 or more.")
+]
+_Cell = Annotated[
+    str,
+    options.choice(
+        CELLS,
+        "--cell",
+        help="fit: whole pictures; square: their middle; height: rows equally tall.",
+        panel=options.FIGURE,
+    ),
+]
+_Colormap = Annotated[
+    str,
+    typer.Option("--colormap", rich_help_panel=options.FIGURE, help="Color map of maps and of --show first."),
+]
+_Dpi = Annotated[int, typer.Option("--dpi", rich_help_panel=options.FIGURE, help="Pixels per inch of pictures.")]
 
 
 def pca(
@@ -67,7 +85,7 @@ def pca(
         typer.Option(
             metavar="NAME,...",
             autocompletion=options.starting_with(SHOWS),
-            help="A column each: pca (three components), first (the first, in inferno), kmeans. [default: pca]",
+            help="A column each: pca (three components), first (the first alone), kmeans. [default: pca]",
         ),
     ] = None,
     model: Annotated[
@@ -130,7 +148,16 @@ def pca(
     grid: _Grid = GridChoice.side,
     side: _Side = GridChoice.side_px,
     window: _Window = GridChoice.window_side,
-    width: _Width = PcaSettings.width_mm,
+    width: _Width = FigureStyle.width_mm,
+    title: _Title = FigureStyle.title,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", rich_help_panel=options.FIGURE, help="Caption of a column after the image; repeat it."),
+    ] = None,
+    font_size: _FontSize = FigureStyle.font_pt,
+    cell: _Cell = FigureStyle.cell,
+    colormap: _Colormap = FigureStyle.colormap,
+    dpi: _Dpi = FigureStyle.dpi,
     video: Annotated[
         bool,
         typer.Option(
@@ -160,7 +187,8 @@ def pca(
         tuple(inputs or ()), out, device, dtype, overwrite, images, keep_suffix, dry_run,
         tuple(model or PcaSettings.models), options.split_names(readout, PcaSettings.readouts),
         options.split_names(show, PcaSettings.shows), basis, save_basis, color_mapping, foreground, align, clusters,
-        upsample, GridChoice(grid, side, window), width, fit_images, video, rate,
+        upsample, GridChoice(grid, side, window), FigureStyle(width, title, font_size, cell, colormap, dpi),
+        tuple(label or ()), fit_images, video, rate,
     )  # fmt: skip
     from densezero.jobs.features.pca import draw_pca
 
@@ -169,7 +197,10 @@ def pca(
 
 
 def similarity(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", parser=options.path, help="An image file.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE...", parser=options.path, help="Image files and folders, a row each."),
+    ],
     out: Annotated[
         Path,
         typer.Option("--out", "-o", metavar="FILE", parser=options.path, help="The figure: FILE.png, .pdf or .svg."),
@@ -179,7 +210,7 @@ def similarity(
     ] = None,
     point: Annotated[
         list[str] | None,
-        typer.Option(help="A map of patches like the one at X,Y, pixels from the upper left; may be repeated."),
+        typer.Option(help="A map of patches like the one at X,Y of the first image, pixels; may be repeated."),
     ] = None,
     model: options.Model = SimilaritySettings.model,
     readout: _Readout = SimilaritySettings.readout,
@@ -190,29 +221,38 @@ def similarity(
     each: Annotated[
         bool, typer.Option("--each", help="Give every map a scale of its own, and say so.")
     ] = SimilaritySettings.each,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Draw the maps without the image under them.")
+    ] = SimilaritySettings.alone,
     upsample: _Upsample = SimilaritySettings.upsampler,
     grid: _Grid = GridChoice.side,
     side: _Side = GridChoice.side_px,
     window: _Window = GridChoice.window_side,
-    width: _Width = SimilaritySettings.width_mm,
+    width: _Width = FigureStyle.width_mm,
+    title: _Title = FigureStyle.title,
+    font_size: _FontSize = FigureStyle.font_pt,
+    cell: _Cell = FigureStyle.cell,
+    colormap: _Colormap = FigureStyle.colormap,
+    dpi: _Dpi = FigureStyle.dpi,
     device: options.Device = SimilaritySettings.device,
     dtype: options.Dtype = SimilaritySettings.dtype,
     overwrite: options.Replace = SimilaritySettings.overwrite,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
-    """Draw how like every patch of an image is to words, or to the patch at a point.
+    """Draw how like every patch is to words, or to the patch at a point: images in rows, words in columns.
 
     Example: densezero similarity photo.jpg --text "a boat" --text "the sea" --out boat.png
     """
     settings = SimilaritySettings(
-        image, out, tuple(text or ()), tuple(map(_point, point or ())), model, readout, templates, each, upsample,
-        GridChoice(grid, side, window), width, device, dtype, overwrite,
+        tuple(images), out, tuple(text or ()), tuple(map(_point, point or ())), model, readout, templates, each, alone,
+        upsample, GridChoice(grid, side, window), FigureStyle(width, title, font_size, cell, colormap, dpi), device,
+        dtype, overwrite,
     )  # fmt: skip
     from densezero.jobs.features.similarity import draw_similarity
 
-    shower = Shower()
-    draw_similarity(settings, shower)
-    shower.end_line()
-    typer.echo(out)
+    shower = Shower(quiet=quiet, verbose=verbose)
+    shower.summarise(draw_similarity(settings, shower))
 
 
 def features(

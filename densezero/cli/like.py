@@ -13,6 +13,7 @@ from densezero.errors import InputError
 OPTION_OF: Final = {
     "short_side_px": "short_side", "background_words": "background_word", "models": "model", "readouts": "readout",
     "shows": "show", "upsampler": "upsample", "width_mm": "width", "side_px": "side", "window_side": "window",
+    "font_pt": "font_size", "labels": "label",
 }  # fmt: skip
 """Fields of the settings whose option has another name."""
 
@@ -52,8 +53,8 @@ def read_settings(file: Path, command: str) -> dict[str, Any]:
         ) from None
     if made_by != command:
         raise InputError(f"{file} was made by `densezero {made_by}`; its settings do not fit `densezero {command}`.")
-    grid = settings.pop("grid", None)
-    return {**settings, **({"grid" if name == "side" else name: value for name, value in (grid or {}).items()})}
+    grid, style = settings.pop("grid", None) or {}, settings.pop("style", None) or {}
+    return {**settings, **style, **{"grid" if name == "side" else name: value for name, value in grid.items()}}
 
 
 def _command_of(settings: dict[str, Any]) -> str:

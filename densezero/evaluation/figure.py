@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ def draw_class_bars(report: Report) -> bytes:
     width_in = _WIDTH_IN if columns > 1 else _LONE_WIDTH_IN
     name_in = _NAME_IN if columns > 1 else _LONE_NAME_IN
     column_in = (width_in - _MARGIN_IN) / columns
+    end = scale_end([row.iou or 0 for row in rows])
 
     def paint(figure: Figure) -> None:
         write_title(figure, "IoU of each class", _sum_up(report))
@@ -57,7 +59,7 @@ def draw_class_bars(report: Report) -> bytes:
             left_in = _MARGIN_IN + column * column_in + name_in
             axes = axes_at(figure, left_in, _HEAD_IN, column_in - name_in - _VALUE_IN, slots * _ROW_IN)
             _paint_bars(axes, rows[column * slots : (column + 1) * slots], name_in)
-            _finish_axes(axes, slots, report.scores.get("miou"))
+            _finish_axes(axes, slots, report.scores.get("miou"), end)
 
     return draw_sheet(width_in, _HEAD_IN + slots * _ROW_IN + 0.45, paint)
 
@@ -92,18 +94,28 @@ def _paint_bars(axes: Axes, rows: list[_Row], name_in: float) -> None:
         label.set_color(PALE if row.iou is None else INK)
 
 
-def _finish_axes(axes: Axes, slots: int, miou: float | None) -> None:
-    """Draw the scale, the grid, and a line at the mIoU."""
+def scale_end(values: Sequence[float]) -> int:
+    """Choose where the scale of the bars ends: the first of 5, 10, 20, 50 and 100 % that holds every value.
+
+    Example:
+        >>> scale_end([3.2, 17.9]), scale_end([0.0]), scale_end([50.1])
+        (20, 5, 100)
+    """
+    return next(end for end in (5, 10, 20, 50, 100) if max(values) <= end or end == 100)
+
+
+def _finish_axes(axes: Axes, slots: int, miou: float | None, end: int) -> None:
+    """Draw the scale, the grid, and a line at the mIoU. A scale that ends before 100 % says so."""
     if miou is not None:
         axes.axvline(miou, color=_MEAN, linewidth=1, linestyle="--", zorder=3)
         axes.annotate(
             "mIoU", (miou, 1), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points", ha="center",
             fontsize=6.5, color=_MEAN,
         )  # fmt: skip
-    axes.set_xlim(0, 100)
+    axes.set_xlim(0, end)
     axes.set_ylim(slots - 0.5, -0.5)
-    axes.set_xticks(range(0, 101, 20))
-    axes.set_xlabel("IoU, %", labelpad=1)
+    axes.set_xticks(range(0, end + 1, end // 5))
+    axes.set_xlabel("IoU, %" if end == 100 else f"IoU, % (scale ends at {end} %)", labelpad=1)
     axes.tick_params(length=0, pad=3, labelsize=_PT)
     axes.grid(axis="x", color=FAINT, linewidth=0.6, zorder=0)
     axes.spines[["top", "right", "bottom"]].set_visible(False)

@@ -16,7 +16,7 @@ DEFAULT_GRID_SIDE: Final = 98
 
 SHOWS: Final = {
     "pca": "three components as red, green and blue",
-    "first": "the first component alone, in matplotlib's inferno",
+    "first": "the first component alone, in one color map",
     "kmeans": "clusters of patches, a colour for each cluster",
 }
 COLOR_MAPPINGS: Final = {
@@ -38,6 +38,14 @@ DEFAULT_WIDTH_MM: Final = 180.0
 """Width of a figure: the text width of many journals."""
 LONGEST_GRID: Final = 512
 """The most patches along the long side: a square of them with 1024 channels takes 1 GB."""
+CELLS: Final = {
+    "fit": "each row as tall as its picture, at most as tall as wide",
+    "square": "the middle of each picture, cropped to a square",
+    "height": "all rows equally tall",
+}
+LEAST_PT: Final = 6.0
+"""Smallest text that journals accept, points."""
+LEAST_MM: Final = 10.0
 WIDEST_MM: Final = 2000.0
 """Widest figure: 23,622 pixels at 300 pixels per inch."""
 
@@ -94,14 +102,48 @@ def check_name(kind: str, given: str, known: dict[str, str]) -> None:
         raise FeatureError(f"Expected {kind} out of the known ones; got {given!r}. {did_you_mean(given, list(known))}")
 
 
-def check_width(width_mm: float) -> None:
-    """Refuse a figure's width that no printer has.
+@dataclass(frozen=True)
+class FigureStyle:
+    """How a figure is set.
+
+    Args:
+        width_mm: its width, mm.
+        title: a line above everything; empty for none.
+        font_pt: size of captions, points. No text is smaller than 6 pt.
+        cell: a name of ``CELLS``.
+        colormap: matplotlib's name of the color map for one number a patch.
+        dpi: pixels per inch of a PNG, and of the pictures in a PDF or SVG.
 
     Raises:
-        FeatureError: unless it is above 0 and at most 2 m.
+        FeatureError: for a number out of range, or an unknown cell.
     """
-    if not 0 < width_mm <= WIDEST_MM:
-        raise FeatureError(f"Expected --width in mm, above 0 and at most {WIDEST_MM:g}; got {width_mm:g}.")
+
+    width_mm: float = DEFAULT_WIDTH_MM
+    title: str = ""
+    font_pt: float = 7.0
+    cell: str = "fit"
+    colormap: str = "inferno"
+    dpi: int = 300
+
+    def __post_init__(self) -> None:
+        check_name("--cell", self.cell, CELLS)
+        for name, given, (low, high), unit in (
+            ("width", self.width_mm, (LEAST_MM, WIDEST_MM), "mm"),
+            ("font-size", self.font_pt, (LEAST_PT, 24.0), "points"),
+            ("dpi", self.dpi, (50, 1200), "pixels per inch"),
+        ):
+            if not low <= given <= high:
+                raise FeatureError(f"Expected --{name} in {unit}, from {low:g} to {high:g}; got {given:g}.")
+
+    @property
+    def small_pt(self) -> float:
+        """Size of ticks and scales, points."""
+        return max(LEAST_PT, self.font_pt - 1)
+
+    @property
+    def title_pt(self) -> float:
+        """Size of the title, points."""
+        return self.font_pt + 1.5
 
 
 @dataclass(frozen=True)
@@ -114,6 +156,7 @@ class Look:
         clusters: of k-means.
         color_mapping: a name of ``COLOR_MAPPINGS``.
         upsampler: a name of ``UPSAMPLERS``.
+        colormap: matplotlib's name of the color map for the first component.
 
     Raises:
         FeatureError: for an unknown name, or fewer than 2 clusters.
@@ -124,6 +167,7 @@ class Look:
     clusters: int = 6
     color_mapping: str = "sigmoid"
     upsampler: str = "bilinear"
+    colormap: str = "inferno"
 
     def __post_init__(self) -> None:
         for show in self.shows:

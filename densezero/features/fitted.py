@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from densezero.encoders.base import DenseEncoder
 from densezero.errors import FeatureError
 from densezero.features.align import Alignment
-from densezero.features.basis import PcaBasis
+from densezero.features.basis import PcaBasis, load_basis
 from densezero.features.choices import Look
-from densezero.features.clusters import Clusters, fit_clusters
+from densezero.features.clusters import Clusters, fit_clusters, load_clusters
 from densezero.features.colour import first_component, to_rgb
 from densezero.features.figure.colours import cluster_rgb, heat_rgb, to_bytes
 from densezero.features.pca import fit_pca, with_percentiles
 from densezero.features.upsampling import upsample
 from densezero.images import plan_resize, resize_rgb
 
+BASIS, CLUSTERS = ".basis.safetensors", ".clusters.safetensors"
+"""Endings of the files that keep a fit."""
 LONGEST_PX = 2048
 """Pictures are drawn at the image's own size, up to this long side."""
 
@@ -84,7 +88,7 @@ def paint(show: str, fitted: Fit, grid: Tensor, rgb: NDArray[np.uint8], look: Lo
     assert fitted.basis is not None, "fitted where it is shown"
     if show == "first":
         levels = first_component(fitted.basis, grid, look.color_mapping)  # (gh, gw)
-        return to_bytes(heat_rgb(upsample(levels, how, rgb=rgb)))
+        return to_bytes(heat_rgb(upsample(levels, how, rgb=rgb), look.colormap))
     return to_bytes(upsample(to_rgb(fitted.basis, grid, look.color_mapping), how, rgb=rgb))
 
 
@@ -117,3 +121,24 @@ def spread_evenly(count: int, most: int) -> list[int]:
     if count <= most:
         return list(range(count))
     return [place * (count - 1) // max(most - 1, 1) for place in range(most)]
+
+
+def fit_files(name: str, look: Look) -> list[str]:
+    """Names of the files that ``write_fit`` writes."""
+    return [name + BASIS] * look.needs_basis + [name + CLUSTERS] * look.needs_clusters
+
+
+def read_fit(folder: Path, name: str, look: Look) -> Fit | None:
+    """Read what ``write_fit`` wrote; None unless everything that the pictures need is there."""
+    try:
+        return Fit(
+            load_basis(folder / (name + BASIS)) if look.needs_basis else None,
+            load_clusters(folder / (name + CLUSTERS)) if look.needs_clusters else None,
+        )
+    except FeatureError:
+        return None
+
+
+def name_source(fitted: Fit, encoder: DenseEncoder, readout: str) -> Fit:
+    """Return the same fit, whose basis names its encoder."""
+    return replace(fitted, basis=fitted.basis and fitted.basis.made_with(encoder, readout))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from densezero.errors import FeatureError
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,49 @@ def label_sources(sources: Sequence[Source]) -> dict[Source, str]:
     return labels
 
 
-def caption_columns(sources: Sequence[Source], shows: Sequence[str]) -> list[str]:
-    """A caption for the image, then for each source and each thing to show what tells it apart from the others."""
-    several_readouts = len({source.readout for source in sources}) > 1
-    return ["image"] + [
-        ", ".join([source.model] + [source.readout] * several_readouts + [show] * (len(shows) > 1))
-        for source in sources
-        for show in shows
-    ]
+def caption_columns(sources: Sequence[Source], shows: Sequence[str], labels: Sequence[str] = ()) -> list[str]:
+    """Write a caption for the image, then for each source and each thing to show: what tells it from the others.
+
+    Args:
+        sources: the columns' features.
+        shows: what is drawn of each.
+        labels: the user's own captions, one for each column after the image; none takes short names.
+
+    Raises:
+        FeatureError: for another number of labels.
+    """
+    columns = [(source, show) for source in sources for show in shows]
+    if labels and len(labels) != len(columns):
+        raise FeatureError(f"Expected one --label for each of {len(columns)} columns; got {len(labels)}.")
+    if labels:
+        return ["image", *labels]
+    names = shorten_models([source.model for source in sources])
+    several_models, several_readouts = len(set(names)) > 1, len({source.readout for source in sources}) > 1
+    captions = ["image"]
+    for source, show in columns:
+        parts = [names[source.model]] if several_models else []
+        parts += [source.readout] if several_readouts else []
+        parts += [show] if len(shows) > 1 else []
+        captions.append(", ".join(parts) or names[source.model])
+    return captions
+
+
+def shorten_models(models: Sequence[str]) -> dict[str, str]:
+    """Give each model a short name: without family, weights and folders, as long as the short names differ.
+
+    Example:
+        >>> shorten_models(["open_clip:ViT-B-16/openai", "weights/nano-v2", "tipsv2-l14"])
+        {'open_clip:ViT-B-16/openai': 'ViT-B-16', 'weights/nano-v2': 'nano-v2', 'tipsv2-l14': 'tipsv2-l14'}
+    """
+    short = {model: _short(model) for model in models}
+    taken = Counter(short.values())
+    return {model: name if taken[name] == 1 else model for model, name in short.items()}
+
+
+def _short(model: str) -> str:
+    family, colon, name = model.partition(":")
+    if colon and family == "open_clip":
+        return name.split("/")[0] if not name.startswith("hf-hub") else name.rsplit("/", 1)[-1]
+    if colon and family == "timm":
+        return name.split(".")[0]
+    return Path(model).name.removesuffix("_vision.npz") or model

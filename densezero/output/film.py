@@ -23,7 +23,8 @@ def write_film(path: Path, frames: Iterable[NDArray[np.uint8]], rate: float) -> 
 
     Args:
         path: ends in one of ``CODECS``.
-        frames: (H, W, 3) uint8 RGB; all are drawn at the size of the first, made even.
+        frames: (H, W, 3) uint8 RGB. The first decides the size of the film, less an odd last row or column. Frames of
+            another size are scaled to fit into it, and keep their ratio: the rest is black.
         rate: frames a second.
 
     Returns:
@@ -64,17 +65,38 @@ def _check(path: Path, aside: Path, count: int) -> None:
 
 
 def _write(aside: Path, frames: Iterable[NDArray[np.uint8]], rate: float, codec: str) -> int:
-    writer, hw, count = None, (0, 0), 0
+    writer, hw, first_hw, count = None, (0, 0), (0, 0), 0
     try:
         for rgb in frames:
             if writer is None:
                 hw = (max(2, rgb.shape[0] // 2 * 2), max(2, rgb.shape[1] // 2 * 2))
+                first_hw = rgb.shape[:2]
                 writer = cv2.VideoWriter(str(aside), cv2.VideoWriter.fourcc(*codec), rate, hw[::-1])
-            if rgb.shape[:2] != hw:
-                rgb = np.asarray(cv2.resize(rgb, hw[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-            writer.write(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+            fitted = rgb[: hw[0], : hw[1]] if rgb.shape[:2] == first_hw else rgb
+            writer.write(cv2.cvtColor(letterbox(fitted, hw), cv2.COLOR_RGB2BGR))
             count += 1
     finally:
         if writer is not None:
             writer.release()
     return count
+
+
+def letterbox(rgb: NDArray[np.uint8], hw: tuple[int, int]) -> NDArray[np.uint8]:
+    """Scale a picture to fit into a size, centred on black, without changing its ratio.
+
+    Args:
+        rgb: (h, w, 3) uint8.
+        hw: (H, W) of the result, pixels.
+
+    Returns:
+        (H, W, 3) uint8; the picture itself if it has that size.
+    """
+    if rgb.shape[:2] == hw:
+        return np.ascontiguousarray(rgb)
+    scale = min(hw[0] / rgb.shape[0], hw[1] / rgb.shape[1])
+    height, width = (max(1, min(most, round(side * scale))) for side, most in zip(rgb.shape[:2], hw, strict=True))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    top, left = (hw[0] - height) // 2, (hw[1] - width) // 2
+    boxed = np.zeros((*hw, 3), np.uint8)
+    boxed[top : top + height, left : left + width] = cv2.resize(rgb, (width, height), interpolation=way)
+    return boxed

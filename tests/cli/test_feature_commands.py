@@ -117,7 +117,7 @@ def test_places_that_are_taken_are_refused(tmp_path, folder, monkeypatch, capsys
     assert "one of the inputs" in refused("pca", folder, "-o", folder / "a.png")
     assert "lies in the input folder" in refused("pca", folder, "-o", folder / "out")
     assert "add --video" in refused("pca", folder, "-o", tmp_path / "f.mp4")
-    assert "5 mm; 8 mm is not" in refused("pca", folder, "-o", tmp_path / "f.pdf", "--width", "8")
+    assert "8 mm; 16 mm is not" in refused("pca", folder, "-o", tmp_path / "f.pdf", "--width", "16")
     assert "one of the inputs" in refused("similarity", folder / "a.png", "-t", "sky", "-o", folder / "a.png")
     run("pca", str(folder), "-o", str(tmp_path / "out"), *QUICK)
     assert "another request" in refused("pca", folder, "-o", tmp_path / "out", "--look", "percentile")
@@ -127,7 +127,7 @@ def test_similarity_says_where_the_figure_is(tmp_path, folder):
     out = tmp_path / "f.pdf"
     words = ("--text", "sky", "--text", "a boat", "--point", "10,20", "--each", "--templates", "tcl9", "--width", "90")
     outcome = run("similarity", str(folder / "a.png"), "-o", str(out), *QUICK, *words)
-    assert (outcome.exit_code, outcome.stdout) == (0, f"{out}\n")
+    assert (outcome.exit_code, outcome.stdout) == (0, f"1 written: {out}\n")
     assert out.read_bytes().startswith(b"%PDF")
 
 
@@ -140,7 +140,7 @@ def test_similarity_says_where_the_figure_is(tmp_path, folder):
         (("--point", "1;2"), "got '1;2'"),
         (("--point", "1,2,3"), "got '1,2,3'"),
         (("--point", ""), "as X,Y in pixels"),
-        (("--point", "nan,1"), "within the image"),
+        (("--point", "nan,1"), "within the first image"),
         (("--text", ""), "an empty one"),
         (("--text", "sky", "--templates", "tcl8"), "tcl9"),
         (("--text", "sky", "--width", "nan"), "--width in mm"),

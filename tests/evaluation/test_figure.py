@@ -119,3 +119,19 @@ def test_an_image_of_which_nothing_is_scored_any_more_says_so():
     assert np.isnan(image.miou)
     assert "50.00" in image.note
     assert draw_gallery([image], ["a", "b", "c"], COLOURS, "a test")
+
+
+@pytest.mark.parametrize(
+    ("values", "end"),
+    [([0.0], 5), ([5.0, 1.0], 5), ([5.1], 10), ([19.9], 20), ([50.0], 50), ([50.1], 100), ([100.0], 100)],
+)
+def test_the_scale_of_the_bars_fits_the_data_and_says_so(values, end, monkeypatch):
+    from matplotlib.axes import Axes
+
+    seen, label, limit = [], Axes.set_xlabel, Axes.set_xlim
+    monkeypatch.setattr(Axes, "set_xlabel", lambda self, text, **more: (seen.append(text), label(self, text, **more)))
+    monkeypatch.setattr(Axes, "set_xlim", lambda self, *ends, **more: (seen.append(ends), limit(self, *ends, **more)))
+    per_class = dict(zip("abc", values, strict=False))
+    draw_class_bars(make_report(per_class=per_class, scores={"miou": max(values)}))
+    assert (0, end) in seen
+    assert ("IoU, %" if end == 100 else f"IoU, % (scale ends at {end} %)") in seen

@@ -7,18 +7,26 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from densezero.errors import FeatureError
-from densezero.features.figure.colours import cluster_rgb, heat_rgb, to_bytes
-from densezero.features.figure.heat import HeatMap, Scale, draw_heat_maps, own_scales, shared_scale
+from densezero.features.choices import FigureStyle
+from densezero.features.figure.colours import check_colormap, cluster_rgb, heat_rgb, to_bytes
+from densezero.features.figure.heat import HeatRow, Scale, describe_scale, draw_heat, plan_heat, round_ticks
 
 RGB = np.full((20, 30, 3), (0, 120, 0), np.uint8)
+MINUS = "\N{MINUS SIGN}"
 
 
-def solid(caption, value):
-    return HeatMap(caption, np.full((20, 30), value, np.float32))
+def solid(value):
+    return np.full((20, 30), value, np.float32)
 
 
-def ramp(caption, low, high):
-    return HeatMap(caption, np.linspace(low, high, 600, dtype=np.float32).reshape(20, 30))
+def ramp(low, high):
+    return np.linspace(low, high, 600, dtype=np.float32).reshape(20, 30)
+
+
+def draw(maps, rows=1, form="png", each=False, alone=False, points=(), **style):
+    plan = plan_heat([20 / 30] * rows, [f"map {n}" for n in range(len(maps))], FigureStyle(**style), each=each)
+    made = [HeatRow(RGB, tuple(maps), points if row == 0 else ()) for row in range(rows)]
+    return plan, draw_heat(plan, made, form, each=each, alone=alone)
 
 
 def pixels_of(content):
@@ -53,76 +61,101 @@ def test_shares_become_bytes_by_rounding():
 
 
 def test_scales_by_hand():
-    maps = [ramp("a", -1, 2), ramp("b", 0, 5)]
-    assert shared_scale(maps) == (-1, 5)
-    assert own_scales(maps) == [(-1, 2), (0, 5)]
     np.testing.assert_allclose(Scale(-1, 5).share(np.array([-1.0, 2, 5])), [0, 0.5, 1])
     assert Scale(3, 3).share(np.array([3.0, 3])).tolist() == [0.5, 0.5]
+    assert describe_scale(Scale(-0.1, 0.256)) == f"{MINUS}0.10 to 0.26"
+    assert describe_scale(Scale(-0.001, 0.001)) == "0.00 to 0.00"
 
 
-def test_solid_maps_have_the_colours_of_their_place_in_the_shared_scale():
-    picture = pixels_of(draw_heat_maps(RGB, [solid("low", 0), solid("middle", 0.5), solid("high", 1)], width_mm=100))
-    colours = to_bytes(heat_rgb(np.array([0, 0.5, 1])))
-    for place, colour in enumerate(colours):
-        left = round((place + 1) * (24.25 + 1) / 25.4 * 300)
-        column = picture[:, left + 140].tolist()
-        over = to_bytes(0.6 * heat_rgb(np.array(place / 2)) + 0.4 * RGB[0, 0] / 255)
-        for wanted in (colour.tolist(), over.tolist()):  # a cell is 16.2 mm tall, 191 px
-            assert abs(column.count(wanted) - 191) <= 3
-    assert abs(picture[:, 140].tolist().count(RGB[0, 0].tolist()) - 191) <= 3
+@pytest.mark.parametrize(
+    ("low", "high", "most", "texts"),
+    [
+        (-0.1, 0.25, 7, None),
+        (0, 1, 6, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (-0.42, 0.46, 5, [f"{MINUS}0.4", f"{MINUS}0.2", "0.0", "0.2", "0.4"]),
+        (0.031, 0.038, 4, ["0.032", "0.034", "0.036", "0.038"]),
+        (0, 250, 3, ["0", "100", "200"]),
+        (0.5, 0.5, 5, ["0.5"]),
+    ],
+)
+def test_ticks_are_round_numbers_with_a_real_minus(low, high, most, texts):
+    found = round_ticks(Scale(low, high), most)
+    assert len(found) <= most
+    assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
+    assert all(float(text.replace(MINUS, "-")) == pytest.approx(value, abs=1e-9) for value, text in found.items())
+    if texts is not None:
+        assert list(found.values()) == texts
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_solid_maps_have_the_colours_of_their_place_in_the_shared_scale(alone):
+    plan, (content,) = draw([solid(0), solid(0.5), solid(1)], alone=alone, width_mm=100)
+    picture, row = pixels_of(content), plan.pages[0].rows[0]
+    middle = round((row.top_in + row.height_in / 2) * 300)
+    for place, left in enumerate(plan.lefts_in[1:]):
+        heat = heat_rgb(np.array(place / 2))
+        wanted = to_bytes(heat if alone else 0.6 * heat + 0.4 * RGB[0, 0] / 255)
+        assert picture[middle, round((left + plan.cell_in / 2) * 300)].tolist() == wanted.tolist()
+    assert picture[middle, 140].tolist() == RGB[0, 0].tolist()
 
 
 def test_each_map_on_its_own_scale_prints_its_ends(texts):
-    maps = [ramp("cat", -0.1, 0.25), ramp("dog", 0, 0.5)]
-    own = pixels_of(draw_heat_maps(RGB, maps, each=True))
-    assert [text for text in texts if "own scale" in text] == [
-        "-0.100 to 0.250, own scale",
-        "0.000 to 0.500, own scale",
-    ]
+    maps = [ramp(-0.1, 0.25), ramp(0, 0.5)]
+    _, (own,) = draw(maps, each=True, rows=2)
+    assert texts.count(f"{MINUS}0.10 to 0.25") == texts.count("0.00 to 0.50") == 2
     texts.clear()
-    shared = pixels_of(draw_heat_maps(RGB, maps))
-    assert texts == ["image", "cat", "dog"]
-    assert own.shape[0] > shared.shape[0], "a line more"
+    _, (shared,) = draw(maps, rows=2)
+    assert texts == ["image", "map 0", "map 1"]
+    assert pixels_of(own).shape[0] > pixels_of(shared).shape[0], "a line more above each row"
 
 
-@pytest.mark.parametrize(("each", "labels"), [(False, ["-0.100", "0.200", "0.500"]), (True, ["lowest", "", "highest"])])
-def test_the_colour_bar_says_what_its_ends_are(monkeypatch, each, labels):
+def test_images_share_one_scale():
+    plan = plan_heat([20 / 30] * 2, ["a"], FigureStyle(width_mm=60))
+    (content,) = draw_heat(plan, [HeatRow(RGB, (solid(0),)), HeatRow(RGB, (solid(1),))], alone=True)
+    picture = pixels_of(content)
+    x = round((plan.lefts_in[1] + plan.cell_in / 2) * 300)
+    seen = [picture[round((row.top_in + row.height_in / 2) * 300), x].tolist() for row in plan.pages[0].rows]
+    assert seen == to_bytes(heat_rgb(np.array([0.0, 1.0]))).tolist()
+
+
+@pytest.mark.parametrize(("each", "labels"), [(False, ["0.0", "0.4"]), (True, ["lowest", "highest"])])
+def test_the_colour_scale_says_what_its_ends_are(monkeypatch, each, labels):
     from matplotlib.axes import Axes
 
     seen, label = [], Axes.set_xticks
     monkeypatch.setattr(Axes, "set_xticks", lambda self, ticks, texts: (seen.extend(texts), label(self, ticks, texts)))
-    draw_heat_maps(RGB, [ramp("cat", -0.1, 0.25), ramp("dog", 0, 0.5)], each=each)
-    assert seen == labels
+    draw([ramp(-0.1, 0.25), ramp(0, 0.5)], each=each, width_mm=60)
+    assert seen[0] == labels[0]
+    assert seen[-1] == labels[-1]
 
 
-def test_more_than_four_maps_go_into_bands():
-    heights, widths = zip(
-        *(pixels_of(draw_heat_maps(RGB, [solid(str(n), n) for n in range(k)])).shape[:2] for k in (4, 5, 8, 9)),
-        strict=True,
-    )
-    assert len(set(widths)) == 1
-    assert heights[0] < heights[1] == heights[2] < heights[3]
-    gap_px = 3 / 25.4 * 300
-    assert abs(heights[1] - (2 * heights[0] + gap_px)) <= 2
+def test_more_maps_than_fit_go_into_further_sections_divided_evenly():
+    def sections(maps, **style):
+        plan = plan_heat([1], [str(n) for n in range(maps)], FigureStyle(**style))
+        return len(plan.lefts_in) - 1, len({row.section for page in plan.pages for row in page.rows})
+
+    assert [sections(maps) for maps in (1, 4, 5, 8, 9)] == [(1, 1), (4, 1), (3, 2), (4, 2), (3, 3)]
+    assert sections(4, width_mm=60) == (2, 2)
 
 
 def test_a_point_is_marked_in_the_picture_alone():
-    maps = [solid("a", 0)]
-    bare, marked = (pixels_of(draw_heat_maps(RGB, maps, points_xy=points)) for points in ([], [(0.5, 0.5)]))
-    rows, columns = np.nonzero((bare != marked).any(-1))
-    cell_px, head_px = 89.5 / 25.4 * 300, 4.3 / 25.4 * 300
-    assert abs(columns.mean() - cell_px / 2) <= 2
-    assert abs(rows.mean() - (head_px + cell_px / 3)) <= 2
+    plan, (marked,) = draw([solid(0)], points=((0.5, 0.5),))
+    _, (bare,) = draw([solid(0)])
+    rows, columns = np.nonzero((pixels_of(bare) != pixels_of(marked)).any(-1))
+    row = plan.pages[0].rows[0]
+    assert abs(columns.mean() - plan.cell_in / 2 * 300) <= 2
+    assert abs(rows.mean() - (row.top_in + row.height_in / 2) * 300) <= 2
 
 
 @pytest.mark.parametrize("form", ["png", "pdf", "svg"])
 def test_the_same_maps_give_the_same_bytes_without_a_date(form):
-    first, second = (draw_heat_maps(RGB, [ramp("cat", 0, 1)], form=form, width_mm=60) for _ in range(2))
+    (_, first), (_, second) = (draw([ramp(0, 1)], form=form, width_mm=60) for _ in range(2))
     assert first == second
-    assert b"CreationDate" not in first
-    assert b"<dc:date>" not in first
+    assert b"CreationDate" not in first[0]
+    assert b"<dc:date>" not in first[0]
 
 
-def test_a_figure_too_narrow_for_its_maps_is_refused():
-    with pytest.raises(FeatureError, match="3 columns of 15 mm; 46 mm"):
-        draw_heat_maps(RGB, [solid("a", 0), solid("b", 1)], width_mm=46)
+def test_an_unknown_colour_map_is_refused_with_the_nearest():
+    check_colormap("viridis")
+    with pytest.raises(FeatureError, match="viridis"):
+        check_colormap("viridiss")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from densezero.errors import FeatureError, InputError, OutputError
-from densezero.features.choices import GridChoice, is_figure
+from densezero.features.choices import FigureStyle, GridChoice, is_figure
 from densezero.jobs.features.settings import FeaturesSettings, PcaSettings, SimilaritySettings
 
 PHOTOS, FOLDER, FIGURE, FILM = (Path("photos"),), Path("out"), Path("out.png"), Path("out.mp4")
@@ -102,11 +102,11 @@ def test_a_name_that_ends_like_a_figure_asks_for_one_unless_it_is_a_folder(tmp_p
 )
 def test_heat_maps_need_something_to_compare_and_a_figure(changes, error, says):
     with pytest.raises(error, match=says):
-        SimilaritySettings(**{"image": Path("a.png"), "out": FIGURE, **changes})
+        SimilaritySettings(**{"inputs": (Path("a.png"),), "out": FIGURE, **changes})
 
 
 def test_texts_and_points_go_together_where_each_has_its_own_scale():
-    assert SimilaritySettings(Path("a.png"), FIGURE, ("sea",), ((1.0, 2.0),), each=True).points == ((1.0, 2.0),)
+    assert SimilaritySettings((Path("a.png"),), FIGURE, ("sea",), ((1.0, 2.0),), each=True).points == ((1.0, 2.0),)
 
 
 def test_an_unknown_format_of_grids_gives_the_nearest():
@@ -116,10 +116,15 @@ def test_an_unknown_format_of_grids_gives_the_nearest():
 
 @pytest.mark.parametrize("width_mm", [0.0, -5.0, 2001.0, float("nan"), float("inf")])
 def test_a_width_that_no_printer_has_is_refused(width_mm):
-    with pytest.raises(FeatureError, match="--width in mm, above 0 and at most 2000; got"):
-        PcaSettings(PHOTOS, FIGURE, width_mm=width_mm)
     with pytest.raises(FeatureError, match="--width in mm"):
-        SimilaritySettings(Path("a.png"), FIGURE, ("sea",), width_mm=width_mm)
+        FigureStyle(width_mm)
+
+
+def test_captions_and_a_title_belong_to_a_figure():
+    PcaSettings(PHOTOS, FIGURE, labels=("a",))
+    for changes in ({"labels": ("a",)}, {"style": FigureStyle(title="T")}):
+        with pytest.raises(FeatureError, match="belong to a figure"):
+            PcaSettings(PHOTOS, Path("folder"), **changes)
 
 
 def test_a_name_that_looks_like_a_file_does_not_become_a_folder(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from densezero.errors import FeatureError, InputError, OutputError
-from densezero.features.choices import GridChoice
+from densezero.features.choices import FigureStyle, GridChoice
 from densezero.jobs.features import figure as pca_figure
 from densezero.jobs.features.pca import draw_pca
 from densezero.jobs.features.settings import PcaSettings
@@ -13,7 +13,8 @@ from tests.jobs.photos import Recorder, write_scenes
 
 
 def request(inputs, out, **changes):
-    chosen = {"models": ("nano",), "grid": GridChoice(8), "dtype": "float32", "width_mm": 60}
+    style = FigureStyle(changes.pop("width_mm", 60), cell=changes.pop("cell", "fit"))
+    chosen = {"models": ("nano",), "grid": GridChoice(8), "dtype": "float32", "style": style}
     return PcaSettings((inputs,), out, **{**chosen, **changes})
 
 
@@ -26,14 +27,14 @@ def folder(tmp_path):
 def drawn(monkeypatch):
     """The captions and the rows of pictures that go into the figure."""
     seen = {}
-    real = pca_figure.draw_comparison
+    real = pca_figure.draw_figure
 
-    def spied(plan, rows, form):
-        seen["captions"] = [" ".join(lines) for lines in plan.captions]
-        seen["rows"] = [list(row) for row in rows]
-        return real(plan, rows, form)
+    def spied(plan, sections, form):
+        seen["captions"] = [" ".join(lines) for lines in plan.pages[0].heads[0].captions]
+        seen["rows"] = [[panel.picture for panel in row] for row in sections[0]]
+        return real(plan, sections, form)
 
-    monkeypatch.setattr(pca_figure, "draw_comparison", spied)
+    monkeypatch.setattr(pca_figure, "draw_figure", spied)
     return seen
 
 
@@ -57,7 +58,7 @@ def test_a_figure_is_of_the_form_that_its_name_says_and_the_same_bytes_twice(tmp
 def test_columns_are_the_image_and_every_read_out_and_show(tmp_path, folder, drawn):
     draw_pca(request(folder, tmp_path / "f.png", readouts=("patch", "value"), shows=("pca", "first"), width_mm=180))
     assert drawn["captions"] == [
-        "image", "nano, patch, pca", "nano, patch, first", "nano, value, pca", "nano, value, first",
+        "image", "patch, pca", "patch, first", "value, pca", "value, first",
     ]  # fmt: skip
     assert [len(row) for row in drawn["rows"]] == [5, 5]
     assert len({picture.shape for row in drawn["rows"] for picture in row}) == 1
@@ -118,8 +119,29 @@ def test_fewer_patches_than_components_give_a_sentence(tmp_path, folder):
 
 
 def test_a_figure_too_narrow_for_its_columns_is_refused_before_a_model_is_loaded(tmp_path, folder):
-    with pytest.raises(FeatureError, match="2 columns of at least 5 mm; 10 mm is not"):
-        draw_pca(request(folder, tmp_path / "f.png", width_mm=10, models=("tipsv2-l14",)))
+    with pytest.raises(FeatureError, match="4 columns of at least 8 mm; 30 mm is not"):
+        changes = {"models": ("tipsv2-l14",), "shows": ("pca", "first", "kmeans")}
+        draw_pca(request(folder, tmp_path / "f.png", width_mm=30, **changes))
+
+
+def test_labels_replace_the_captions(tmp_path, folder, drawn):
+    draw_pca(request(folder, tmp_path / "f.png", readouts=("patch", "value"), labels=("Ours", "Theirs")))
+    assert drawn["captions"] == ["image", "Ours", "Theirs"]
+    with pytest.raises(FeatureError, match="one --label for each of 2 columns; got 1"):
+        draw_pca(request(folder, tmp_path / "f.png", readouts=("patch", "value"), labels=("Ours",)))
+
+
+def test_an_unknown_colour_map_is_refused_before_a_model_is_loaded(tmp_path, folder):
+    with pytest.raises(FeatureError, match="Did you mean"):
+        draw_pca(request(folder, tmp_path / "f.png", models=("tipsv2-l14",), style=FigureStyle(colormap="infernoo")))
+
+
+def test_rows_beyond_a_page_make_numbered_files(tmp_path):
+    folder = write_scenes(tmp_path / "in", [f"{n}.png" for n in range(8)])
+    draw_pca(request(folder, tmp_path / "f.png", width_mm=180, cell="square"))
+    assert sorted(file.name for file in tmp_path.glob("*.png")) == ["f-1.png", "f-2.png", "f-3.png", "f-4.png"]
+    draw_pca(request(folder, tmp_path / "f.pdf", width_mm=180, cell="square"))
+    assert [file.name for file in tmp_path.glob("*.pdf")] == ["f.pdf"]
 
 
 def test_no_input_is_written_over(tmp_path, folder):

@@ -7,9 +7,8 @@ from PIL import Image
 
 from densezero.encoders.catalog import load_encoder
 from densezero.errors import FeatureError, InputError, ModelError, OutputError
-from densezero.features import encode_grid, load_basis, to_rgb
+from densezero.features import encode_grid, encoder_cache, load_basis, to_rgb
 from densezero.features.choices import GridChoice
-from densezero.jobs.features import encoder_cache
 from densezero.jobs.features.pca import draw_pca
 from densezero.jobs.features.settings import PcaSettings
 from tests.jobs.photos import Recorder, read_labels, write_scenes

@@ -6,7 +6,7 @@ import pytest
 
 from densezero.errors import OutputError
 from densezero.images.film import read_film_facts, read_frames
-from densezero.output.film import CODECS, write_film
+from densezero.output.film import CODECS, letterbox, write_film
 
 COLOURS = [(200, 40, 30), (30, 180, 60), (20, 60, 210), (120, 120, 120)]
 
@@ -35,10 +35,25 @@ def test_places_within_a_frame_stay(tmp_path):
     assert np.abs(read.astype(int) - frame).mean() < 3
 
 
-def test_odd_sides_are_made_even_and_later_frames_take_the_size_of_the_first(tmp_path):
+def test_odd_sides_lose_a_row_and_later_frames_fit_into_the_size_of_the_first(tmp_path):
     frames = [solid(COLOURS[0], (33, 47)), solid(COLOURS[1], (20, 20)), solid(COLOURS[2], (66, 94))]
     assert write_film(tmp_path / "film.mp4", frames, 5) == 3
-    assert [frame.shape for frame in read_frames(tmp_path / "film.mp4")] == [(32, 46, 3)] * 3
+    read = list(read_frames(tmp_path / "film.mp4"))
+    assert [frame.shape for frame in read] == [(32, 46, 3)] * 3
+    np.testing.assert_allclose(read[1][:, 10:36].mean((0, 1)), COLOURS[1], atol=12)
+    assert read[1][:, :4].mean() < 25
+    assert read[1][:, -4:].mean() < 25
+
+
+def test_a_letterbox_keeps_the_ratio_and_fills_with_black():
+    boxed = letterbox(solid((255, 255, 255), (10, 40)), (32, 48))  # 12 x 48 in the middle
+    white = (boxed == 255).all(-1)
+    assert white.any(1).nonzero()[0].tolist() == list(range(10, 22))
+    assert white[10:22].all()
+    assert (boxed[~white] == 0).all()
+    same = solid((1, 2, 3))
+    assert np.array_equal(letterbox(same, (32, 48)), same)
+    assert letterbox(solid((9, 9, 9), (1, 900)), (32, 48)).any(-1).sum() == 48
 
 
 def test_no_frame_is_refused_and_leaves_no_file(tmp_path):

@@ -5,16 +5,31 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.errors import FeatureError, did_you_mean
 from densezero.features.figure.library import import_matplotlib
 
 HEAT = "inferno"
 
 
-def heat_rgb(values: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Colour numbers with the map ``inferno``.
+def check_colormap(name: str) -> None:
+    """Refuse a name that is not one of matplotlib's color maps.
+
+    Raises:
+        FeatureError: with the nearest name.
+    """
+    import_matplotlib()
+    from matplotlib import colormaps
+
+    if name not in colormaps:
+        raise FeatureError(f"Expected --colormap of matplotlib; got {name!r}. {did_you_mean(name, list(colormaps))}")
+
+
+def heat_rgb(values: NDArray[np.floating], colormap: str = HEAT) -> NDArray[np.float32]:
+    """Colour numbers with a color map.
 
     Args:
         values: (...) in [0, 1]; other numbers take the nearest end.
+        colormap: matplotlib's name of the map.
 
     Returns:
         (..., 3) float32 in [0, 1].
@@ -22,7 +37,9 @@ def heat_rgb(values: NDArray[np.floating]) -> NDArray[np.float32]:
     import_matplotlib()
     from matplotlib import colormaps
 
-    return np.asarray(np.asarray(colormaps[HEAT](np.clip(np.asarray(values, np.float64), 0, 1)))[..., :3], np.float32)
+    return np.asarray(
+        np.asarray(colormaps[colormap](np.clip(np.asarray(values, np.float64), 0, 1)))[..., :3], np.float32
+    )
 
 
 def cluster_rgb(labels: NDArray[np.integer], count: int) -> NDArray[np.float32]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from densezero.features.choices import MARK
 from densezero.features.figure.library import import_matplotlib
@@ -54,35 +55,56 @@ _FURTHER_FAMILIES = (
 )
 
 
+class Page(NamedTuple):
+    """A page of ``width_in`` x ``height_in`` inches, and the function that draws into it."""
+
+    width_in: float
+    height_in: float
+    paint: Callable[[Figure], None]
+
+
 def draw_sheet(
     width_in: float, height_in: float, paint: Callable[[Figure], None], form: str = "png", dpi: int = DPI
 ) -> bytes:
-    """Draw a figure in one style, independent of the user's settings of matplotlib.
+    """Draw a figure of one page. See ``draw_pages``."""
+    return draw_pages([Page(width_in, height_in, paint)], form, dpi)[0]
+
+
+def draw_pages(pages: Sequence[Page], form: str = "png", dpi: int = DPI) -> list[bytes]:
+    """Draw pages in one style, independent of the user's settings of matplotlib.
 
     Args:
-        width_in: width, inches.
-        height_in: height, inches.
-        paint: draws into the empty figure.
+        pages: at least one.
         form: ``"png"``, ``"pdf"`` or ``"svg"``.
         dpi: pixels per inch of a PNG.
 
     Returns:
-        The content of the file; equal drawings give equal bytes.
+        The content of one file that holds all pages for ``"pdf"``, else of one file for each page; equal drawings give
+        equal bytes.
     """
     matplotlib = import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context():
+    files = []
+    with matplotlib.rc_context(), ExitStack() as stack:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
         matplotlib.rcParams["font.family"] = list(_families())
-        figure = Figure(figsize=(width_in, height_in), dpi=dpi, facecolor="white")
-        FigureCanvasAgg(figure)
-        paint(figure)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=form, metadata=_UNDATED[form])
-    return buffer.getvalue()
+        book = stack.enter_context(PdfPages(buffer, metadata=_UNDATED[form])) if form == "pdf" else None
+        for page in pages:
+            figure = Figure(figsize=(page.width_in, page.height_in), dpi=dpi, facecolor="white")
+            FigureCanvasAgg(figure)
+            page.paint(figure)
+            if book is not None:
+                book.savefig(figure, dpi=dpi)
+                continue
+            one = io.BytesIO()
+            figure.savefig(one, format=form, metadata=_UNDATED[form])
+            files.append(one.getvalue())
+    return [buffer.getvalue()] if form == "pdf" else files
 
 
 def axes_at(figure: Figure, left_in: float, top_in: float, width_in: float, height_in: float) -> Axes:

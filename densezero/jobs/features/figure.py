@@ -13,17 +13,19 @@ from torch import Tensor
 from densezero.errors import DenseZeroError, FeatureError
 from densezero.features import DiskCache
 from densezero.features.encoder_cache import EncoderCache
-from densezero.features.figure.compare import draw_comparison, fit_cell, plan_comparison
-from densezero.features.fitted import Fit, coordinates_of, fit, paint, refuse_one_colour, spread_evenly
+from densezero.features.figure.colours import check_colormap
+from densezero.features.figure.layout import FigurePlan, Section, plan_figure, possible_files
+from densezero.features.figure.panels import Panel, draw_figure
+from densezero.features.fitted import Fit, coordinates_of, fit, name_source, paint, refuse_one_colour, spread_evenly
 from densezero.features.sources import Source, caption_columns, list_sources
 from densezero.images import FoundImage, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
-from densezero.jobs.features.fit import name_source, stored_fit, write_basis
+from densezero.jobs.features.fit import stored_fit, write_basis
+from densezero.jobs.features.pages import write_pages
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.places import find_inputs, refuse_foreign_files
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary, failure_sentence
-from densezero.output.atomic import write_bytes
 from densezero.output.paths import refuse_unusable_outputs
 
 
@@ -34,24 +36,28 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
         DenseZeroError: if the request cannot be met, or no image can be drawn.
     """
     images = find_inputs(settings.inputs, settings.images, listener, Counter())
-    refuse_unusable_outputs(settings.out, [settings.out], [image.path for image in images], is_folder=False)
-    refuse_foreign_files([settings.out], listener, overwrite=settings.overwrite)
+    check_colormap(settings.style.colormap)
     sources = list_sources(settings.models, settings.readouts)
-    captions = caption_columns(sources, settings.shows)
-    plan_comparison([1.0] * len(images), captions, settings.width_mm)  # refused before the encoding
+    captions = caption_columns(sources, settings.shows, settings.labels)
+    planned = plan_figure(
+        [Section(tuple(captions), (1.0,) * len(images))], settings.style
+    )  # refused before the encoding
+    files = possible_files(settings.out, len(planned.pages))
+    refuse_unusable_outputs(settings.out, files, [image.path for image in images], is_folder=False)
+    refuse_foreign_files(files, listener, overwrite=settings.overwrite)
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     encoders.check(sources, listener.note)
     given = stored_fit(settings, encoders, sources[0])
     run = _FigureRun(settings, encoders, listener, len(images), len(images) * len(sources))
-    ratios = run.open_rows(images, captions)
+    ratios = run.open_rows(images, planned)
     for source in sources:
         run.add_source(source, given)
     rows = {name: pictures for name, pictures in run.rows.items() if name not in run.failed}
     if not rows:
         raise FeatureError("No image can be drawn. " + " ".join(list(run.failed.values())[:3]))
-    plan = plan_comparison([ratios[name] for name in rows], captions, settings.width_mm)
-    content = draw_comparison(plan, list(rows.values()), settings.out.suffix.lower()[1:])
-    write_bytes(settings.out, content)
+    plan = plan_figure([Section(tuple(captions), tuple(ratios[name] for name in rows))], settings.style)
+    panels = [[Panel(picture) for picture in pictures] for pictures in rows.values()]
+    write_pages(settings.out, draw_figure(plan, [panels], settings.out.suffix.lower()[1:]), listener)
     return RunSummary(settings.out, len(rows), len(run.failed), 0)
 
 
@@ -67,15 +73,14 @@ class _FigureRun:
         self.unit = "images" if total == images else f"pictures of {images} images"
         self.done, self.began = 0, time.perf_counter()
 
-    def open_rows(self, images: Sequence[FoundImage], captions: Sequence[str]) -> dict[str, float]:
+    def open_rows(self, images: Sequence[FoundImage], plan: FigurePlan) -> dict[str, float]:
         """Begin every row with the image itself, at the size of its cell; give the rows' ratios."""
         ratios: dict[str, float] = {}
         for image in images:
             name = str(image.path)
             try:
                 hw = read_hw(image.path)
-                plan = plan_comparison([hw[0] / hw[1]], captions, self.settings.width_mm)
-                self.rows[name] = [resize_rgb(read_rgb(image.path), fit_cell(plan, hw))]
+                self.rows[name] = [resize_rgb(read_rgb(image.path), plan.picture_px(hw))]
             except Exception as error:
                 self._fail(image, error)
                 continue

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from densezero.errors import FeatureError
 from densezero.features import DiskCache
 from densezero.features.encoder_cache import EncoderCache
-from densezero.features.fitted import Fit, fit, paint, shrink, spread_evenly
+from densezero.features.fitted import Fit, fit, name_source, paint, shrink, spread_evenly
 from densezero.features.sources import Source
 from densezero.images.film import Frames, open_frames
-from densezero.jobs.features.fit import name_source, stored_fit, write_basis
+from densezero.jobs.features.fit import stored_fit, write_basis
 from densezero.jobs.features.settings import PcaSettings
 from densezero.jobs.places import refuse_foreign_files
 from densezero.jobs.progress import Listener, Progress

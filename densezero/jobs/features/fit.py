@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from densezero.encoders.base import DenseEncoder
 from densezero.errors import FeatureError
 from densezero.features import load_basis, save_basis
-from densezero.features.choices import Look
-from densezero.features.clusters import load_clusters, save_clusters
+from densezero.features.clusters import save_clusters
 from densezero.features.encoder_cache import EncoderCache
-from densezero.features.fitted import Fit
+from densezero.features.fitted import BASIS, CLUSTERS, Fit
 from densezero.features.sources import Source
 from densezero.jobs.features.settings import PcaSettings
 from densezero.output.atomic import write_atomically
-
-BASIS, CLUSTERS = ".basis.safetensors", ".clusters.safetensors"
-
-
-def fit_files(name: str, look: Look) -> list[str]:
-    """Names of the files that ``write_fit`` writes."""
-    return [name + BASIS] * look.needs_basis + [name + CLUSTERS] * look.needs_clusters
 
 
 def write_fit(fitted: Fit, folder: Path, name: str) -> None:
@@ -30,22 +20,6 @@ def write_fit(fitted: Fit, folder: Path, name: str) -> None:
     if fitted.clusters is not None:
         clusters = fitted.clusters
         write_atomically(folder / (name + CLUSTERS), lambda file: save_clusters(clusters, file), durable=True)
-
-
-def read_fit(folder: Path, name: str, look: Look) -> Fit | None:
-    """Read what ``write_fit`` wrote; None unless everything that the pictures need is there."""
-    try:
-        return Fit(
-            load_basis(folder / (name + BASIS)) if look.needs_basis else None,
-            load_clusters(folder / (name + CLUSTERS)) if look.needs_clusters else None,
-        )
-    except FeatureError:
-        return None
-
-
-def name_source(fitted: Fit, encoder: DenseEncoder, readout: str) -> Fit:
-    """Return the same fit, whose basis names its encoder."""
-    return replace(fitted, basis=fitted.basis and fitted.basis.made_with(encoder, readout))
 
 
 def write_basis(fitted: Fit, path: Path | None) -> None:

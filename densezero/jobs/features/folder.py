@@ -17,10 +17,21 @@ from densezero.encoders.file_hash import file_sha256
 from densezero.errors import FeatureError, InputError
 from densezero.features import DiskCache
 from densezero.features.encoder_cache import EncoderCache
-from densezero.features.fitted import Fit, coordinates_of, fit, paint, refuse_one_colour, shrink, spread_evenly
+from densezero.features.fitted import (
+    Fit,
+    coordinates_of,
+    fit,
+    fit_files,
+    name_source,
+    paint,
+    read_fit,
+    refuse_one_colour,
+    shrink,
+    spread_evenly,
+)
 from densezero.features.sources import Source, label_sources, list_sources
 from densezero.images import FoundImage, read_rgb
-from densezero.jobs.features.fit import fit_files, name_source, read_fit, stored_fit, write_basis, write_fit
+from densezero.jobs.features.fit import stored_fit, write_basis, write_fit
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.interrupts import Interrupts
 from densezero.jobs.manifest import MANIFEST

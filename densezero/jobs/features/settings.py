@@ -9,16 +9,15 @@ from pathlib import Path
 from densezero.encoders.catalog import DEFAULT_MODEL
 from densezero.errors import FeatureError, InputError, OutputError
 from densezero.features.choices import (
-    DEFAULT_WIDTH_MM,
     FIGURE_SUFFIXES,
     FILM_SUFFIXES,
     GRID_FORMATS,
     OTHER_PICTURE_SUFFIXES,
     UPSAMPLERS,
+    FigureStyle,
     GridChoice,
     Look,
     check_name,
-    check_width,
     is_figure,
 )
 from densezero.jobs.settings import FolderSettings
@@ -45,7 +44,8 @@ class PcaSettings(FolderSettings):
         clusters: of k-means.
         upsampler: from patches to pixels.
         grid: how finely images are encoded.
-        width_mm: of a figure.
+        style: of a figure.
+        labels: captions of a figure's columns after the image; none takes short names.
         fit_images: the most images that a common basis is fitted to, spread evenly over all.
         video: make a film.
         rate: frames a second of a film from a folder of frames.
@@ -65,7 +65,8 @@ class PcaSettings(FolderSettings):
     clusters: int = 6
     upsampler: str = "bilinear"
     grid: GridChoice = field(default_factory=GridChoice)
-    width_mm: float = DEFAULT_WIDTH_MM
+    style: FigureStyle = field(default_factory=FigureStyle)
+    labels: tuple[str, ...] = ()
     fit_images: int = 64
     video: bool = False
     rate: float = 25.0
@@ -73,9 +74,10 @@ class PcaSettings(FolderSettings):
     def __post_init__(self) -> None:
         if self.fit_images < 1:
             raise FeatureError(f"Expected a basis fitted to at least 1 image; got --fit-images {self.fit_images}.")
-        check_width(self.width_mm)
         _check_columns(self)
         _check_basis(self)
+        if (self.labels or self.style.title) and not self.draws_figure:
+            raise FeatureError("--label and --title belong to a figure; give --out FILE.png, .pdf or .svg.")
         if self.video:
             _check_video(self)
         else:
@@ -89,7 +91,7 @@ class PcaSettings(FolderSettings):
     @property
     def look(self) -> Look:
         """How the pictures are made."""
-        return Look(self.shows, self.foreground, self.clusters, self.color_mapping, self.upsampler)
+        return Look(self.shows, self.foreground, self.clusters, self.color_mapping, self.upsampler, self.style.colormap)
 
     @property
     def stored_basis(self) -> Path | None:
@@ -99,20 +101,21 @@ class PcaSettings(FolderSettings):
 
 @dataclass(frozen=True)
 class SimilaritySettings:
-    """One request for heat maps of an image.
+    """One request for heat maps.
 
     Args:
-        image: the image file.
+        inputs: image files and folders, a row each.
         out: a ``.png``, ``.pdf`` or ``.svg``.
         texts: a map each.
-        points: a map each, of patches like the one at (x, y) pixels of the image.
+        points: a map each, of patches like the one at (x, y) pixels of the first image.
         model: a name or a path.
         readout: of the last block.
         templates: sentences that each text is set into; ``plain`` takes it as it is.
         each: a scale of its own for every map.
+        alone: draw the maps without the image under them.
         upsampler: from patches to pixels.
-        grid: how finely the image is encoded.
-        width_mm: of the figure.
+        grid: how finely images are encoded.
+        style: of the figure.
         device: where to compute.
         dtype: numeric type of the vision tower.
         overwrite: replace a file that densezero did not write.
@@ -121,7 +124,7 @@ class SimilaritySettings:
         DenseZeroError: for an unknown name, neither a text nor a point, or both on one scale.
     """
 
-    image: Path
+    inputs: tuple[Path, ...]
     out: Path
     texts: tuple[str, ...] = ()
     points: tuple[tuple[float, float], ...] = ()
@@ -129,9 +132,10 @@ class SimilaritySettings:
     readout: str = "value"
     templates: str = "plain"
     each: bool = False
+    alone: bool = False
     upsampler: str = "bilinear"
     grid: GridChoice = field(default_factory=GridChoice)
-    width_mm: float = DEFAULT_WIDTH_MM
+    style: FigureStyle = field(default_factory=FigureStyle)
     device: str = "auto"
     dtype: str = "auto"
     overwrite: bool = False
@@ -147,7 +151,6 @@ class SimilaritySettings:
                 "scale: draw them in two figures, or add --each."
             )
         check_name("a way to upsample", self.upsampler, UPSAMPLERS)
-        check_width(self.width_mm)
         if not is_figure(self.out):
             raise OutputError(f"Expected --out as a file ending in {', '.join(FIGURE_SUFFIXES)}; got {self.out}.")
 
