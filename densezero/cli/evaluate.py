@@ -78,4 +78,4 @@ def evaluate(
         shower.end_line()
         miou = report.scores["miou"]
         score = "no pixel counts" if miou is None else f"mIoU {miou:.2f}"
-        typer.echo(f"{score} over {report.images} images of {report.dataset}: {out}")
+        typer.echo(f"{score} over {report.images} images of {report.title}: {out}")

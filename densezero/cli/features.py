@@ -133,6 +133,13 @@ def pca(
     foreground: Annotated[
         bool, typer.Option("--foreground", rich_help_panel=COLOURS, help="Fit and colour the main subject alone.")
     ] = PcaSettings.foreground,
+    hue: Annotated[
+        float, typer.Option(metavar="DEG", rich_help_panel=COLOURS, help="Turn the colours; 120 makes red green.")
+    ] = PcaSettings.hue_deg,
+    flip: Annotated[
+        list[str] | None,
+        typer.Option(metavar="N,...", rich_help_panel=COLOURS, help="Mirror components, such as 1,3."),
+    ] = None,
     align: Annotated[
         bool,
         typer.Option(
@@ -188,7 +195,7 @@ def pca(
         tuple(model or PcaSettings.models), options.split_names(readout, PcaSettings.readouts),
         options.split_names(show, PcaSettings.shows), basis, save_basis, color_mapping, foreground, align, clusters,
         upsample, GridChoice(grid, side, window), FigureStyle(width, title, font_size, cell, colormap, dpi),
-        tuple(label or ()), fit_images, video, rate,
+        tuple(label or ()), hue, _components(flip), fit_images, video, rate,
     )  # fmt: skip
     from densezero.jobs.features.pca import draw_pca
 
@@ -290,6 +297,16 @@ def features(
 
     shower = Shower(quiet=quiet, verbose=verbose)
     shower.summarise(write_features(settings, shower))
+
+
+def _components(given: list[str] | None) -> tuple[int, ...]:
+    """``1,3`` as numbers."""
+    from densezero.errors import FeatureError
+
+    names = options.split_names(map(str, given or ()))
+    if not all(name.isdecimal() for name in names):
+        raise FeatureError(f"Expected --flip as components, for example --flip 1,3; got {', '.join(names)!r}.")
+    return tuple(sorted(map(int, names)))
 
 
 def _point(text: str) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from densezero.errors import InputError
 OPTION_OF: Final = {
     "short_side_px": "short_side", "background_words": "background_word", "models": "model", "readouts": "readout",
     "shows": "show", "upsampler": "upsample", "width_mm": "width", "side_px": "side", "window_side": "window",
-    "font_pt": "font_size", "labels": "label",
+    "font_pt": "font_size", "labels": "label", "hue_deg": "hue",
 }  # fmt: skip
 """Fields of the settings whose option has another name."""
 

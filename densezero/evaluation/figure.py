@@ -206,7 +206,7 @@ def about(report: Report) -> str:
     """Say what was evaluated, in one line."""
     model = fit_text(report.model, 2.2, _PT)
     images = "1 image" if report.images == 1 else f"{report.images} images"
-    return f"{model} on {report.dataset}, {report.protocol}, {images}"
+    return f"{model} on {report.title}, {report.protocol}, {images}"
 
 
 def write_title(figure: Figure, title: str, under: str) -> None:

@@ -43,7 +43,7 @@ def make_page(report: Report, figures: Mapping[str, bytes]) -> str:
     Returns:
         The text of the HTML file. Equal input gives equal text.
     """
-    heading = escape(f"{report.model} on {report.dataset}, {report.protocol}")
+    heading = escape(f"{report.model} on {report.title}, {report.protocol}")
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="densezero">',

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from densezero.errors import FeatureError, did_you_mean
 
@@ -157,9 +157,11 @@ class Look:
         color_mapping: a name of ``COLOR_MAPPINGS``.
         upsampler: a name of ``UPSAMPLERS``.
         colormap: matplotlib's name of the color map for the first component.
+        hue_deg: turns the colours of three components about grey, degrees; 120 makes red green.
+        flip: components, 1 to 3, whose direction is mirrored.
 
     Raises:
-        FeatureError: for an unknown name, or fewer than 2 clusters.
+        FeatureError: for an unknown name, fewer than 2 clusters, or a component that is not 1, 2 or 3.
     """
 
     shows: tuple[str, ...] = ("pca",)
@@ -168,14 +170,29 @@ class Look:
     color_mapping: str = "sigmoid"
     upsampler: str = "bilinear"
     colormap: str = "inferno"
+    hue_deg: float = 0.0
+    flip: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if not set(self.flip) <= {1, 2, 3}:
+            raise FeatureError(f"Expected --flip out of 1, 2 and 3; got {', '.join(map(str, self.flip))}.")
+        if not abs(self.hue_deg) <= 360:
+            raise FeatureError(f"Expected --hue in degrees, from -360 to 360; got {self.hue_deg:g}.")
         for show in self.shows:
             check_name("what to --show", show, SHOWS)
         check_name("--look", self.color_mapping, COLOR_MAPPINGS)
         check_name("a way to upsample", self.upsampler, UPSAMPLERS)
         if self.clusters < 2:
             raise FeatureError(f"Expected at least 2 clusters; got {self.clusters}.")
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Settings of colour that are not the usual ones. Requests of older runs do not have these fields."""
+        return {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name in ("colormap", "hue_deg", "flip") and getattr(self, each.name) != each.default
+        }
 
     @property
     def needs_basis(self) -> bool:

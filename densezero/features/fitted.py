@@ -16,7 +16,7 @@ from densezero.features.align import Alignment
 from densezero.features.basis import PcaBasis, load_basis
 from densezero.features.choices import Look
 from densezero.features.clusters import Clusters, fit_clusters, load_clusters
-from densezero.features.colour import first_component, to_rgb
+from densezero.features.colour import first_component, to_rgb, turn_matrix
 from densezero.features.figure.colours import cluster_rgb, heat_rgb, to_bytes
 from densezero.features.pca import fit_pca, with_percentiles
 from densezero.features.upsampling import upsample
@@ -87,9 +87,10 @@ def paint(show: str, fitted: Fit, grid: Tensor, rgb: NDArray[np.uint8], look: Lo
         return to_bytes(cluster_rgb(upsample(member, how, rgb=rgb).argmax(-1), count))
     assert fitted.basis is not None, "fitted where it is shown"
     if show == "first":
-        levels = first_component(fitted.basis, grid, look.color_mapping)  # (gh, gw)
+        levels = first_component(fitted.basis, grid, look.color_mapping, flip=1 in look.flip)  # (gh, gw)
         return to_bytes(heat_rgb(upsample(levels, how, rgb=rgb), look.colormap))
-    return to_bytes(upsample(to_rgb(fitted.basis, grid, look.color_mapping), how, rgb=rgb))
+    turn = turn_matrix(look.hue_deg, look.flip) if look.hue_deg or look.flip else None
+    return to_bytes(upsample(to_rgb(fitted.basis, grid, look.color_mapping, turn), how, rgb=rgb))
 
 
 def shrink(rgb: NDArray[np.uint8], longest_px: int = LONGEST_PX) -> NDArray[np.uint8]:

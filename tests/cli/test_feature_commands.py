@@ -168,3 +168,17 @@ def test_features_are_written_and_what_fails_is_named(tmp_path, folder, monkeypa
     assert outcome.exit_code == 1
     assert "broken.png" in outcome.stderr
     assert "Did you mean 'npz'" in refusal(monkeypatch, capsys, *words, "--format", "npy")
+
+
+def test_components_are_mirrored_by_their_numbers(tmp_path, folder, monkeypatch, capsys):
+    out = tmp_path / "f.png"
+    assert run("pca", str(folder), "-o", str(out), *QUICK, "--flip", "1,3", "--hue", "40").exit_code == 0
+    for given in ("a", "0", "1;2"):
+        assert "--flip" in refusal(monkeypatch, capsys, "pca", folder, "-o", out, *QUICK, "--flip", given)
+
+
+def test_a_folder_in_other_colours_is_another_request(tmp_path, folder, monkeypatch, capsys):
+    words = ("pca", folder, "-o", tmp_path / "out", *QUICK)
+    run(*map(str, words))
+    assert "hue_deg (there None, now 40" in refusal(monkeypatch, capsys, *words, "--hue", "40")
+    run(*map(str, words))  # and the first one goes on

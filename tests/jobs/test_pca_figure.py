@@ -164,3 +164,16 @@ def test_a_tall_and_a_wide_image_keep_their_ratios(tmp_path, drawn):
     draw_pca(request(folder, tmp_path / "f.png"))
     ratios = [picture.shape[0] / picture.shape[1] for row in drawn["rows"] for picture in row]
     assert np.allclose(ratios, [1.5, 1.5, 1 / 3, 1 / 3], atol=0.01)
+
+
+def test_hue_and_mirror_change_the_colours_and_nothing_of_the_fit(tmp_path, folder, drawn):
+    stored = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    draw_pca(request(folder, tmp_path / "f.png", save_basis=stored[0]))
+    plain = [row[1].astype(int) for row in drawn["rows"]]
+    draw_pca(request(folder, tmp_path / "f.png", hue_deg=120, save_basis=stored[1]))
+    for turned, before in zip(drawn["rows"], plain, strict=True):
+        assert np.abs(turned[1].astype(int) - before[..., [2, 0, 1]]).max() <= 1
+    assert stored[0].read_bytes() == stored[1].read_bytes()
+    draw_pca(request(folder, tmp_path / "f.png", basis=str(stored[0]), flip=(2,)))
+    for mirrored, before in zip(drawn["rows"], plain, strict=True):
+        assert np.abs(mirrored[1][..., 1].astype(int) - (255 - before[..., 1])).max() <= 1

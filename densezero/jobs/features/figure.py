@@ -39,9 +39,7 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
     check_colormap(settings.style.colormap)
     sources = list_sources(settings.models, settings.readouts)
     captions = caption_columns(sources, settings.shows, settings.labels)
-    planned = plan_figure(
-        [Section(tuple(captions), (1.0,) * len(images))], settings.style
-    )  # refused before the encoding
+    planned = plan_figure([Section(tuple(captions), (1.0,) * len(images))], settings.style)  # no row is taller than 1
     files = possible_files(settings.out, len(planned.pages))
     refuse_unusable_outputs(settings.out, files, [image.path for image in images], is_folder=False)
     refuse_foreign_files(files, listener, overwrite=settings.overwrite)

@@ -155,6 +155,7 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
             "look": settings.color_mapping,
             "grid": vars(settings.grid),
             **{name: getattr(settings, name) for name in chosen},
+            **settings.look.changed,
         }
 
     def files(self, image: ColumnImage) -> list[str]:

@@ -22,6 +22,6 @@ def write_pages(out: Path, contents: Sequence[bytes], listener: Listener) -> Non
     if len(files) > 1:
         listener.note(f"the figure has {len(files)} pages: {files[0]} to {files[-1].name}")
     numbered = re.compile(rf"{re.escape(out.stem)}-[0-9]+{re.escape(out.suffix)}")
-    there = [file for file in out.parent.iterdir() if numbered.fullmatch(file.name) or file == out]
-    if older := sorted(file.name for file in there if file not in files):
+    there = {file for file in out.parent.iterdir() if numbered.fullmatch(file.name) or file == out}
+    if older := sorted(file.name for file in there - set(files)):
         listener.note(f"{', '.join(older)} in {out.parent} may be of an earlier figure; they stay")

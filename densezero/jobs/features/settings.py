@@ -46,6 +46,8 @@ class PcaSettings(FolderSettings):
         grid: how finely images are encoded.
         style: of a figure.
         labels: captions of a figure's columns after the image; none takes short names.
+        hue_deg: turns the colours about grey, degrees.
+        flip: components, 1 to 3, that are mirrored.
         fit_images: the most images that a common basis is fitted to, spread evenly over all.
         video: make a film.
         rate: frames a second of a film from a folder of frames.
@@ -67,6 +69,8 @@ class PcaSettings(FolderSettings):
     grid: GridChoice = field(default_factory=GridChoice)
     style: FigureStyle = field(default_factory=FigureStyle)
     labels: tuple[str, ...] = ()
+    hue_deg: float = 0.0
+    flip: tuple[int, ...] = ()
     fit_images: int = 64
     video: bool = False
     rate: float = 25.0
@@ -91,7 +95,8 @@ class PcaSettings(FolderSettings):
     @property
     def look(self) -> Look:
         """How the pictures are made."""
-        return Look(self.shows, self.foreground, self.clusters, self.color_mapping, self.upsampler, self.style.colormap)
+        looks = (self.color_mapping, self.upsampler, self.style.colormap, self.hue_deg, self.flip)
+        return Look(self.shows, self.foreground, self.clusters, *looks)
 
     @property
     def stored_basis(self) -> Path | None:
