@@ -8,7 +8,7 @@ from densezero.lazy import lazy_names
 
 if TYPE_CHECKING:
     from densezero.features.align import Alignment
-    from densezero.features.basis import PcaBasis, load_basis, save_basis
+    from densezero.features.basis import PcaBasis, load_bases, load_basis, save_bases, save_basis
     from densezero.features.choices import COLOR_MAPPINGS, DEFAULT_GRID_SIDE, SHOWS, UPSAMPLERS
     from densezero.features.clusters import Clusters, fit_clusters
     from densezero.features.colour import first_component, to_rgb
@@ -31,9 +31,11 @@ _MODULES = {
     "first_component": "colour",
     "fit_clusters": "clusters",
     "fit_pca": "pca",
+    "load_bases": "basis",
     "load_basis": "basis",
     "plan_grid": "dense",
     "point_similarity": "similarity",
+    "save_bases": "basis",
     "save_basis": "basis",
     "to_rgb": "colour",
     "upsample": "upsampling",
@@ -52,9 +54,11 @@ __all__ = [
     "first_component",
     "fit_clusters",
     "fit_pca",
+    "load_bases",
     "load_basis",
     "plan_grid",
     "point_similarity",
+    "save_bases",
     "save_basis",
     "to_rgb",
     "upsample",

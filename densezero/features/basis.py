@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -16,6 +17,9 @@ from densezero.encoders.hashes import OLD_HASHES
 from densezero.errors import FeatureError
 
 FORMAT: Final = "densezero PCA basis 1"
+"""A file of one basis."""
+SEVERAL: Final = "densezero PCA bases 1"
+"""A file of several: the tensors of each have its number before their name."""
 
 
 @dataclass(frozen=True)
@@ -103,19 +107,6 @@ class PcaBasis:
         """Return the same basis with the name of the encoder that made its features."""
         return replace(self, encoder=encoder.name, weights_sha256=encoder.weights_hash, readout=readout)
 
-    def refuse_other(self, encoder: DenseEncoder, readout: str) -> None:
-        """Refuse an encoder or a read-out that the basis was not fitted with.
-
-        Raises:
-            FeatureError: the message names both encoders.
-        """
-        if (self.weights_sha256, self.readout) != (encoder.weights_hash, readout):
-            raise FeatureError(
-                f"Expected the encoder of the basis, {self.encoder} (weights {self.weights_sha256[:12]}) with read-out "
-                f"{self.readout!r}; got {encoder.name} ({encoder.weights_hash[:12]}) with {readout!r}. Fit a basis for "
-                f"each encoder. A basis of a version {OLD_HASHES} must be fitted again."
-            )
-
 
 # Attribute of a basis to the name of its tensor in a file. Format 1 fixes the names in files.
 _STORED: Final = {name: name for name in ("mean", "components", "deviation", "explained", "low", "high")} | {
@@ -126,22 +117,51 @@ _SPLIT_MEAN, _SPLIT_DIRECTION, _SPLIT_THRESHOLD = "gate.mean", "gate.direction",
 
 def save_basis(basis: PcaBasis, file: BinaryIO) -> None:
     """Write a basis as safetensors. Equal bases give equal bytes."""
+    save_bases([basis], file)
+
+
+def save_bases(bases: Sequence[PcaBasis], file: BinaryIO) -> None:
+    """Write bases, each of another encoder or read-out, as safetensors. Equal bases give equal bytes."""
     from safetensors.torch import save
 
+    tensors: dict[str, Tensor] = {}
+    abouts = []
+    for number, basis in enumerate(bases):
+        part, about = _to_parts(basis)
+        abouts.append(about)
+        tensors |= {name if len(bases) == 1 else f"{number}.{name}": tensor for name, tensor in part.items()}
+    about = {"format": FORMAT, **abouts[0]} if len(bases) == 1 else {"format": SEVERAL, "bases": abouts}
+    file.write(save(tensors, {"densezero": json.dumps(about, sort_keys=True)}))
+
+
+def _to_parts(basis: PcaBasis) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Give the tensors of a basis by their names in a file, and what else is stored."""
     tensors = {stored: getattr(basis, name).contiguous() for name, stored in _STORED.items()}
-    about = {"format": FORMAT, "encoder": basis.encoder, "sha256": basis.weights_sha256, "readout": basis.readout}
+    about: dict[str, Any] = {"encoder": basis.encoder, "sha256": basis.weights_sha256, "readout": basis.readout}
     if basis.foreground_split is not None:
         split = basis.foreground_split
         tensors |= {_SPLIT_MEAN: split.mean.contiguous(), _SPLIT_DIRECTION: split.direction.contiguous()}
         about[_SPLIT_THRESHOLD] = repr(split.threshold)
-    file.write(save(tensors, {"densezero": json.dumps(about, sort_keys=True)}))
+    return tensors, about
 
 
 def load_basis(path: str | Path) -> PcaBasis:
     """Read a basis that ``save_basis`` wrote.
 
     Raises:
-        FeatureError: if the file is missing or does not contain a basis.
+        FeatureError: if the file is missing or does not contain one basis.
+    """
+    bases = load_bases(path)
+    if len(bases) > 1:
+        raise FeatureError(f"Expected one basis in {path}; it holds {len(bases)}. Read it with load_bases.")
+    return bases[0]
+
+
+def load_bases(path: str | Path) -> list[PcaBasis]:
+    """Read the bases that ``save_basis`` or ``save_bases`` wrote.
+
+    Raises:
+        FeatureError: if the file is missing or does not contain bases.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -149,13 +169,43 @@ def load_basis(path: str | Path) -> PcaBasis:
         with safe_open(str(path), "pt") as stored:
             about = json.loads((stored.metadata() or {})["densezero"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dictionary
-        if about["format"] != FORMAT:
+        if about["format"] not in (FORMAT, SEVERAL):
             raise ValueError(about["format"])
-        return _checked(tensors, about)
+        if about["format"] == FORMAT:
+            return [_checked(tensors, about)]
+        return [_checked(_numbered(tensors, number), each) for number, each in enumerate(about["bases"])]
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise FeatureError(
             f"Expected a basis that --save-basis wrote; {path} cannot be read as one ({type(error).__name__}: {error})."
         ) from None
+
+
+def choose_basis(bases: Sequence[PcaBasis], model: str, weights_sha256: str, readout: str) -> PcaBasis:
+    """Choose the basis of an encoder and a read-out.
+
+    Args:
+        bases: of a file.
+        model: the encoder, for the message.
+        weights_sha256: hash of its weights.
+        readout: its read-out.
+
+    Raises:
+        FeatureError: if there is none. The message names what there is.
+    """
+    found = [basis for basis in bases if (basis.weights_sha256, basis.readout) == (weights_sha256, readout)]
+    if not found:
+        there = ", ".join(f"{basis.encoder} ({basis.weights_sha256[:12]}) with {basis.readout!r}" for basis in bases)
+        raise FeatureError(
+            f"Expected the encoder of the basis, {there}; got {model} ({weights_sha256[:12]}) with {readout!r}. Fit a "
+            f"basis for this encoder too. A basis of a version {OLD_HASHES} must be fitted again."
+        )
+    return found[0]
+
+
+def _numbered(tensors: dict[str, Tensor], number: int) -> dict[str, Tensor]:
+    """The tensors of one of several bases."""
+    start = f"{number}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
 def _checked(tensors: dict[str, Tensor], about: dict[str, Any]) -> PcaBasis:

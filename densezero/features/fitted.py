@@ -18,7 +18,7 @@ from densezero.features.choices import Look
 from densezero.features.clusters import Clusters, fit_clusters, load_clusters
 from densezero.features.colour import first_component, to_rgb, turn_matrix
 from densezero.features.figure.colours import cluster_rgb, heat_rgb, to_bytes
-from densezero.features.pca import fit_pca, with_percentiles
+from densezero.features.pca import fit_pca, split_foreground, with_percentiles
 from densezero.features.upsampling import upsample
 from densezero.images import plan_resize, resize_rgb
 
@@ -41,13 +41,14 @@ class Fit:
     clusters: Clusters | None
 
 
-def fit(grids: Sequence[Tensor], look: Look, target: Sequence[Tensor] | None = None) -> Fit:
+def fit(grids: Sequence[Tensor], look: Look, target: Sequence[Tensor] | None = None, *, with_rule: bool = False) -> Fit:
     """Fit what is shown to grids, all together.
 
     Args:
         grids: (gh, gw, D) features.
         look: of the pictures.
         target: (gh, gw, 3) coordinates of another encoder on the same images, to rotate the colours towards.
+        with_rule: find the rule for the foreground also if the look does not ask for it, so that it can be stored.
 
     Raises:
         FeatureError: for too few patches, or features that do not vary.
@@ -58,6 +59,8 @@ def fit(grids: Sequence[Tensor], look: Look, target: Sequence[Tensor] | None = N
         for grid, coordinates in zip(grids, target, strict=True):
             alignment.add(basis.coordinates(grid), coordinates)
         basis = with_percentiles(alignment.align(basis), grids)
+    if basis is not None and with_rule and basis.foreground_split is None:
+        basis = replace(basis, foreground_split=split_foreground(grids))
     return Fit(basis, fit_clusters(grids, look.clusters) if look.needs_clusters else None)
 
 
@@ -86,11 +89,12 @@ def paint(show: str, fitted: Fit, grid: Tensor, rgb: NDArray[np.uint8], look: Lo
         member = np.eye(count, dtype=np.float32)[fitted.clusters.labels(grid)]  # (gh, gw, k)
         return to_bytes(cluster_rgb(upsample(member, how, rgb=rgb).argmax(-1), count))
     assert fitted.basis is not None, "fitted where it is shown"
+    basis = fitted.basis if look.foreground else replace(fitted.basis, foreground_split=None)
     if show == "first":
-        levels = first_component(fitted.basis, grid, look.color_mapping, flip=1 in look.flip)  # (gh, gw)
+        levels = first_component(basis, grid, look.color_mapping, flip=1 in look.flip)  # (gh, gw)
         return to_bytes(heat_rgb(upsample(levels, how, rgb=rgb), look.colormap))
     turn = turn_matrix(look.hue_deg, look.flip) if look.hue_deg or look.flip else None
-    return to_bytes(upsample(to_rgb(fitted.basis, grid, look.color_mapping, turn), how, rgb=rgb))
+    return to_bytes(upsample(to_rgb(basis, grid, look.color_mapping, turn), how, rgb=rgb))
 
 
 def shrink(rgb: NDArray[np.uint8], longest_px: int = LONGEST_PX) -> NDArray[np.uint8]:

@@ -71,7 +71,7 @@ def fit_pca(grids: Iterable[Tensor], components: int = 3, foreground: bool = Fal
     """
     if components < 1:
         raise FeatureError(f"Expected at least 1 component; got {components}.")
-    split = _split_foreground(grids) if foreground else None
+    split = split_foreground(grids) if foreground else None
     moments = Moments()
     for grid in grids:
         tokens = grid.flatten(0, -2).float()
@@ -136,8 +136,16 @@ def _percentile(ordered: Tensor, percent: float) -> Tensor:
     return torch.lerp(ordered[low], ordered[min(low + 1, len(ordered) - 1)], position - low)
 
 
-def _split_foreground(grids: Iterable[Tensor]) -> ForegroundSplit:
-    """Divide the patches by their first component, and choose the side with fewer patches at the borders."""
+@plain_torch()
+def split_foreground(grids: Iterable[Tensor]) -> ForegroundSplit:
+    """Divide the patches by their first component, and choose the side with fewer patches at the borders.
+
+    Args:
+        grids: (gh, gw, D) features, on any one device. They are read twice.
+
+    Raises:
+        FeatureError: for too few patches, or features that do not vary.
+    """
     moments = Moments()
     for grid in grids:
         moments.add(grid.flatten(0, -2).float())

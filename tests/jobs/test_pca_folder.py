@@ -187,7 +187,7 @@ def test_a_basis_is_stored_where_it_is_asked_for_though_all_pictures_are_there(t
 def test_a_stored_basis_of_another_read_out_model_or_file_is_refused(tmp_path, folder):
     stored = tmp_path / "basis.safetensors"
     draw_pca(request(folder, tmp_path / "fit", save_basis=stored))
-    with pytest.raises(FeatureError, match=r"'patch'; got .* with 'value'"):
+    with pytest.raises(FeatureError, match=r"with 'patch'; got nano .* with 'value'"):
         draw_pca(request(folder, tmp_path / "out", basis=str(stored), readouts=("value",)))
     with pytest.raises(FeatureError, match="has no clusters"):
         draw_pca(request(folder, tmp_path / "out", basis=str(stored), shows=("kmeans",)))
@@ -292,12 +292,14 @@ def test_paths_may_be_relative_to_the_folder_of_the_process(tmp_path, folder, mo
 def test_a_basis_is_stored_in_a_file_that_is_no_input_or_nothing_is_done(tmp_path, folder):
     with pytest.raises(OutputError, match="--save-basis as a file"):
         draw_pca(request(folder, tmp_path / "out", save_basis=tmp_path / "in"))
-    with pytest.raises(OutputError, match=r"one of the inputs.*another --save-basis"):
-        draw_pca(request(folder / "a.png", tmp_path / "out", save_basis=folder / "a.png"))
     before = (folder / "a.png").read_bytes()
-    with pytest.raises(OutputError, match="holds no basis"):  # a picture inside an input folder
-        draw_pca(request(folder, tmp_path / "out", save_basis=folder / "a.png"))
+    with pytest.raises(OutputError, match=r"stored as safetensors; got .*a\.png"):
+        draw_pca(request(folder / "a.png", tmp_path / "out", save_basis=folder / "a.png"))
     assert (folder / "a.png").read_bytes() == before
+    (folder / "weights.safetensors").write_bytes(before)
+    with pytest.raises(OutputError, match="holds no basis"):
+        draw_pca(request(folder, tmp_path / "out", save_basis=folder / "weights.safetensors"))
+    assert (folder / "weights.safetensors").read_bytes() == before
     assert not (tmp_path / "out").exists()
 
 
@@ -338,3 +340,37 @@ def test_progress_counts_the_pictures_of_all_columns_and_says_of_how_many_images
         request = PcaSettings((folder,), out, models=("nano",), readouts=("patch", "value"), grid=GridChoice(8))
         draw_pca(request, recorder)
         assert {(progress.total, progress.unit) for progress in recorder.images} == {(4, "pictures of 2 images")}
+
+
+def test_one_stored_basis_holds_several_columns_and_the_foreground_by_choice(tmp_path, folder):
+    stored = tmp_path / "bases.safetensors"
+    two = {"readouts": ("patch", "value")}
+    draw_pca(request(folder, tmp_path / "fit", save_basis=stored, align=True, **two))
+    draw_pca(request(folder, tmp_path / "applied", basis=str(stored), **two))
+    fit, applied = contents(tmp_path / "fit"), contents(tmp_path / "applied")
+    names = [f"nano-{readout}/{file}" for readout in two["readouts"] for file in ("a.png", "b.png", "sub/c.png")]
+    assert {name: fit[name] for name in names} == applied
+    draw_pca(request(folder, tmp_path / "one", basis=str(stored), readouts=("value",)))
+    assert contents(tmp_path / "one")["a.png"] == fit["nano-value/a.png"]
+    draw_pca(request(folder, tmp_path / "subject", basis=str(stored), readouts=("patch",), foreground=True))
+    whole, subject = read_labels(tmp_path / "fit" / "nano-patch" / "a.png"), read_labels(tmp_path / "subject" / "a.png")
+    white = (subject[4::8, 4::8] == 255).all(-1)
+    assert 0 < white.sum() < white.size
+    assert np.array_equal(subject[4::8, 4::8][~white], whole[4::8, 4::8][~white])
+
+
+def test_a_basis_of_the_foreground_colours_everything_where_that_is_asked_for(tmp_path, folder):
+    stored = tmp_path / "basis.safetensors"
+    draw_pca(request(folder, tmp_path / "fit", save_basis=stored, foreground=True))
+    draw_pca(request(folder, tmp_path / "same", basis=str(stored), foreground=True))
+    draw_pca(request(folder, tmp_path / "all", basis=str(stored)))
+    fit, same = contents(tmp_path / "fit")["a.png"], contents(tmp_path / "same")["a.png"]
+    assert fit == same
+    assert not (read_labels(tmp_path / "all" / "a.png") == 255).all(-1).any()
+
+
+def test_a_stored_basis_without_a_rule_for_the_foreground_says_so(tmp_path, folder):
+    draw_pca(request(folder, tmp_path / "fit"))
+    stored = tmp_path / "fit" / "fitted" / "nano.basis.safetensors"
+    with pytest.raises(FeatureError, match="has no rule for the foreground"):
+        draw_pca(request(folder, tmp_path / "out", basis=str(stored), foreground=True))

@@ -20,7 +20,7 @@ from densezero.features.fitted import Fit, coordinates_of, fit, name_source, pai
 from densezero.features.sources import Source, caption_columns, list_sources
 from densezero.images import FoundImage, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
-from densezero.jobs.features.fit import stored_fit, write_basis
+from densezero.jobs.features.fit import stored_fits, write_bases
 from densezero.jobs.features.pages import write_pages
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.places import find_inputs, refuse_foreign_files
@@ -44,12 +44,12 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
     refuse_unusable_outputs(settings.out, files, [image.path for image in images], is_folder=False)
     refuse_foreign_files(files, listener, overwrite=settings.overwrite)
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
-    encoders.check(sources, listener.note)
-    given = stored_fit(settings, encoders, sources[0])
+    given = stored_fits(settings, encoders.check(sources, listener.note))
     run = _FigureRun(settings, encoders, listener, len(images), len(images) * len(sources))
     ratios = run.open_rows(images, planned)
     for source in sources:
-        run.add_source(source, given)
+        run.add_source(source, given.get(source))
+    write_bases(run.fits, settings.save_basis)
     rows = {name: pictures for name, pictures in run.rows.items() if name not in run.failed}
     if not rows:
         raise FeatureError("No image can be drawn. " + " ".join(list(run.failed.values())[:3]))
@@ -68,6 +68,7 @@ class _FigureRun:
         self.rows: dict[str, list[NDArray[np.uint8]]] = {}
         self.failed: dict[str, str] = {}
         self.reference: dict[str, Tensor] = {}
+        self.fits: list[Fit] = []
         self.unit = "images" if total == images else f"pictures of {images} images"
         self.done, self.began = 0, time.perf_counter()
 
@@ -114,10 +115,10 @@ class _FigureRun:
 
     def _fit(self, source: Source, cache: DiskCache) -> Fit:
         names = [cache.names[place] for place in spread_evenly(len(cache.names), self.settings.fit_images)]
-        fitted = fit(cache.view(names), self.settings.look, self._target(names))
-        named = name_source(fitted, self.encoders.take(source.model), source.readout)
-        write_basis(named, self.settings.save_basis)
-        return named
+        stores = self.settings.save_basis is not None
+        fitted = fit(cache.view(names), self.settings.look, self._target(names), with_rule=stores)
+        self.fits.append(name_source(fitted, self.encoders.take(source.model), source.readout))
+        return self.fits[-1]
 
     def _paint(self, name: str, grid: Tensor, fitted: Fit | None) -> None:
         fitted = fitted or fit([grid], self.settings.look, self._target([name]))

@@ -15,7 +15,7 @@ from densezero.features.encoder_cache import EncoderCache
 from densezero.features.fitted import Fit, fit, name_source, paint, shrink, spread_evenly
 from densezero.features.sources import Source
 from densezero.images.film import Frames, open_frames
-from densezero.jobs.features.fit import stored_fit, write_basis
+from densezero.jobs.features.fit import stored_fits, write_bases
 from densezero.jobs.features.settings import PcaSettings
 from densezero.jobs.places import refuse_foreign_files
 from densezero.jobs.progress import Listener, Progress
@@ -35,10 +35,10 @@ def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
     refuse_foreign_files([settings.out], listener, overwrite=settings.overwrite)
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     source = Source(settings.models[0], settings.readouts[0])
-    encoders.check([source], listener.note)
+    given = stored_fits(settings, encoders.check([source], listener.note))
     with DiskCache() as cache:
         run = _FilmRun(settings, encoders, source, frames, cache, listener)
-        fitted = stored_fit(settings, encoders, source) or run.fit()
+        fitted = given.get(source) or run.fit()
         written = write_film(settings.out, run.pictures(fitted), frames.rate)
     return RunSummary(settings.out, written, run.failed, 0)
 
@@ -65,9 +65,10 @@ class _FilmRun:
                 break
         if not self.cache.names:
             raise FeatureError(f"No frame of {self.frames.path} can be drawn.")
-        fitted = fit(self.cache.view(self.cache.names), self.settings.look)
+        stores = self.settings.save_basis is not None
+        fitted = fit(self.cache.view(self.cache.names), self.settings.look, with_rule=stores)
         fitted = name_source(fitted, self.encoders.take(self.source.model), self.source.readout)
-        write_basis(fitted, self.settings.save_basis)
+        write_bases([fitted], self.settings.save_basis)
         return fitted
 
     def pictures(self, fitted: Fit) -> Iterator[NDArray[np.uint8]]:

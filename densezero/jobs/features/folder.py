@@ -31,7 +31,7 @@ from densezero.features.fitted import (
 )
 from densezero.features.sources import Source, label_sources, list_sources
 from densezero.images import FoundImage, read_rgb
-from densezero.jobs.features.fit import stored_fit, write_basis, write_fit
+from densezero.jobs.features.fit import stored_fits, write_bases, write_fit
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.interrupts import Interrupts
 from densezero.jobs.manifest import MANIFEST
@@ -136,11 +136,11 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
         self.settings, self.folder, self.columns, self.found, self.listener = settings, folder, columns, found, listener
         self.encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
         self.hashes = self.encoders.check([column.source for column in columns], listener.note)
-        given = stored_fit(settings, self.encoders, columns[0].source)
+        given = stored_fits(settings, self.hashes)
         for column in columns:
-            column.fitted = given
+            column.fitted = given.get(column.source)
         self.unit = "images" if len(columns) == 1 else f"pictures of {len(found)} images"
-        self.keeps_fits = settings.basis != EACH and given is None
+        self.keeps_fits = settings.basis != EACH and not given
         names = [f"{FITS}/{file}" for column in columns for file in fit_files(column.label, settings.look)]
         self.run_files = tuple(names) if self.keeps_fits else ()
 
@@ -170,8 +170,7 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
             column.fitted = read_fit(self.folder.path(FITS), column.label, self.settings.look)
         if not all(column.fitted for column in self.columns) and (waiting or self.settings.save_basis):
             self._fit()
-        if (fitted := self.columns[0].fitted) is not None:
-            write_basis(fitted, self.settings.save_basis)
+        write_bases([column.fitted for column in self.columns if column.fitted], self.settings.save_basis)
 
     def _fit(self) -> None:
         target = None
@@ -183,7 +182,7 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
             grids = column.kept.view(column.kept.names)
             if not len(grids):
                 raise FeatureError(f"None of the {len(chosen)} images that a basis would be fitted to can be used.")
-            column.fitted = fit(grids, self.settings.look, target)
+            column.fitted = fit(grids, self.settings.look, target, with_rule=self.settings.save_basis is not None)
             if self.settings.align and target is None:
                 target = coordinates_of(column.fitted, grids)
             column.fitted = name_source(column.fitted, self.encoders.take(column.source.model), column.source.readout)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from densezero.errors import FeatureError, OutputError
-from densezero.features import load_basis
+from densezero.features import load_bases
 from densezero.jobs.features.figure import draw_pca_figure
 from densezero.jobs.features.film import draw_pca_film
 from densezero.jobs.features.folder import draw_pca_folder
@@ -40,7 +40,7 @@ def _check_basis_place(path: Path, inputs: Sequence[Path]) -> None:
     if not path.exists():
         return
     try:
-        load_basis(path)
+        load_bases(path)
     except FeatureError:
         raise OutputError(
             f"{path} is there already and holds no basis, so it is not written over. Choose another --save-basis."

@@ -216,17 +216,14 @@ def _check_basis(settings: PcaSettings) -> None:
             f"Expected --basis as {TOGETHER}, {EACH} or a file that --save-basis wrote; got {settings.basis}, which is "
             "none of them."
         )
-    if stored is not None and (not one_column or settings.foreground or settings.align or settings.save_basis):
-        raise FeatureError(
-            "A stored basis belongs to one model and one read-out, and is taken as it is: give one --model and one "
-            "--readout, without --foreground, --align and --save-basis."
-        )
+    if stored is not None and (settings.align or settings.save_basis):
+        raise FeatureError("A stored basis is taken as it is: leave --align and --save-basis away.")
     if settings.save_basis is not None and not {"pca", "first"} & set(settings.shows):
         raise FeatureError("--save-basis stores the basis of --show pca or first; k-means alone fits none.")
-    if settings.save_basis is not None and (not one_column or settings.basis == EACH):
-        raise FeatureError(
-            "--save-basis stores the one basis of one model and one read-out, fitted to all images together."
-        )
+    if settings.save_basis is not None and settings.basis == EACH:
+        raise FeatureError("--save-basis stores a basis that is fitted to all images together, not one of each.")
+    if settings.save_basis is not None and settings.save_basis.suffix not in ("", ".safetensors"):
+        raise OutputError(f"A basis is stored as safetensors; got {settings.save_basis}. Name it FILE.safetensors.")
     if settings.align and one_column:
         raise FeatureError(
             "--align rotates the colours of further columns towards the first; give a second --model or --readout."
