@@ -70,6 +70,9 @@ def _of_report(content: dict[str, Any]) -> dict[str, Any]:
     taken = {name: request[name] for name in ("dataset", "root", "split", "model", "dtype", "boundary")}
     words = {"templates": request["templates"]} if request["templates"] in TEMPLATES else {}
     words |= {"vocabulary": request["class_list"]} if request["class_list"] in CATALOG else {}
+    words |= {"name": request["name"]} if "name" in request else {}
+    protocol = request.get("protocol")
+    words |= {"readout": protocol["readout"]} if isinstance(protocol, dict) and "readout" in protocol else {}
     return {**taken, **words, "protocol": str(content["protocol"]), **dict(request["selection"])}
 
 

@@ -14,7 +14,7 @@ from densezero.cli import main as cli
 from densezero.cli.like import NOT_TAKEN, OPTION_OF
 from densezero.cli.options import split_names, starting_with
 from densezero.errors import DenseZeroError, InputError, OutputError
-from densezero.features.choices import GridChoice
+from densezero.features.choices import FigureStyle, GridChoice
 from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
 from densezero.jobs.settings import SegmentSettings
 from densezero.output.formats import IMAGE_FORMATS, RUN_FORMATS
@@ -160,7 +160,10 @@ def test_the_settings_of_an_earlier_run_are_taken_over_and_what_is_given_wins(tm
 
 
 def test_features_and_pca_take_settings_over_too(tmp_path, folder):
-    for command, more in (("pca", ("--grid", "8", "--show", "pca,first")), ("features", ("--side", "64", "--half"))):
+    for command, more in (
+        ("pca", ("--grid", "8", "--show", "pca,first", "--flip", "1,3", "--hue", "30", "--colormap", "viridis")),
+        ("features", ("--side", "64", "--half")),
+    ):
         first, again = tmp_path / f"{command}1", tmp_path / f"{command}2"
         assert run(command, str(folder), *NANO, *more, "--out", str(first)).exit_code == 0
         like = ("--like", str(first / "run.json"), "--device", "cpu", "--out", str(again))
@@ -185,6 +188,8 @@ def test_settings_of_another_command_or_of_no_run_are_refused(tmp_path, folder):
 def test_every_setting_is_taken_over_or_said_to_belong_to_one_run(settings, name):
     options = set(inspect.signature(getattr(cli, name)).parameters)
     names = {field.name for field in fields(settings)} | ({field.name for field in fields(GridChoice)} - {"side"})
+    if "style" in names:
+        names = names - {"style"} | {field.name for field in fields(FigureStyle)}
     for field in names - {"grid"} if name == "segment" else names:
         if name == "segment" and field in {"side_px", "window_side"}:
             continue
