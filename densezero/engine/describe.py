@@ -34,7 +34,7 @@ def describe_protocol(name: str, dataset: str | None = None) -> Iterator[str]:
         dataset: a benchmark, to list every constant for it; None lists the benchmarks with other constants.
 
     Raises:
-        ProtocolError: if there is no such preset or benchmark. The message gives the nearest name.
+        ProtocolError: if the preset or the benchmark is unknown. The message gives the nearest name.
     """
     protocol = protocol_facts(name, dataset)
     paper = PAPERS[name]

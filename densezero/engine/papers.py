@@ -23,7 +23,7 @@ class Paper:
         source: where its constants were published.
         constants: benchmark to the settings that differ from the preset's.
         class_lists: benchmark to the packaged list with the paper's words; others use the benchmark's own list.
-        note: what is not known about the paper; may be empty.
+        note: what the paper does not state, or what was not compared with it; may be empty.
     """
 
     what: str

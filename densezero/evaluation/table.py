@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -113,20 +113,22 @@ def select(table: Table, columns: Sequence[str] = (), rows: Sequence[str] = ()) 
     chosen = _names(columns, list(table.columns), "--columns")
     wanted = {name: new or table.columns[name] for name, new in chosen.items()} if chosen else table.columns
     labels = list(dict.fromkeys(row.label for lines in table.blocks.values() for row in lines))
-    order = _names(rows, labels, "--rows") or dict.fromkeys(labels, "")
+    renamed = _names(rows, labels, "--rows")
+    order = list(renamed)
     blocks = {}
     for protocol, lines in table.blocks.items():
-        kept = [
-            replace(row, label=new or label, cells={name: row.cells[name] for name in wanted if name in row.cells})
-            for label, new in order.items()
-            for row in lines
-            if row.label == label
+        kept = sorted((row for row in lines if row.label in renamed), key=lambda row: order.index(row.label))
+        made = [
+            replace(row, label=renamed.get(row.label) or row.label, cells=_cells_of(row, wanted))
+            for row in (kept if rows else lines)
         ]
-        if not rows:
-            kept = [replace(row, cells={n: row.cells[n] for n in wanted if n in row.cells}) for row in lines]
-        if kept := [row for row in kept if row.cells]:
-            blocks[protocol] = tuple(kept)
+        if made := [row for row in made if row.cells]:
+            blocks[protocol] = tuple(made)
     return Table(dict(wanted), blocks)
+
+
+def _cells_of(row: Row, columns: Iterable[str]) -> dict[str, Cell]:
+    return {name: row.cells[name] for name in columns if name in row.cells}
 
 
 def _names(given: Sequence[str], known: list[str], option: str) -> dict[str, str]:

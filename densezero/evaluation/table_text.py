@@ -79,7 +79,7 @@ def format_value(cell: Cell, kind: str, digits: int) -> str:
 
 
 def _shorten(number: str, digits: int) -> str:
-    """Round a printed number to fewer digits; a half goes up, as on paper (16.45 is no exact binary number)."""
+    """Round a printed number to fewer digits. A half goes up: 16.45 becomes 16.5."""
     if len(number.partition(".")[2]) <= digits:
         return number
     return str(Decimal(number).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))

@@ -25,8 +25,7 @@ def point_similarity(grid: Tensor, point_xy: tuple[float, float]) -> NDArray[np.
     Raises:
         FeatureError: if the point lies outside the image.
     """
-    units = F.normalize(grid.float(), dim=-1)
-    return to_numpy((units @ patch_at(grid, point_xy)).clamp(-1, 1))
+    return vector_similarity(grid, patch_at(grid, point_xy)[None])[0]
 
 
 @plain_torch()

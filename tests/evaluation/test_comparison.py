@@ -142,6 +142,21 @@ def test_damaged_counts_are_refused_and_never_written_over(tmp_path, content):
         refuse_foreign_sums(file)
 
 
+def test_counts_with_any_byte_damaged_are_read_whole_or_refused():
+    whole = sums_of(draw_counts())
+    content = whole.to_bytes()
+    for place in range(0, len(content), 7):
+        damaged = bytearray(content)
+        damaged[place] ^= 0xFF
+        for kept in (bytes(damaged), content[:place]):
+            try:
+                back = ImageSums.from_bytes(kept)
+            except ValueError:
+                continue
+            assert back.names == whole.names
+            np.testing.assert_array_equal(back.hits, whole.hits)
+
+
 def test_counts_of_another_report_are_refused(tmp_path):
     file, other = write_pair(tmp_path, "a", draw_counts()), write_pair(tmp_path, "b", draw_counts(quality=0.5))
     sums_file(file).write_bytes(sums_file(other).read_bytes())

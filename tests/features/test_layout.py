@@ -56,6 +56,7 @@ def test_pictures_fill_their_cells_in_print():
     assert plan([1], ["a"], width_mm=50.8).picture_px((1, 5000)) == (1, 600)
     assert plan([1], ["a"], width_mm=50.8, dpi=150).picture_px((400, 400)) == (300, 300)
     assert plan([1], ["a"], width_mm=50.8, cell="square").picture_px((300, 400)) == (600, 800)
+    assert plan([1], ["a"], width_mm=50.8, cell="square").picture_px((1, 5000)) == (1, 2400)  # a strip stays small
 
 
 def test_a_longer_caption_and_a_title_move_the_pictures_down():

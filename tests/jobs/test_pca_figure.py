@@ -132,8 +132,11 @@ def test_labels_replace_the_captions(tmp_path, folder, drawn):
 
 
 def test_an_unknown_colour_map_is_refused_before_a_model_is_loaded(tmp_path, folder):
-    with pytest.raises(FeatureError, match="Did you mean"):
-        draw_pca(request(folder, tmp_path / "f.png", models=("tipsv2-l14",), style=FigureStyle(colormap="infernoo")))
+    for out, video in (("f.png", False), ("folder", False), ("f.avi", True)):
+        with pytest.raises(FeatureError, match="Did you mean"):
+            style = FigureStyle(colormap="infernoo")
+            draw_pca(request(folder, tmp_path / out, models=("tipsv2-l14",), style=style, video=video))
+        assert not (tmp_path / out).exists()
 
 
 def test_rows_beyond_a_page_make_numbered_files(tmp_path):

@@ -17,6 +17,7 @@ GAP_MM: Final = 1.0
 PAGE_MM: Final = 240.0
 """Greatest height of a page: the text height of A4."""
 _LEAST_CELL_MM, _SECTION_GAP_MM, _MOST_LINES = 8.0, 2.0, 3
+_LONGEST_STRIP: Final = 4.0  # ratio of sides up to which a cropped picture has all its pixels
 _PT_MM: Final = 25.4 / 72
 _WIDEN: Final = 1.03  # a renderer may draw a text this much wider than its outlines
 
@@ -87,11 +88,14 @@ class FigurePlan:
     def picture_px(self, image_hw: tuple[int, int]) -> tuple[int, int]:
         """(H, W) in pixels of a picture of an image that fills its cell in print.
 
-        In the style ``square`` the picture is cropped afterwards, so its short side fills the cell.
+        In the style ``square`` the picture is cropped afterwards, so its short side fills the cell. A long strip gets
+        fewer pixels, so that it does not fill the memory.
         """
         height, width = image_hw
-        cell_px = self.cell_in * self.style.dpi
-        scale = cell_px / min(height, width) if self.style.cell == "square" else cell_px / max(height, width)
+        longest_px = self.cell_in * self.style.dpi
+        if self.style.cell == "square":
+            longest_px *= min(max(height, width) / min(height, width), _LONGEST_STRIP)
+        scale = longest_px / max(height, width)
         return max(1, round(height * scale)), max(1, round(width * scale))
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from densezero.errors import DenseZeroError, FeatureError
 from densezero.features import DiskCache
 from densezero.features.encoder_cache import EncoderCache
-from densezero.features.figure.colours import check_colormap
 from densezero.features.figure.layout import FigurePlan, Section, plan_figure, possible_files
 from densezero.features.figure.panels import Panel, draw_figure
 from densezero.features.fitted import Fit, coordinates_of, fit, name_source, paint, refuse_one_colour, spread_evenly
@@ -36,7 +35,6 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
         DenseZeroError: if the request cannot be met, or no image can be drawn.
     """
     images = find_inputs(settings.inputs, settings.images, listener, Counter())
-    check_colormap(settings.style.colormap)
     sources = list_sources(settings.models, settings.readouts)
     captions = caption_columns(sources, settings.shows, settings.labels)
     planned = plan_figure([Section(tuple(captions), (1.0,) * len(images))], settings.style)  # no row is taller than 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from densezero.errors import FeatureError, OutputError
 from densezero.features import load_bases
+from densezero.features.figure.colours import check_colormap
 from densezero.jobs.features.figure import draw_pca_figure
 from densezero.jobs.features.film import draw_pca_film
 from densezero.jobs.features.folder import draw_pca_folder
@@ -27,6 +28,7 @@ def draw_pca(settings: PcaSettings, listener: Listener | None = None) -> RunSumm
         DenseZeroError: if the request cannot be met.
     """
     listener = listener or Listener()
+    check_colormap(settings.style.colormap)
     if settings.save_basis is not None:
         _check_basis_place(settings.save_basis, settings.inputs)
     if settings.video:
