@@ -76,7 +76,8 @@ def pca(
             "-o",
             metavar="PLACE",
             parser=options.path,
-            help="A folder for a picture of each image, or one figure: FILE.png, .pdf, .svg; with --video a film.",
+            help="A folder for a picture of each image; one figure, FILE.png, .pdf or .svg; one page for the browser, "
+            "FILE.html; with --video a film.",
         ),
     ],
     inputs: options.Inputs = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import struct
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -10,6 +9,7 @@ from typing import Any
 
 from densezero.evaluation.report import Report
 from densezero.features.figure.sheet import DPI
+from densezero.output.html import begin_page, data_address
 
 _CSS_PX_OF_AN_INCH = 100
 _SCORES = {
@@ -43,15 +43,10 @@ def make_page(report: Report, figures: Mapping[str, bytes]) -> str:
     Returns:
         The text of the HTML file. Equal input gives equal text.
     """
-    heading = escape(f"{report.model} on {report.title}, {report.protocol}")
+    heading = f"{report.model} on {report.title}, {report.protocol}"
     parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="densezero">',
-        '<meta name="viewport" content="width=device-width">',
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">",
-        f"<title>{heading}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{heading}</h1>",
+        begin_page(heading, _STYLE),
+        f"<h1>{escape(heading)}</h1>",
         f"<p>{report.images} image{'' if report.images == 1 else 's'}, {len(report.per_class)} classes.</p>",
         _scores_table(report),
         *(_figure(title, png) for title, png in figures.items()),
@@ -84,8 +79,8 @@ def _percent_cell(value: float | None, missing: str) -> str:
 def _figure(title: str, png: bytes) -> str:
     width_px, _ = struct.unpack(">II", png[16:24])  # from the header
     width = round(width_px / DPI * _CSS_PX_OF_AN_INCH)
-    data = base64.b64encode(png).decode("ascii")
-    return f'<h2>{escape(title)}</h2>\n<img width="{width}" alt="{escape(title)}" src="data:image/png;base64,{data}">'
+    address = data_address(png, "image/png")
+    return f'<h2>{escape(title)}</h2>\n<img width="{width}" alt="{escape(title)}" src="{address}">'
 
 
 def _class_table(report: Report) -> str:

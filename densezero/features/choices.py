@@ -30,6 +30,7 @@ UPSAMPLERS: Final = {
     "guided": "joint bilateral: patches of similar colour weigh more, so that edges follow the image",
 }
 FIGURE_SUFFIXES: Final = (".png", ".pdf", ".svg")
+PAGE_SUFFIX: Final = ".html"
 OTHER_PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".eps", ".ps")
 """Endings of other picture files. A figure cannot be written in these formats."""
 FILM_SUFFIXES: Final = (".mp4", ".avi", ".mkv", ".mov")
@@ -72,6 +73,15 @@ class GridChoice:
             if given is not None and given < 1:
                 raise FeatureError(f"Expected --{name} of at least 1; got {given}.")
 
+    @property
+    def in_words(self) -> dict[str, str]:
+        """The choice, name to value."""
+        side = f"{self.side} patches" if self.side_px is None else f"{self.side_px} pixels"
+        return {
+            "long side": side,
+            "windows": "as memory takes" if self.window_side is None else f"{self.window_side} patches",
+        }
+
     def patches(self, patch_px: int) -> int:
         """Compute the number of patches along the long side, for patches of ``patch_px`` pixels.
 
@@ -90,6 +100,11 @@ class GridChoice:
 def is_figure(out: Path) -> bool:
     """Whether a name asks for one figure: it ends like one, and no folder has it."""
     return out.suffix.lower() in FIGURE_SUFFIXES and not out.is_dir()
+
+
+def is_page(out: Path) -> bool:
+    """Whether a name asks for one page for the browser."""
+    return out.suffix.lower() == PAGE_SUFFIX and not out.is_dir()
 
 
 def check_name(kind: str, given: str, known: dict[str, str]) -> None:
@@ -134,6 +149,14 @@ class FigureStyle:
         ):
             if not low <= given <= high:
                 raise FeatureError(f"Expected --{name} in {unit}, from {low:g} to {high:g}; got {given:g}.")
+
+    @property
+    def sizes(self) -> list[str]:
+        """Settings of size and cells that are not the usual ones, as the command line calls them."""
+        names = {"width_mm": "width", "font_pt": "font-size", "cell": "cell", "dpi": "dpi"}
+        return [
+            names[each.name] for each in fields(self) if each.name in names and getattr(self, each.name) != each.default
+        ]
 
     @property
     def small_pt(self) -> float:
@@ -193,6 +216,20 @@ class Look:
             for each in fields(self)
             if each.name in ("colormap", "hue_deg", "flip") and getattr(self, each.name) != each.default
         }
+
+    @property
+    def in_words(self) -> dict[str, str]:
+        """What decides the colours, name to value."""
+        said = {
+            "colours": self.color_mapping,
+            "upsampling": self.upsampler,
+            **{name: str(value) for name, value in self.changed.items()},
+        }
+        return (
+            said
+            | ({"clusters": str(self.clusters)} if self.needs_clusters else {})
+            | ({"foreground": "alone"} if self.foreground else {})
+        )
 
     @property
     def needs_basis(self) -> bool:

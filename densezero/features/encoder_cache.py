@@ -25,6 +25,7 @@ class EncoderCache:
         self._device, self._dtype, self._grid = device, dtype, grid
         self._model = ""
         self._encoder: DenseEncoder | None = None
+        self.most_patches = 0  # along the long side of an image, of all encoders that were checked
 
     def take(self, model: str) -> DenseEncoder:
         """Load the encoder of a model, or return the one in memory."""
@@ -68,7 +69,7 @@ class EncoderCache:
             is_new = source.model != self._model
             encoder = self.take(source.model)
             find_readout(source.readout, encoder.readouts, encoder.name)
-            self._grid.patches(encoder.patch_px)  # refused before any image
+            self.most_patches = max(self.most_patches, self._grid.patches(encoder.patch_px))  # refused before any image
             if is_new and encoder.note:
                 note(encoder.note)
             hashes[source] = encoder.weights_hash

@@ -18,6 +18,17 @@ def encode_png(rgb: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
+def encode_for_page(rgb: NDArray[np.uint8]) -> tuple[bytes, str]:
+    """Encode (H, W, 3) colours as PNG or JPEG, whichever is smaller, and give its MIME type.
+
+    The JPEG keeps colours at full resolution.
+    """
+    png, buffer = encode_png(rgb), io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "JPEG", quality=92, subsampling=0)
+    jpeg = buffer.getvalue()
+    return (png, "image/png") if len(png) <= len(jpeg) else (jpeg, "image/jpeg")
+
+
 def encode_grid_npz(grid: NDArray[np.floating], about: Mapping[str, Any]) -> bytes:
     """Encode (gh, gw, D) features as ``.npz``: ``features``, and ``about`` as JSON text. Reading needs no pickle."""
     buffer = io.BytesIO()

@@ -6,9 +6,9 @@ from PIL import Image
 
 from densezero.errors import FeatureError, InputError, OutputError
 from densezero.features.choices import FigureStyle, GridChoice
-from densezero.jobs.features import figure as pca_figure
 from densezero.jobs.features.pca import draw_pca
 from densezero.jobs.features.settings import PcaSettings
+from densezero.output import feature_sheets
 from tests.jobs.photos import Recorder, write_scenes
 
 
@@ -27,14 +27,14 @@ def folder(tmp_path):
 def drawn(monkeypatch):
     """The captions and the rows of pictures that go into the figure."""
     seen = {}
-    real = pca_figure.draw_figure
+    real = feature_sheets.draw_figure
 
     def spied(plan, sections, form):
         seen["captions"] = [" ".join(lines) for lines in plan.pages[0].heads[0].captions]
         seen["rows"] = [[panel.picture for panel in row] for row in sections[0]]
         return real(plan, sections, form)
 
-    monkeypatch.setattr(pca_figure, "draw_figure", spied)
+    monkeypatch.setattr(feature_sheets, "draw_figure", spied)
     return seen
 
 

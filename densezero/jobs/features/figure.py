@@ -1,4 +1,4 @@
-"""One figure: a row for each image; a column for the image itself and for each encoder."""
+"""One sheet for all images, a figure or a page: for each the image itself, and a picture of each encoder."""
 
 from __future__ import annotations
 
@@ -6,98 +6,100 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from densezero.errors import DenseZeroError, FeatureError
 from densezero.features import DiskCache
+from densezero.features.choices import is_page
 from densezero.features.encoder_cache import EncoderCache
-from densezero.features.figure.layout import FigurePlan, Section, plan_figure, possible_files
-from densezero.features.figure.panels import Panel, draw_figure
 from densezero.features.fitted import Fit, coordinates_of, fit, name_source, paint, refuse_one_colour, spread_evenly
 from densezero.features.sources import Source, caption_columns, list_sources
 from densezero.images import FoundImage, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
 from densezero.jobs.features.fit import stored_fits, write_bases
-from densezero.jobs.features.pages import write_pages
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.places import find_inputs, refuse_foreign_files
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary, failure_sentence
+from densezero.output.feature_sheets import BrowserSheet, PrintedSheet, Row
+from densezero.output.pages import write_pages
 from densezero.output.paths import refuse_unusable_outputs
 
 
 def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
-    """Draw all images and all sources into one figure; images that fail are named and left out.
+    """Draw all images and all sources onto one sheet; images that fail are named and left out.
 
     Raises:
         DenseZeroError: if the request cannot be met, or no image can be drawn.
     """
     images = find_inputs(settings.inputs, settings.images, listener, Counter())
     sources = list_sources(settings.models, settings.readouts)
-    captions = caption_columns(sources, settings.shows, settings.labels)
-    planned = plan_figure([Section(tuple(captions), (1.0,) * len(images))], settings.style)  # no row is taller than 1
-    files = possible_files(settings.out, len(planned.pages))
-    refuse_unusable_outputs(settings.out, files, [image.path for image in images], is_folder=False)
-    refuse_foreign_files(files, listener, overwrite=settings.overwrite)
+    sheet = _choose_sheet(settings, caption_columns(sources, settings.shows, settings.labels), len(images))
+    refuse_unusable_outputs(settings.out, sheet.files, [image.path for image in images], is_folder=False)
+    refuse_foreign_files(sheet.files, listener, overwrite=settings.overwrite)
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     given = stored_fits(settings, encoders.check(sources, listener.note))
-    run = _FigureRun(settings, encoders, listener, len(images), len(images) * len(sources))
-    ratios = run.open_rows(images, planned)
-    for source in sources:
-        run.add_source(source, given.get(source))
+    sheet.check_size(len(sources), encoders.most_patches)
+    run = _FigureRun(settings, encoders, listener, sheet, len(images), len(images) * len(sources))
+    run.open_rows(images)
+    for source, name in zip(sources, caption_columns(sources, settings.shows[:1])[1:], strict=True):
+        run.add_source(source, name, given.get(source))
     write_bases(run.fits, settings.save_basis)
-    rows = {name: pictures for name, pictures in run.rows.items() if name not in run.failed}
+    rows = {name: row for name, row in run.rows.items() if name not in run.failed}
     if not rows:
         raise FeatureError("No image can be drawn. " + " ".join(list(run.failed.values())[:3]))
-    plan = plan_figure([Section(tuple(captions), tuple(ratios[name] for name in rows))], settings.style)
-    panels = [[Panel(picture) for picture in pictures] for pictures in rows.values()]
-    write_pages(settings.out, draw_figure(plan, [panels], settings.out.suffix.lower()[1:]), listener)
+    for note in write_pages(settings.out, sheet.contents(rows)):
+        listener.note(note)
     return RunSummary(settings.out, len(rows), len(run.failed), 0)
+
+
+def _choose_sheet(settings: PcaSettings, captions: Sequence[str], images: int) -> PrintedSheet | BrowserSheet:
+    if not is_page(settings.out):
+        return PrintedSheet(settings.out, captions, settings.style, images)
+    about = {"models": ", ".join(settings.models), "read-outs": ", ".join(settings.readouts), **settings.grid.in_words}
+    return BrowserSheet(settings.out, captions, settings.style, images, {**about, **settings.look.in_words})
 
 
 class _FigureRun:
     def __init__(
-        self, settings: PcaSettings, encoders: EncoderCache, listener: Listener, images: int, total: int
-    ) -> None:
+        self, settings: PcaSettings, encoders: EncoderCache, listener: Listener, sheet: PrintedSheet | BrowserSheet,
+        images: int, total: int,
+    ) -> None:  # fmt: skip
         self.settings, self.encoders, self.listener, self.total = settings, encoders, listener, total
+        self.sheet = sheet
         self.images: dict[str, FoundImage] = {}
-        self.rows: dict[str, list[NDArray[np.uint8]]] = {}
+        self.rows: dict[str, Row] = {}
         self.failed: dict[str, str] = {}
         self.reference: dict[str, Tensor] = {}
         self.fits: list[Fit] = []
         self.unit = "images" if total == images else f"pictures of {images} images"
         self.done, self.began = 0, time.perf_counter()
 
-    def open_rows(self, images: Sequence[FoundImage], plan: FigurePlan) -> dict[str, float]:
-        """Begin every row with the image itself, at the size of its cell; give the rows' ratios."""
-        ratios: dict[str, float] = {}
+    def open_rows(self, images: Sequence[FoundImage]) -> None:
+        """Begin every row with the image itself, at the size of its cell."""
         for image in images:
-            name = str(image.path)
             try:
                 hw = read_hw(image.path)
-                self.rows[name] = [resize_rgb(read_rgb(image.path), plan.picture_px(hw))]
+                picture = resize_rgb(read_rgb(image.path), self.sheet.picture_px(hw))
             except Exception as error:
                 self._fail(image, error)
                 continue
-            self.images[name], ratios[name] = image, hw[0] / hw[1]
-        return ratios
+            self.images[str(image.path)] = image
+            self.rows[str(image.path)] = Row(image.relative.as_posix(), hw[0] / hw[1], [picture])
 
-    def add_source(self, source: Source, given: Fit | None) -> None:
+    def add_source(self, source: Source, name: str, given: Fit | None) -> None:
         """Encode every image that is left, fit, and add the pictures to the rows."""
         with DiskCache() as cache:
-            for name, image in self.images.items():
-                if name not in self.failed:
+            for path, image in self.images.items():
+                if path not in self.failed:
                     self._encode(source, image, cache)
             fitted = given or (self._fit(source, cache) if cache.names and self.settings.basis != EACH else None)
-            for name in cache.names:
-                grid = cache.get(name)
-                assert grid is not None, "it is named"
+            for path, grid in zip(cache.names, cache.view(cache.names), strict=True):
                 try:
-                    self._paint(name, grid, fitted)
+                    self._paint(path, grid, fitted)
                 except DenseZeroError as error:
-                    self._fail(self.images[name], error)
+                    self._fail(self.images[path], error)
+            self.sheet.add_features(name, cache)
 
     def _encode(self, source: Source, image: FoundImage, cache: DiskCache) -> None:
         try:
@@ -122,8 +124,8 @@ class _FigureRun:
         fitted = fitted or fit([grid], self.settings.look, self._target([name]))
         if self.settings.align and name not in self.reference:
             self.reference[name] = coordinates_of(fitted, [grid])[0]
-        row = self.rows[name]
-        row += [paint(show, fitted, grid, row[0], self.settings.look) for show in self.settings.shows]
+        pictures = self.rows[name].pictures
+        pictures += [paint(show, fitted, grid, pictures[0], self.settings.look) for show in self.settings.shows]
 
     def _target(self, names: Sequence[str]) -> list[Tensor] | None:
         """Coordinates of the first source, once it is drawn."""

@@ -19,6 +19,7 @@ from densezero.features.choices import (
     Look,
     check_name,
     is_figure,
+    is_page,
 )
 from densezero.jobs.settings import FolderSettings
 
@@ -31,8 +32,8 @@ class PcaSettings(FolderSettings):
 
     Args:
         inputs: image files and folders; with ``video`` one film, or a folder of frames.
-        out: a folder for a picture of each image; a ``.png``, ``.pdf`` or ``.svg`` for one figure; with ``video`` a
-            film.
+        out: a folder for a picture of each image; a ``.png``, ``.pdf`` or ``.svg`` for one figure; a ``.html``
+            for one page; with ``video`` a film.
         models: names or paths, a column each.
         readouts: of the last block, a column each.
         shows: what is drawn, a column each.
@@ -80,8 +81,7 @@ class PcaSettings(FolderSettings):
             raise FeatureError(f"Expected a basis fitted to at least 1 image; got --fit-images {self.fit_images}.")
         _check_columns(self)
         _check_basis(self)
-        if (self.labels or self.style.title) and not self.draws_figure:
-            raise FeatureError("--label and --title belong to a figure; give --out FILE.png, .pdf or .svg.")
+        _check_style(self)
         if self.video:
             _check_video(self)
         else:
@@ -89,8 +89,8 @@ class PcaSettings(FolderSettings):
 
     @property
     def draws_figure(self) -> bool:
-        """Whether all goes into one figure."""
-        return not self.video and is_figure(self.out)
+        """Whether all goes into one figure, or one page for the browser."""
+        return not self.video and (is_figure(self.out) or is_page(self.out))
 
     @property
     def look(self) -> Look:
@@ -197,6 +197,17 @@ def _refuse_other_endings(settings: PcaSettings) -> None:
         raise OutputError(f"{out} ends like a film: add --video, or give --out as a folder or a figure.")
     if suffix in OTHER_PICTURE_SUFFIXES:
         raise OutputError(f"Expected --out as a folder, or a figure ending in {', '.join(FIGURE_SUFFIXES)}; got {out}.")
+
+
+def _check_style(settings: PcaSettings) -> None:
+    """Refuse options of a figure where no figure is drawn."""
+    if (settings.labels or settings.style.title) and not settings.draws_figure:
+        raise FeatureError("--label and --title belong to a figure or a page; give --out FILE.pdf or FILE.html.")
+    if settings.style.sizes and not is_figure(settings.out):
+        given = ", ".join(f"--{name}" for name in settings.style.sizes)
+        raise FeatureError(
+            f"Expected --out FILE.png, .pdf or .svg with {given}, which set a figure; got {settings.out}."
+        )
 
 
 def _check_columns(settings: PcaSettings) -> None:

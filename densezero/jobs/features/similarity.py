@@ -19,11 +19,11 @@ from densezero.features.similarity import patch_at, share_of, vector_similarity
 from densezero.features.sources import Source
 from densezero.images import FoundImage, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
-from densezero.jobs.features.pages import write_pages
 from densezero.jobs.features.settings import SimilaritySettings
 from densezero.jobs.places import find_inputs, refuse_foreign_files
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary, failure_sentence
+from densezero.output.pages import write_pages
 from densezero.output.paths import refuse_unusable_outputs
 from densezero.vocabulary import load_templates
 from densezero.vocabulary.text_bank import build_text_bank
@@ -52,7 +52,9 @@ def draw_similarity(settings: SimilaritySettings, listener: Listener | None = No
     ratios = [row.rgb.shape[0] / row.rgb.shape[1] for row in rows]
     plan = plan_heat(ratios, captions, settings.style, each=settings.each)
     form = settings.out.suffix.lower()[1:]
-    write_pages(settings.out, draw_heat(plan, rows, form, each=settings.each, alone=settings.alone), listener)
+    contents = draw_heat(plan, rows, form, each=settings.each, alone=settings.alone)
+    for note in write_pages(settings.out, contents):
+        listener.note(note)
     return RunSummary(settings.out, len(rows), len(failed), 0)
 
 

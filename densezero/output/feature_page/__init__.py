@@ -1,0 +1,1 @@
+"""Feature pictures of several encoders as one interactive HTML file."""

@@ -1,0 +1,47 @@
+"""The beginning of every HTML page: it loads nothing from elsewhere, and runs the script that stands in it alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from html import escape
+from typing import Any
+
+
+def begin_page(heading: str, style: str, script: str = "") -> str:
+    """Write the head of a page, up to ``<body>``.
+
+    Args:
+        heading: title of the page; it is escaped.
+        style: CSS.
+        script: the one script that may run; the page holds it later, in ``script_tag``. Empty allows none.
+    """
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    scripts = f"; script-src 'sha256-{digest}'" if script else ""
+    return "\n".join(
+        (
+            "<!DOCTYPE html>",
+            '<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="densezero">',
+            '<meta name="viewport" content="width=device-width">',
+            '<meta http-equiv="Content-Security-Policy" '
+            f"content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'{scripts}\">",
+            f"<title>{escape(heading)}</title><style>{style}</style></head><body>",
+        )
+    )
+
+
+def script_tag(script: str) -> str:
+    """Write the script that ``begin_page`` allows."""
+    return f"<script>{script}</script>"
+
+
+def data_tag(name: str, data: Any) -> str:
+    """Write data for a script as JSON. No text in it can end the tag."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{escape(name)}">{text}</script>'
+
+
+def data_address(content: bytes, kind: str) -> str:
+    """Write the bytes of a file as an address within the page; ``kind`` is its MIME type."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
