@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from densezero.features.choices import FigureStyle
-from densezero.features.figure import sheet
 from densezero.features.figure.heat import HeatRow, draw_heat, plan_heat
 from densezero.features.figure.layout import Section, plan_figure
 from densezero.features.figure.panels import Panel, draw_figure
 from densezero.features.sources import Source, caption_columns
+from tests.figure_texts import check_texts, watch_figures
 
 SHORT = ("tipsv2-b14", "tipsv2-l14", "nano", "tips-s14")
 LONG = (
@@ -31,45 +30,8 @@ RATIOS = (0.66, 1.5, 1.0, 0.3)
 
 @pytest.fixture
 def figures(monkeypatch):
-    """Every figure that is drawn, at 72 pixels an inch."""
-    drawn = []
-
-    def keep(pages, form="png", dpi=72):
-        import matplotlib
-
-        with matplotlib.rc_context():
-            matplotlib.rcParams.update(sheet._STYLE)
-            matplotlib.rcParams["font.family"] = list(sheet._families())
-            for page in pages:
-                figure = Figure(figsize=(page.width_in, page.height_in), dpi=300)
-                FigureCanvasAgg(figure)
-                page.paint(figure)
-                check_texts(figure)
-                drawn.append(figure)
-        return [b""] * len(pages)
-
-    monkeypatch.setattr("densezero.features.figure.panels.draw_pages", keep)
     monkeypatch.setattr("densezero.features.figure.panels.axes_at", Mock())  # pictures take long and hold no text
-    return drawn
-
-
-def check_texts(figure):
-    renderer = figure.canvas.get_renderer()
-    figure.draw_without_rendering()
-    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-    boxes = [
-        (text.get_text(), text.get_window_extent(renderer)) for text in texts if text.axes is None or text.axes.axison
-    ]
-    assert boxes
-    page = figure.bbox
-    for text, box in boxes:
-        assert box.x0 >= page.x0 - 1 and box.x1 <= page.x1 + 1, (text, box)
-        assert box.y0 >= page.y0 - 1 and box.y1 <= page.y1 + 1, (text, box)
-    for (one, first), (other, second) in itertools.combinations(boxes, 2):
-        wide = min(first.x1, second.x1) - max(first.x0, second.x0)
-        tall = min(first.y1, second.y1) - max(first.y0, second.y0)
-        assert wide <= 1 or tall <= 1, (one, other)
-    assert min(text.get_fontsize() for text in texts) >= 6
+    return watch_figures(monkeypatch, "densezero.features.figure.panels.draw_pages")
 
 
 def pictures(count):
