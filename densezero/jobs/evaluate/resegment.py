@@ -37,7 +37,7 @@ def find_dataset_again(report: Report, settings: ReportSettings) -> Dataset:
         ) from None
     if list(dataset.classes.names) != list(report.per_class):
         raise InputError(
-            f"Expected the classes of the report in {root}; {dataset.name} has other names or another order there. "
+            f"Expected the classes of the report in {root}; the data set there has other names, or another order. "
             f"Give --root DIR of the data set that was evaluated, {WAY_OUT}"
         )
     return dataset
@@ -74,7 +74,7 @@ def segment_again(
     gone = [image.score.name for image in ranked if image.score.name not in pairs]
     if gone:
         raise InputError(
-            f"The report has images that {dataset.name} does not have here: {', '.join(gone[:5])}. "
+            f"The report has images that its data set does not have here: {', '.join(gone[:5])}. "
             f"Give --root DIR of the data set that was evaluated, {WAY_OUT}"
         )
     images, began = [], time.perf_counter()
