@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from densezero.jobs.interrupts import Interrupts
+from densezero.interrupts import Interrupts
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"

@@ -16,13 +16,13 @@ from PIL import Image
 from speed_parts.request import Request, Table, segmenter_with
 from timing import Ways, interleave, medians
 
+from densezero.atomic import write_bytes
 from densezero.encoders.base import DenseEncoder
 from densezero.encoders.device import plain_torch, to_numpy
 from densezero.engine import Background, Protocol, find_protocol
 from densezero.engine.labelling import BYTE_CLASSES, LabelRule, label_map
 from densezero.engine.scoring import score_images
 from densezero.images import plan_resize, read_rgb, to_pixels
-from densezero.output.atomic import write_bytes
 from densezero.output.writer import FORMATS as FORMATS_KNOWN
 from densezero.output.writer import ImageResult, plan_outputs
 from densezero.vocabulary import ClassList

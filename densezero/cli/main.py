@@ -26,7 +26,7 @@ from densezero.cli.show import INTERRUPTED
 from densezero.cli.table import table
 from densezero.cli.vocabularies import vocabularies
 from densezero.errors import DenseZeroError, DenseZeroWarning
-from densezero.jobs.interrupts import GO_ON, Interrupts
+from densezero.interrupts import GO_ON, Interrupts
 
 REQUEST_WRONG = 2
 

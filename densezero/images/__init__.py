@@ -7,7 +7,7 @@ from densezero.images.find import FoundImage, describe_passed_over, find_images,
 from densezero.images.formats import FORMATS, IMAGE_SUFFIXES, ImageFormat
 from densezero.images.geometry import Box, ResizePlan, Rounding, plan_resize
 from densezero.images.opening import MAX_PIXELS
-from densezero.images.read import read_rgb
+from densezero.images.read import decode_rgb, read_rgb
 from densezero.images.resize import resize_rgb, to_pixels
 from densezero.images.windows import Window, window_boxes
 
@@ -21,6 +21,7 @@ __all__ = [
     "ResizePlan",
     "Rounding",
     "Window",
+    "decode_rgb",
     "describe_passed_over",
     "find_images",
     "find_listed",

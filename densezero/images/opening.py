@@ -3,6 +3,7 @@
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -48,19 +49,47 @@ def opened_image(path: str | Path) -> Iterator[ImageFile.ImageFile]:
     Raises:
         InputError: the file is not a usable image, or the block cannot decode it. The message names the file.
     """
-    with opened_file(path) as stream:
-        head = stream.read(SIGNATURE_BYTES)
-        kind = recognise_format(head)
-        if kind is None:
-            raise InputError(
-                f"expected an image ({FORMAT_NAMES}), but the content of the file is {describe_content(head)}; "
-                "convert it to PNG or JPEG, or leave it out"
-            )
-        stream.seek(0)
-        with explain_failure(kind.name):
-            image = _read_header(kind.name, stream)
-            check_pixels(image.width, image.height)
+    with opened_file(path) as stream, _opened_stream(stream) as image:
+        yield image
+
+
+@contextmanager
+def opened_content(content: bytes, name: str) -> Iterator[ImageFile.ImageFile]:
+    """Open the bytes of an image file, such as a member of an archive, as ``opened_image`` opens a file.
+
+    Args:
+        content: the whole file.
+        name: what messages call it.
+
+    Yields:
+        The image, of at most ``MAX_PIXELS`` pixels, before its pixels are decoded.
+
+    Raises:
+        InputError: the bytes are not a usable image, or the block cannot decode it. The message begins with ``name``.
+    """
+    try:
+        if not content:
+            raise InputError("expected an image file, but it is empty (0 bytes); copy it again or leave it out")
+        with strict_and_quiet(), _opened_stream(BytesIO(content)) as image:
             yield image
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+@contextmanager
+def _opened_stream(stream: BinaryIO) -> Iterator[ImageFile.ImageFile]:
+    head = stream.read(SIGNATURE_BYTES)
+    kind = recognise_format(head)
+    if kind is None:
+        raise InputError(
+            f"expected an image ({FORMAT_NAMES}), but the content of the file is {describe_content(head)}; "
+            "convert it to PNG or JPEG, or leave it out"
+        )
+    stream.seek(0)
+    with explain_failure(kind.name):
+        image = _read_header(kind.name, stream)
+        check_pixels(image.width, image.height)
+        yield image
 
 
 @contextmanager

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import Image
 
 from densezero.errors import DenseZeroWarning
 from densezero.images.colours import read_orientation, rotate_upright, to_rgb
-from densezero.images.opening import opened_image
+from densezero.images.opening import opened_content, opened_image
 
 _told: set[str] = set()
 
@@ -32,13 +33,38 @@ def read_rgb(path: str | Path) -> NDArray[np.uint8]:
         InputError: the file is missing, empty, not readable, not an image, damaged or cut short, has no pixels or more
             than ``MAX_PIXELS``, or has pixels that cannot be converted to RGB. The message names it.
     """
-    notes: list[str] = []
     with opened_image(path) as image:
-        image.load()
-        rgb = rotate_upright(to_rgb(image, notes.append), read_orientation(image))
+        rgb, notes = _convert(image)
     for note in notes:
         _tell_once(note, path)
     return rgb
+
+
+def decode_rgb(content: bytes, name: str) -> NDArray[np.uint8]:
+    """Decode the bytes of an image file, such as a member of an archive, by the rules of ``read_rgb``.
+
+    Args:
+        content: the whole file.
+        name: what messages call it.
+
+    Returns:
+        (H, W, 3) levels in [0, 255], contiguous.
+
+    Raises:
+        InputError: the bytes are not a usable image. The message begins with ``name``.
+    """
+    with opened_content(content, name) as image:
+        rgb, notes = _convert(image)
+    for note in notes:
+        _tell_once(note, name)
+    return rgb
+
+
+def _convert(image: Image) -> tuple[NDArray[np.uint8], list[str]]:
+    """Decode the pixels. Return them, and what may surprise about them."""
+    notes: list[str] = []
+    image.load()
+    return rotate_upright(to_rgb(image, notes.append), read_orientation(image)), notes
 
 
 def _tell_once(note: str, path: str | Path) -> None:

@@ -14,8 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from densezero.atomic import output_error, write_atomically
 from densezero.errors import OutputError
-from densezero.output.atomic import output_error, write_atomically
 
 VERSION: Final = 2
 

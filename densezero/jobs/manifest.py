@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, BinaryIO, Final
 
+from densezero.atomic import write_atomically
 from densezero.encoders.hashes import HASH_VERSION
 from densezero.errors import OutputError
 from densezero.images import natural_key
 from densezero.jobs.journal import Journal
 from densezero.jobs.places import OutputFolder, check_name
-from densezero.output.atomic import write_atomically
 
 MANIFEST: Final = "run.json"
 JOURNAL: Final = ".run.journal"

@@ -12,12 +12,12 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePath
 from typing import Any, Final
 
+from densezero.atomic import output_error, remove_leftovers, write_bytes
 from densezero.errors import DenseZeroError, InputError, OutputError
 from densezero.features.choices import MARK
 from densezero.images import FoundImage, describe_passed_over, find_images, find_listed
 from densezero.images.find import read_list
 from densezero.jobs.progress import Listener
-from densezero.output.atomic import output_error, remove_leftovers, write_bytes
 from densezero.output.lock import lock
 
 LOCK: Final = ".run.lock"

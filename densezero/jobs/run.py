@@ -21,19 +21,19 @@ import numpy as np
 import torch
 
 import densezero
+from densezero.atomic import remove_leftovers
 from densezero.encoders.device import is_out_of_memory
 from densezero.errors import DenseZeroError, DeviceFullError
 from densezero.images import FoundImage
 from densezero.images.file_state import sha256_of, stamp_of
 from densezero.images.read_ahead import picture_bytes, read_ahead, readers, try_together
 from densezero.images.thread_pool import start_pool
-from densezero.jobs.interrupts import GO_ON, Interrupts
+from densezero.interrupts import GO_ON, Interrupts
 from densezero.jobs.manifest import BEGUN, DONE, FAILED, JOURNAL, MANIFEST, ImageEntry, Manifest
 from densezero.jobs.places import OutputFolder
 from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.resume import Plan, look_back
 from densezero.jobs.settings import FolderSettings
-from densezero.output.atomic import remove_leftovers
 
 Image = TypeVar("Image", bound=FoundImage, contravariant=True)
 Read = TypeVar("Read")

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from densezero.output.atomic import write_atomically
+from densezero.atomic import write_atomically
 from densezero.output.labels import check_labels
 from densezero.vocabulary.classes import ClassList
 

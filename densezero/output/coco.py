@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.atomic import write_atomically
 from densezero.errors import DenseZeroWarning, OutputError
-from densezero.output.atomic import write_atomically
 from densezero.output.labels import check_labels
 from densezero.vocabulary.classes import ClassList
 

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.atomic import output_error
 from densezero.errors import InputError, OutputError
 from densezero.images.film import read_film_facts
-from densezero.output.atomic import output_error
 
 CODECS: Final = {".mp4": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from densezero.atomic import output_error
 from densezero.errors import OutputError
-from densezero.output.atomic import output_error
 
 
 @contextmanager

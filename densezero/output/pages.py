@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from densezero.atomic import write_bytes
 from densezero.features.figure.layout import page_files
-from densezero.output.atomic import write_bytes
 
 
 def write_pages(out: Path, contents: Sequence[bytes]) -> list[str]:

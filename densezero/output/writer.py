@@ -7,8 +7,8 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.atomic import write_bytes
 from densezero.errors import OutputError, did_you_mean
-from densezero.output.atomic import write_bytes
 from densezero.output.coco import encode_coco
 from densezero.output.formats import ALIASES, RUN_FORMATS
 from densezero.output.labels import encode_labels

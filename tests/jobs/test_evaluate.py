@@ -415,7 +415,7 @@ def test_what_a_killed_evaluation_left_unfinished_is_gone_after_the_next(root, t
 
 
 def _parts_of(path):
-    from densezero.output.atomic import _part_prefix
+    from densezero.atomic import _part_prefix
 
     yield path.parent / f"{_part_prefix(path)}0123.part"
 

@@ -11,10 +11,10 @@ from pycocotools.coco import COCO
 
 from densezero.errors import InputError, OutputError
 from densezero.features.encoder_cache import EncoderCache
+from densezero.interrupts import Interrupts
 from densezero.jobs.features.grids import write_features
 from densezero.jobs.features.pca import draw_pca
 from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
-from densezero.jobs.interrupts import Interrupts
 from densezero.jobs.manifest import JOURNAL
 from densezero.jobs.places import LOCK
 from densezero.jobs.segment import segment_images
@@ -291,7 +291,7 @@ def test_a_second_run_into_a_folder_is_refused_before_it_begins(folder, out, mon
 
 def test_what_a_killed_run_left_unfinished_is_gone_after_the_next(folder, out):
     segment_images(settings(folder, out))
-    from densezero.output.atomic import _part_prefix
+    from densezero.atomic import _part_prefix
 
     left = out / "labels" / f"{_part_prefix(out / 'labels' / 'b.png')}0123.part"
     other = out / "labels" / f"{_part_prefix(out / 'labels' / 'other.png')}0123.part"

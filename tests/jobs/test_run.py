@@ -11,7 +11,7 @@ import pytest
 
 from densezero.errors import DeviceFullError, InputError, OutputError
 from densezero.images import FoundImage
-from densezero.jobs.interrupts import Interrupts
+from densezero.interrupts import Interrupts
 from densezero.jobs.manifest import Manifest, read_earlier
 from densezero.jobs.places import OutputFolder
 from densezero.jobs.run import ImageJob, ImageRun, Outcome

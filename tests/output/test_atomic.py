@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from densezero.atomic import output_error, remove_leftovers, write_atomically
 from densezero.errors import DeviceFullError, OutputError
-from densezero.output.atomic import output_error, remove_leftovers, write_atomically
 
 
 def test_a_file_appears_with_its_bytes_and_nothing_beside_it(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from densezero.atomic import write_bytes
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.figure import about, draw_class_bars, draw_confusion
 from densezero.evaluation.gallery import draw_gallery, rank_images
@@ -13,7 +14,6 @@ from densezero.jobs.evaluate.resegment import build_segmenter_again, find_datase
 from densezero.jobs.evaluate.settings import ReportSettings
 from densezero.jobs.places import refuse_foreign_files
 from densezero.jobs.progress import Listener
-from densezero.output.atomic import write_bytes
 from densezero.output.paths import refuse_unusable_outputs
 
 BARS, MATRIX, GALLERY = "classes.png", "confusion.png", "images.png"

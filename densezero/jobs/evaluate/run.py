@@ -12,6 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from densezero.atomic import remove_leftovers, write_bytes
 from densezero.datasets import Dataset, Pair, load_dataset, refuse_differing_sizes
 from densezero.datasets.label_notes import label_notes
 from densezero.datasets.selection import select_pairs
@@ -27,14 +28,13 @@ from densezero.evaluation.image_sums import refuse_foreign_sums, sums_file
 from densezero.evaluation.report import Report, read_report
 from densezero.evaluation.running_scores import RunningScores, files_sha256
 from densezero.images.read_ahead import picture_bytes, read_ahead, readers, try_together
+from densezero.interrupts import Interrupts
 from densezero.jobs.evaluate import processes
 from densezero.jobs.evaluate.counts import CountJournals
 from densezero.jobs.evaluate.settings import EvaluateSettings
-from densezero.jobs.interrupts import Interrupts
 from densezero.jobs.manifest import plain_request
 from densezero.jobs.progress import Listener, Progress
 from densezero.metrics import iou_scores
-from densezero.output.atomic import remove_leftovers, write_bytes
 from densezero.output.lock import lock
 from densezero.output.paths import refuse_unusable_outputs
 from densezero.vocabulary import ClassList, load_class_list, load_templates

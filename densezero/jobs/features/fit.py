@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from densezero.atomic import write_atomically
 from densezero.errors import FeatureError
 from densezero.features.basis import choose_basis, load_bases, save_bases
 from densezero.features.clusters import save_clusters
 from densezero.features.fitted import BASIS, CLUSTERS, Fit
 from densezero.features.sources import Source
 from densezero.jobs.features.settings import PcaSettings
-from densezero.output.atomic import write_atomically
 
 
 def write_fit(fitted: Fit, folder: Path, name: str) -> None:

@@ -31,9 +31,9 @@ from densezero.features.fitted import (
 )
 from densezero.features.sources import Source, label_sources, list_sources
 from densezero.images import FoundImage, read_rgb
+from densezero.interrupts import Interrupts
 from densezero.jobs.features.fit import stored_fits, write_bases, write_fit
 from densezero.jobs.features.settings import EACH, PcaSettings
-from densezero.jobs.interrupts import Interrupts
 from densezero.jobs.manifest import MANIFEST
 from densezero.jobs.places import OutputFolder, check_all, find_inputs
 from densezero.jobs.progress import Listener
