@@ -21,10 +21,10 @@ from PIL import Image
 from random_model import write_random_model
 
 from densezero.images.file_state import sha256_of
-from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.segment import segment_images
 from densezero.jobs.settings import SegmentSettings
 from densezero.output.formats import IMAGE_FORMATS, RUN_FORMATS
+from densezero.progress import Listener, Progress
 
 HW, SMALL_HW, FEW = (512, 683), (48, 64), 200
 

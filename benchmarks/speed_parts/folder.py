@@ -14,9 +14,9 @@ from timing import seconds_of
 
 from densezero.engine import find_protocol
 from densezero.images import plan_resize, to_pixels, window_boxes
-from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.segment import segment_images
 from densezero.jobs.settings import SegmentSettings
+from densezero.progress import Listener, Progress
 
 HW, PROTOCOL, CHUNKS, BARE = (512, 683), "tips-slide", 4, 3
 

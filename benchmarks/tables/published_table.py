@@ -17,7 +17,7 @@ from densezero.evaluation.table import Table, make_table
 from densezero.evaluation.table_text import FORMS, write_table
 from densezero.jobs.evaluate.run import evaluate_dataset
 from densezero.jobs.evaluate.settings import EvaluateSettings
-from densezero.jobs.progress import Listener, Progress
+from densezero.progress import Listener, Progress
 
 
 @dataclass(frozen=True)

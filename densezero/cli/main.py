@@ -19,6 +19,7 @@ from densezero.cli.features import features, pca, similarity
 from densezero.cli.grouped import GroupedCommand
 from densezero.cli.models import models
 from densezero.cli.options import EXIT_STATUS
+from densezero.cli.pretrain import pretrain
 from densezero.cli.protocols import protocols
 from densezero.cli.report import report
 from densezero.cli.segment import segment
@@ -45,6 +46,7 @@ app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(report)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(pca)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(similarity)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(features)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(pretrain)
 app.add_typer(models, name="models")
 app.add_typer(vocabularies, name="vocabularies")
 app.add_typer(datasets, name="datasets")

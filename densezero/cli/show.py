@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from densezero.jobs.progress import Listener, Progress
 from densezero.output.formats import RUN_FORMATS
+from densezero.progress import Listener, Moment, Progress
 
 if TYPE_CHECKING:
     from densezero.jobs.run import RunSummary
@@ -53,6 +53,15 @@ class Shower(Listener):
     def checking(self, done: int, total: int) -> None:
         """Tell how many pairs of a data set are checked."""
         self._move(f"checked {done}/{total} pairs")
+
+    def training(self, moment: Moment) -> None:
+        """Tell how far pretraining is."""
+        line = f"step {moment.step}/{moment.steps}  loss {moment.loss:.3f}  {moment.seconds_a_step:.2f} s/step  "
+        line += f"{_clock(moment.seconds_left)} left"
+        if self._moving:
+            self._move(line)
+        elif not self._quiet:
+            self._say(line)
 
     def image(self, progress: Progress, miou: float | None = None) -> None:
         """Tell of an image that failed, how far the run is, and the mIoU so far."""

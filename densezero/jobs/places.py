@@ -17,8 +17,8 @@ from densezero.errors import DenseZeroError, InputError, OutputError
 from densezero.features.choices import MARK
 from densezero.images import FoundImage, describe_passed_over, find_images, find_listed
 from densezero.images.find import read_list
-from densezero.jobs.progress import Listener
 from densezero.output.lock import lock
+from densezero.progress import Listener
 
 LOCK: Final = ".run.lock"
 _MARKED = 4096  # bytes at the ends of a file, in which its mark stands

@@ -13,7 +13,7 @@ from densezero.images import FoundImage
 from densezero.images.file_state import is_unchanged, sha256_of
 from densezero.jobs.manifest import BEGUN, DONE, MANIFEST, Earlier, ImageEntry, read_earlier
 from densezero.jobs.places import OutputFolder
-from densezero.jobs.progress import Listener
+from densezero.progress import Listener
 
 _NAMED = 5  # files that a message lists
 

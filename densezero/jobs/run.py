@@ -31,9 +31,9 @@ from densezero.images.thread_pool import start_pool
 from densezero.interrupts import GO_ON, Interrupts
 from densezero.jobs.manifest import BEGUN, DONE, FAILED, JOURNAL, MANIFEST, ImageEntry, Manifest
 from densezero.jobs.places import OutputFolder
-from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.resume import Plan, look_back
 from densezero.jobs.settings import FolderSettings
+from densezero.progress import Listener, Progress
 
 Image = TypeVar("Image", bound=FoundImage, contravariant=True)
 Read = TypeVar("Read")

@@ -21,7 +21,6 @@ from densezero.engine.segmenter import Prepared, Scored, Segmenter
 from densezero.images import FoundImage, read_rgb
 from densezero.jobs.manifest import MANIFEST, Manifest
 from densezero.jobs.places import OutputFolder, check_all, find_inputs
-from densezero.jobs.progress import Listener
 from densezero.jobs.resume import look_back
 from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
 from densezero.jobs.settings import SegmentSettings
@@ -31,6 +30,7 @@ from densezero.output.coco import CocoImage, coco_pieces, read_coco, write_coco
 from densezero.output.formats import RUN_FORMATS
 from densezero.output.paths import refuse_unusable_outputs
 from densezero.output.writer import FORMATS, ImageResult, OutputPlan, plan_outputs
+from densezero.progress import Listener
 from densezero.vocabulary import ClassList, Templates, describe_classes, load_class_list, load_templates, parse_inline
 
 OfModel = TypeVar("OfModel")

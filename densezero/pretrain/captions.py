@@ -1,13 +1,21 @@
-"""Captions of a drawn scene: a short one, a long one, and a phrase for each region."""
+"""Captions of a drawn scene: a short one, a long one, and a phrase for each region.
+
+``alt_text``, ``short_text`` and ``long_text`` are the three kinds of the TIPSv2 recipe (arXiv 2604.12012, section 3): a
+poor text as beside pictures on the web, a short description and a detailed one.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from densezero.pretrain.concepts import CONCEPT_INDEX, CONCEPTS
-from densezero.pretrain.scenes import Mention, Scene
+from densezero.pretrain.concepts import CONCEPT_INDEX, CONCEPTS, Concept
+from densezero.pretrain.scenes import Mention, PlacedThing, Scene
+
+_T = TypeVar("_T")
 
 # Templates for the word of a region. They are like the usual prompts, so that the text tower learns those.
 REGION_TEMPLATES = (
@@ -16,7 +24,24 @@ REGION_TEMPLATES = (
     "art of the {}.", "a {} in a video game.", "a origami {}.", "itap of a {}.", "a drawing of a {}.",
 )  # fmt: skip
 
-_NUMBERS = {1: "a", 2: "two", 3: "three", 4: "four", 5: "five"}
+# Useless words before or after the names in texts on the web; {} is a number.
+ALT_BEFORE = ("img {}", "dsc {}", "my holiday", "untitled", "free download", "best", "photo of", "picture {}")
+ALT_AFTER = ("wallpaper", "hd", "stock image", "for sale", "2019", "jpg", "my album", "page {}")
+LONG_OPENINGS = ("a picture of", "a scene with", "we see", "a drawing of", "this picture shows")
+
+SMALL_SIDE, LARGE_SIDE = 0.23, 0.34  # shares of the shorter side; between them a long text names no size
+LEAST_OFFSET = 0.2  # distance of two centres from which a long text names their relation, as a share of the picture
+_MOST_PHRASES, _MOST_RELATIONS = 4, 2  # a long text shall fit into 64 word pieces
+
+_NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
+_PLURALS = {"fish": "fish", "cactus": "cacti"}
+
+
+class SceneContent(NamedTuple):
+    """What can be seen in a scene: its things, from back to front, and the names of its stuff."""
+
+    things: tuple[PlacedThing, ...]
+    stuff: tuple[str, ...]
 
 
 def region_phrase(concept: int, rng: np.random.Generator) -> str:
@@ -27,11 +52,7 @@ def region_phrase(concept: int, rng: np.random.Generator) -> str:
 
 def short_caption(scene_mentions: tuple[Mention, ...], rng: np.random.Generator) -> str:
     """Name one or two things or kinds of stuff: ``a red car and the sea``."""
-    named = [str(rng.permutation(_phrases(scene_mentions))[0])]
-    others = [phrase for phrase in _phrases(scene_mentions) if phrase not in named]
-    if others and rng.random() < 0.7:
-        named.append(str(rng.choice(others)))
-    return " and ".join(named)
+    return " and ".join(_draw(_phrases(scene_mentions), 2 if rng.random() < 0.7 else 1, rng))
 
 
 def long_caption(scene_mentions: tuple[Mention, ...], rng: np.random.Generator) -> str:
@@ -50,14 +71,118 @@ def visible_mentions(scene: Scene, least_px: int = 12) -> tuple[Mention, ...]:
     return tuple(m for m in scene.mentions if counts[CONCEPT_INDEX[m.concept]] >= least_px)
 
 
+def visible_content(scene: Scene, least_px: int = 12) -> SceneContent:
+    """Select the things and the stuff with at least ``least_px`` visible pixels."""
+    stuff = tuple(m.concept for m in visible_mentions(scene, least_px) if _concept(m.concept).is_stuff)
+    return SceneContent(tuple(thing for thing in scene.things if thing.visible_px >= least_px), stuff)
+
+
+def alt_text(content: SceneContent, rng: np.random.Generator) -> str:
+    """Write a poor text as on the web, with one or two words: ``img 2041 cottage beach``.
+
+    The words are names or synonyms. Their colours are often missing, and half of the texts have useless words.
+    """
+    words = [_alt_word(thing, rng) for thing in _draw(content.things, int(rng.integers(1, 3)), rng)]
+    if content.stuff and (not words or (len(words) == 1 and rng.random() < 0.4)):
+        words.append(_pick(_concept(_pick(content.stuff, rng)).words, rng))
+    text = _pick((" ", ", ", " and "), rng).join(words)
+    if rng.random() < 0.5:
+        return text
+    number = rng.integers(1, 3000)
+    if rng.random() < 0.5:
+        return f"{_pick(ALT_BEFORE, rng).format(number)} {text}"
+    return f"{text} {_pick(ALT_AFTER, rng).format(number)}"
+
+
+def short_text(content: SceneContent, rng: np.random.Generator) -> str:
+    """Name one or two visible things or kinds of stuff, with colours: ``a red car and the sea``."""
+    return short_caption(_mentions(content), rng)
+
+
+def long_text(content: SceneContent, rng: np.random.Generator) -> str:
+    """Describe a scene: names, colours, sizes, grounds, relations and stuff.
+
+    For example ``a picture of a large red car on the road, two small pines on the grass with the sky. the red car is
+    below the moon.`` At most four phrases and two relations are named.
+    """
+    phrases = Counter(_detailed_phrase(thing) for thing in content.things)
+    chosen = _draw(tuple(phrases), _MOST_PHRASES, rng)
+    things = ", ".join(f"{_counted(phrases[phrase], *phrase[:2])}{phrase[2]}" for phrase in chosen) or "nothing"
+    stuff = " and ".join(f"the {name}" for name in content.stuff)
+    sentences = [f"{_pick(LONG_OPENINGS, rng)} {things}{' with ' if stuff else ''}{stuff}."]
+    sentences += [f"{relation}." for relation in _draw(_relations(content.things, rng), _MOST_RELATIONS, rng)]
+    return " ".join(sentences)
+
+
+def _relations(things: tuple[PlacedThing, ...], rng: np.random.Generator) -> tuple[str, ...]:
+    """Say where things are relative to each other. A thing takes part if no other one has its colour and name."""
+    names = Counter(_definite(thing) for thing in things)
+    single = _draw([thing for thing in things if names[_definite(thing)] == 1], 4, rng)
+    pairs = [(first, second) for i, first in enumerate(single) for second in single[i + 1 :]]
+    told = [(first, _relation(first, second, rng), second) for first, second in pairs]
+    return tuple(f"{_definite(first)} is {words} {_definite(second)}" for first, words, second in told if words)
+
+
+def _relation(first: PlacedThing, second: PlacedThing, rng: np.random.Generator) -> str:
+    """Name the place of the first thing as seen from the second one; empty if their centres are close."""
+    down = first.centre[0] - second.centre[0]
+    right = first.centre[1] - second.centre[1]
+    possible = []
+    if abs(down) >= LEAST_OFFSET:
+        possible.append("below" if down > 0 else "above")
+    if abs(right) >= LEAST_OFFSET:
+        possible.append("right of" if right > 0 else "left of")
+    return _pick(possible, rng) if possible else ""
+
+
+def _detailed_phrase(thing: PlacedThing) -> tuple[str, str, str]:
+    """Give size and colour, name, and ground: ``("large red", "car", " on the road")``."""
+    size = "small" if thing.side <= SMALL_SIDE else "large" if thing.side >= LARGE_SIDE else ""
+    ground = f" {'in' if thing.ground == 'sea' else 'on'} the {thing.ground}" if thing.ground else ""
+    return " ".join(word for word in (size, thing.tint) if word), thing.concept, ground
+
+
+def _definite(thing: PlacedThing) -> str:
+    return f"the {thing.tint} {thing.concept}" if thing.tint else f"the {thing.concept}"
+
+
+def _alt_word(thing: PlacedThing, rng: np.random.Generator) -> str:
+    word = _pick(_concept(thing.concept).words, rng)
+    return f"{thing.tint} {word}" if thing.tint and rng.random() < 0.5 else word
+
+
+def _mentions(content: SceneContent) -> tuple[Mention, ...]:
+    things = tuple(Mention(thing.concept, thing.tint) for thing in content.things)
+    return (*things, *(Mention(name) for name in content.stuff))
+
+
+def _concept(name: str) -> Concept:
+    return CONCEPTS[CONCEPT_INDEX[name]]
+
+
+def _pick(options: Sequence[_T], rng: np.random.Generator) -> _T:
+    return options[int(rng.integers(len(options)))]  # a tenth of the time of rng.choice
+
+
+def _draw(options: Sequence[_T], most: int, rng: np.random.Generator) -> list[_T]:
+    """Choose up to ``most`` different items, in random order."""
+    return [options[i] for i in rng.permutation(len(options))[:most]]
+
+
 def _phrases(mentions: tuple[Mention, ...]) -> list[str]:
     counted = Counter(mentions)
-    phrases = []
-    for mention, count in counted.items():
-        if CONCEPTS[CONCEPT_INDEX[mention.concept]].is_stuff:
-            phrases.append(f"the {mention.concept}")
-            continue
-        tint = f"{mention.tint} " if mention.tint else ""
-        number = _NUMBERS.get(count, "many")
-        phrases.append(f"{number} {tint}{mention.concept}{'s' if count > 1 else ''}")
-    return phrases
+    return [
+        f"the {mention.concept}"
+        if _concept(mention.concept).is_stuff
+        else _counted(count, mention.tint or "", mention.concept)
+        for mention, count in counted.items()
+    ]
+
+
+def _counted(count: int, adjectives: str, name: str) -> str:
+    """Write number, adjectives and name: ``an orange ball``, ``two fish``."""
+    if count > 1:
+        name = _PLURALS.get(name, f"{name}s")
+    words = f"{adjectives} {name}".strip()
+    number = _NUMBERS.get(count, "many") if count > 1 else "an" if words[0] in "aeiou" else "a"
+    return f"{number} {words}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,27 @@ class Mention:
     tint: str | None = None
 
 
+class PlacedThing(NamedTuple):
+    """One thing of a scene, and where it is.
+
+    Args:
+        concept: name of the concept.
+        tint: its colour word; None if it has no random colour.
+        centre: row and column of its centre, as shares of the height and of the width. Part of it may be outside.
+        side: side of the square that it fills, as a share of the shorter side of the picture.
+        ground: name of the stuff below the horizon on which it stands, such as ``"grass"``. It is None for a thing in
+            the air, that is in front of sky, wall or mountain, and for a thing on another thing.
+        visible_px: pixels of it that no later thing hides.
+    """
+
+    concept: str
+    tint: str | None
+    centre: tuple[float, float]
+    side: float
+    ground: str | None
+    visible_px: int
+
+
 @dataclass(frozen=True)
 class Scene:
     """One drawn scene.
@@ -36,18 +58,33 @@ class Scene:
         rgb: (H, W, 3) uint8.
         labels: (H, W) uint8, index into ``CONCEPTS`` for every pixel.
         mentions: everything that was drawn, from back to front, including things that others hide.
+        things: the things among the mentions, in the same order, with their places.
     """
 
     rgb: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     mentions: tuple[Mention, ...]
+    things: tuple[PlacedThing, ...]
 
 
 @dataclass
 class _Canvas:
     rgb: Float
     labels: NDArray[np.uint8]
+    owners: NDArray[np.uint8]  # number of the thing that shows at each pixel, from 1; 0 is stuff
     mentions: list[Mention] = field(default_factory=list)
+    things: list[PlacedThing] = field(default_factory=list)
+
+    def visible_things(self) -> tuple[PlacedThing, ...]:
+        """Return the things with the number of pixels that show in the end."""
+        shown = np.bincount(self.owners.ravel(), minlength=len(self.things) + 1)[1:]
+        return tuple(thing._replace(visible_px=int(px)) for thing, px in zip(self.things, shown, strict=True))
+
+    def ground_below(self, row: int, column: int) -> str | None:
+        """Return the name of the ground at a pixel; a pixel outside is moved to the edge."""
+        h, w = self.labels.shape
+        concept = CONCEPTS[self.labels[min(max(row, 0), h - 1), min(max(column, 0), w - 1)]]
+        return concept.name if concept.place == "below" else None
 
     def fill(self, concept: str, cover: NDArray[np.bool_], texture: Float) -> None:
         self.rgb[cover] = texture[cover]
@@ -63,15 +100,15 @@ def draw_scene(seed: int | tuple[int, ...], hw: tuple[int, int] = (224, 224)) ->
         hw: height and width in pixels, at least 16 each.
 
     Returns:
-        The picture, its label map, and its mentions.
+        The picture, its label map, its mentions and its things.
     """
     rng = np.random.default_rng(seed)
-    canvas = _Canvas(np.zeros((*hw, 3), np.float32), np.zeros(hw, np.uint8))
+    canvas = _Canvas(np.zeros((*hw, 3), np.float32), np.zeros(hw, np.uint8), np.zeros(hw, np.uint8))
     night = rng.random() < 0.2
     ground, horizon_px = _draw_stuff(canvas, rng, night)
     for name, centre, side_px in _plan_things(rng, hw, ground, horizon_px, night):
         _draw_thing(canvas, rng, name, centre, side_px)
-    return Scene(_finish(canvas.rgb, rng), canvas.labels, tuple(canvas.mentions))
+    return Scene(_finish(canvas.rgb, rng), canvas.labels, tuple(canvas.mentions), canvas.visible_things())
 
 
 def _draw_stuff(canvas: _Canvas, rng: np.random.Generator, night: bool) -> tuple[str, int]:
@@ -148,9 +185,16 @@ def _draw_thing(
         alpha = grid.cover(part.field)[inside]
         target += alpha[..., None] * (part.colour - target)
         covered |= alpha >= 0.5
-    if covered.any():
-        canvas.labels[y0:y1, x0:x1][covered] = CONCEPT_INDEX[name]
-        canvas.mentions.append(Mention(name, word if name in TINTED else None))
+    if not covered.any():
+        return
+    tint = word if name in TINTED else None
+    lowest = y0 + int(np.flatnonzero(covered.any(axis=1))[-1])
+    ground = canvas.ground_below(lowest + 1, int(centre[1]))  # before its own label is written
+    place = (centre[0] / h, centre[1] / w)
+    canvas.labels[y0:y1, x0:x1][covered] = CONCEPT_INDEX[name]
+    canvas.mentions.append(Mention(name, tint))
+    canvas.things.append(PlacedThing(name, tint, place, side_px / min(h, w), ground, int(covered.sum())))
+    canvas.owners[y0:y1, x0:x1][covered] = len(canvas.things)
 
 
 def _finish(rgb: Float, rng: np.random.Generator) -> NDArray[np.uint8]:

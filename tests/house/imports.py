@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FLOORS = {
-    "errors": 0, "lazy": 0, "interrupts": 0,  # every floor may import these
+    "errors": 0, "lazy": 0, "interrupts": 0, "progress": 0,  # every floor may import these
     "atomic": 1, "metrics": 1,
     "encoders": 2, "images": 2,
     "features": 3, "vocabulary": 3, "pretrain": 3,

@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from densezero.jobs.progress import Listener
 from densezero.jobs.settings import SegmentSettings
 from densezero.pretrain.scenes import draw_scene
+from densezero.progress import Listener
 
 
 def write_scenes(folder, names, hw=(48, 64)):

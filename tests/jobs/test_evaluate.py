@@ -20,11 +20,11 @@ from densezero.evaluation.report import read_report
 from densezero.jobs.evaluate import run as job
 from densezero.jobs.evaluate.processes import Shard
 from densezero.jobs.evaluate.settings import EvaluateSettings
-from densezero.jobs.progress import Listener
 from densezero.metrics import count_boundaries
 from densezero.output.lock import lock
 from densezero.pretrain.concepts import CONCEPTS
 from densezero.pretrain.scenes import draw_scene
+from densezero.progress import Listener
 from densezero.vocabulary import ClassEntry, ClassList
 from tests.conftest import ROOT
 from tests.datasets.devkits import draw_voc

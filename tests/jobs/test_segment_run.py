@@ -10,8 +10,8 @@ from PIL import Image
 from densezero.errors import DeviceFullError, InputError, ModelError, OutputError, ProtocolError, VocabularyError
 from densezero.jobs import segment as job
 from densezero.jobs.manifest import JOURNAL
-from densezero.jobs.progress import Progress
 from densezero.pretrain.scenes import draw_scene
+from densezero.progress import Progress
 from tests.jobs.photos import Recorder, read_labels, settings, write_scenes
 
 

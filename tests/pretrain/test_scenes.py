@@ -1,11 +1,38 @@
+import hashlib
+
 import numpy as np
 import pytest
 
 from densezero.pretrain import things
 from densezero.pretrain.captions import REGION_TEMPLATES, long_caption, region_phrase, short_caption, visible_mentions
 from densezero.pretrain.concepts import CONCEPT_INDEX, CONCEPTS
-from densezero.pretrain.scenes import Mention, draw_scene
+from densezero.pretrain.scenes import Mention, _Canvas, _draw_thing, draw_scene
 from densezero.pretrain.shapes import box, convex, ellipse, square_grid, union, without
+
+# Of picture, label map and mentions, for seeds and sizes. The embedded model and stored measurements depend on them.
+HASHES = {
+    (0, (224, 224)): "2f85498422439b35", ((4, 1), (64, 80)): "a854c029da33a775",
+    ((4, 2), (16, 16)): "3471450f46b72f80", ((4, 3), (90, 60)): "ab7f4f60e36b713b",
+    (4, (112, 112)): "66c96c14c01d53f5", ((4, 5), (33, 47)): "0e83d18dcb9af624",
+    ((4, 6), (224, 224)): "5502b654332cf897", ((4, 7), (64, 80)): "a6d967aeeab7ec12",
+    (8, (16, 16)): "0d7b7f039df49fb6", ((4, 9), (90, 60)): "79e64a4f42926954",
+    ((4, 10), (112, 112)): "7b3ed472b93f0e12", ((4, 11), (33, 47)): "895bb20194f34ab9",
+    (12, (224, 224)): "1067439f98544ebe", ((4, 13), (64, 80)): "94c994b6edcd01f0",
+    ((4, 14), (16, 16)): "9b4a36c95ca4cae0", ((4, 15), (90, 60)): "7cb23f9b958190f4",
+    (16, (112, 112)): "6206126e396894d2", ((4, 17), (33, 47)): "3c3de63776ae218b",
+    ((4, 18), (224, 224)): "ddfd8b24f7b0637c", ((4, 19), (64, 80)): "f23ff461529ad292",
+    (20, (16, 16)): "26d19637e7163c8c", ((4, 21), (90, 60)): "37a1a7968aee07e9",
+    ((4, 22), (112, 112)): "bd219db3b1e0a8b5", ((4, 23), (33, 47)): "b6841fd8f0e52c05",
+}  # fmt: skip
+
+
+def test_the_pixels_labels_and_mentions_of_a_seed_never_change():
+    found = {}
+    for seed, hw in HASHES:
+        scene = draw_scene(seed, hw)
+        mentions = repr([(mention.concept, mention.tint) for mention in scene.mentions]).encode()
+        found[seed, hw] = hashlib.sha256(scene.rgb.tobytes() + scene.labels.tobytes() + mentions).hexdigest()[:16]
+    assert found == HASHES
 
 
 def test_the_same_seed_draws_the_same_pixels_and_another_does_not():
@@ -92,3 +119,41 @@ def test_what_is_hidden_is_not_mentioned():
     counts = np.bincount(scene.labels.ravel(), minlength=len(CONCEPTS))
     assert all(counts[CONCEPT_INDEX[mention.concept]] >= 12 for mention in visible_mentions(scene))
     assert visible_mentions(scene, least_px=64 * 64 + 1) == ()
+
+
+def test_the_ground_of_a_thing_is_the_stuff_right_under_it():
+    grass, sky, ball = (CONCEPT_INDEX[name] for name in ("grass", "sky", "ball"))
+    labels = np.full((64, 64), sky, np.uint8)
+    labels[32:] = grass
+    canvas = _Canvas(np.zeros((64, 64, 3), np.float32), labels, np.zeros((64, 64), np.uint8))
+    rng = np.random.default_rng(0)
+    _draw_thing(canvas, rng, "ball", (40, 20), 20)  # on the grass
+    _draw_thing(canvas, rng, "ball", (12, 45), 20)  # in front of the sky
+    _draw_thing(canvas, rng, "ball", (30, 20), 20)  # on the first ball
+    _draw_thing(canvas, rng, "ball", (62, 50), 20)  # its lower half is outside
+    _draw_thing(canvas, rng, "ball", (300, 50), 20)  # all of it is outside
+    assert [thing.ground for thing in canvas.things] == ["grass", None, None, "grass"]
+    assert canvas.things[0].centre == (40 / 64, 20 / 64)
+    assert canvas.things[0].side == 20 / 64
+    shown = canvas.visible_things()
+    assert shown[0].visible_px < canvas.things[0].visible_px  # the third ball hides part of it
+    assert [thing.visible_px for thing in shown[1:]] == [thing.visible_px for thing in canvas.things[1:]]
+    assert sum(thing.visible_px for thing in shown) == (labels == ball).sum()
+
+
+def test_things_agree_with_mentions_and_labels():
+    grounds = set()
+    for seed in range(30):
+        scene = draw_scene((4, seed), (60, 90))
+        mentioned = [m for m in scene.mentions if not CONCEPTS[CONCEPT_INDEX[m.concept]].is_stuff]
+        assert [Mention(thing.concept, thing.tint) for thing in scene.things] == mentioned
+        for name in {thing.concept for thing in scene.things}:
+            same = [thing for thing in scene.things if thing.concept == name]
+            rows, columns = np.nonzero(scene.labels == CONCEPT_INDEX[name])
+            assert sum(thing.visible_px for thing in same) == len(rows)
+            if len(same) == 1 and len(rows):
+                (row, column), half = same[0].centre, same[0].side * 60 / 2 + 1
+                assert row * 60 - half <= rows.min() <= rows.max() <= row * 60 + half
+                assert column * 90 - half <= columns.min() <= columns.max() <= column * 90 + half
+        grounds |= {thing.ground for thing in scene.things}
+    assert grounds == {None, "grass", "sand", "sea", "snow", "road"}

@@ -13,8 +13,8 @@ from densezero.evaluation.report import Report, read_report, refuse_odd_counts
 from densezero.jobs.evaluate.resegment import build_segmenter_again, find_dataset_again, segment_again
 from densezero.jobs.evaluate.settings import ReportSettings
 from densezero.jobs.places import refuse_foreign_files
-from densezero.jobs.progress import Listener
 from densezero.output.paths import refuse_unusable_outputs
+from densezero.progress import Listener
 
 BARS, MATRIX, GALLERY = "classes.png", "confusion.png", "images.png"
 _TITLES = {BARS: "IoU of each class", MATRIX: "Confusion", GALLERY: "Best and worst images"}

@@ -18,7 +18,7 @@ from densezero.evaluation.report import Report
 from densezero.evaluation.report_request import WAY_OUT, asked, find_classes, find_templates
 from densezero.images import read_rgb
 from densezero.jobs.evaluate.settings import ReportSettings
-from densezero.jobs.progress import Listener, Progress
+from densezero.progress import Listener, Progress
 
 
 def find_dataset_again(report: Report, settings: ReportSettings) -> Dataset:

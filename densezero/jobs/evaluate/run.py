@@ -33,10 +33,10 @@ from densezero.jobs.evaluate import processes
 from densezero.jobs.evaluate.counts import CountJournals
 from densezero.jobs.evaluate.settings import EvaluateSettings
 from densezero.jobs.manifest import plain_request
-from densezero.jobs.progress import Listener, Progress
 from densezero.metrics import iou_scores
 from densezero.output.lock import lock
 from densezero.output.paths import refuse_unusable_outputs
+from densezero.progress import Listener, Progress
 from densezero.vocabulary import ClassList, load_class_list, load_templates
 
 

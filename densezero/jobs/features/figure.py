@@ -19,11 +19,11 @@ from densezero.images.sizes import read_hw
 from densezero.jobs.features.fit import stored_fits, write_bases
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.places import find_inputs, refuse_foreign_files
-from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary, failure_sentence
 from densezero.output.feature_sheets import BrowserSheet, PrintedSheet, Row
 from densezero.output.pages import write_pages
 from densezero.output.paths import refuse_unusable_outputs
+from densezero.progress import Listener, Progress
 
 
 def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:

@@ -18,10 +18,10 @@ from densezero.images.film import Frames, open_frames
 from densezero.jobs.features.fit import stored_fits, write_bases
 from densezero.jobs.features.settings import PcaSettings
 from densezero.jobs.places import refuse_foreign_files
-from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary
 from densezero.output.film import write_film
 from densezero.output.paths import refuse_unusable_outputs
+from densezero.progress import Listener, Progress
 
 
 def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:

@@ -36,10 +36,10 @@ from densezero.jobs.features.fit import stored_fits, write_bases, write_fit
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.manifest import MANIFEST
 from densezero.jobs.places import OutputFolder, check_all, find_inputs
-from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
 from densezero.output.paths import refuse_shared_outputs, refuse_unusable_outputs, stem_of
 from densezero.output.picture import encode_png
+from densezero.progress import Listener
 
 FITS = "fitted"
 

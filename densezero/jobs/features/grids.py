@@ -19,10 +19,10 @@ from densezero.images import FoundImage, read_rgb
 from densezero.jobs.features.settings import FeaturesSettings
 from densezero.jobs.manifest import MANIFEST
 from densezero.jobs.places import OutputFolder, check_all, find_inputs
-from densezero.jobs.progress import Listener
 from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
 from densezero.output.paths import refuse_shared_outputs, refuse_unusable_outputs, stem_of
 from densezero.output.picture import encode_grid_npz, encode_grid_safetensors
+from densezero.progress import Listener
 
 
 @dataclass(frozen=True)

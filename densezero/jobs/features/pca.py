@@ -12,9 +12,9 @@ from densezero.jobs.features.figure import draw_pca_figure
 from densezero.jobs.features.film import draw_pca_film
 from densezero.jobs.features.folder import draw_pca_folder
 from densezero.jobs.features.settings import PcaSettings
-from densezero.jobs.progress import Listener
 from densezero.jobs.run import RunSummary
 from densezero.output.paths import refuse_unusable_outputs
+from densezero.progress import Listener
 
 
 def draw_pca(settings: PcaSettings, listener: Listener | None = None) -> RunSummary:

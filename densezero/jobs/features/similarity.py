@@ -21,10 +21,10 @@ from densezero.images import FoundImage, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
 from densezero.jobs.features.settings import SimilaritySettings
 from densezero.jobs.places import find_inputs, refuse_foreign_files
-from densezero.jobs.progress import Listener, Progress
 from densezero.jobs.run import RunSummary, failure_sentence
 from densezero.output.pages import write_pages
 from densezero.output.paths import refuse_unusable_outputs
+from densezero.progress import Listener, Progress
 from densezero.vocabulary import load_templates
 from densezero.vocabulary.text_bank import build_text_bank
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,24 @@ class Progress:
         return rest / self.rate if self.rate > 0 else 0.0
 
 
+class Moment(NamedTuple):
+    """How far pretraining is.
+
+    Args:
+        step: steps done.
+        steps: of the whole run.
+        loss: mean since the last moment.
+        seconds_left: at the pace of this sitting.
+        seconds_a_step: pace of this sitting.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    seconds_left: float
+    seconds_a_step: float
+
+
 class Listener:
     """Hears of a run. All methods may be left out."""
 
@@ -60,6 +79,9 @@ class Listener:
 
     def fitting(self, done: int, total: int) -> None:
         """Images encoded so far, while a common basis is fitted."""
+
+    def training(self, moment: Moment) -> None:
+        """Steps of pretraining so far."""
 
     def image(self, progress: Progress, miou: float | None = None) -> None:
         """An image has ended, well or not; in an evaluation with the mIoU so far, percent."""

@@ -1,0 +1,306 @@
+"""The settings of a pretraining run: frozen values, read from a TOML file, stored beside the results."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from densezero.errors import InputError, did_you_mean
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Sizes of the towers.
+
+    Args:
+        width: channels of both towers.
+        depth: blocks of the vision tower.
+        heads: of attention, in both towers.
+        text_depth: blocks of the text tower.
+        native_px: side of the images that the position embeddings are made for, pixels.
+        patch_px: side of a patch, pixels.
+    """
+
+    width: int = 128
+    depth: int = 6
+    heads: int = 4
+    text_depth: int = 3
+    native_px: int = 224
+    patch_px: int = 14
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Images and their captions.
+
+    Args:
+        kind: ``"scenes"`` (drawn), ``"folder"`` (images with text files) or ``"shards"`` (WebDataset tars).
+        place: the folder, or shards with ``*``; drawn scenes need none.
+        scenes: number of drawn scenes.
+        tokenizer: SentencePiece model; empty trains one on the captions.
+        vocab_size: pieces of a tokenizer that is trained.
+        words: class names of the pictures of masks, with commas; empty takes those of the drawn scenes, and draws no
+            pictures for other data.
+    """
+
+    kind: str = "scenes"
+    place: str = ""
+    scenes: int = 8000
+    tokenizer: str = ""
+    vocab_size: int = 4096
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Weights of the losses, and what they look at.
+
+    Args:
+        contrast: weight of images against captions.
+        contrast_on: the image's side: ``"class"``, the two class tokens, or ``"value"``, the mean of the value tokens.
+        captions: of class token 2: ``"short"``, ``"long"``, or ``"both"`` by turns.
+        dino: weight of local crops against the class token of the whole image; 0 leaves it out.
+        ibot: weight of the prototypes of patches; 0 leaves it out.
+        ibot_on: ``"all"`` patches (iBOT++) or the ``"masked"`` ones alone (iBOT).
+        mask_ratio: share of patches that the student does not see, 0 to 1.
+        local_crops: number of local crops of each image, for DINO.
+        local_px: side of a local crop, pixels.
+    """
+
+    contrast: float = 1.0
+    contrast_on: str = "class"
+    captions: Literal["short", "long", "both"] = "both"
+    dino: float = 1.0
+    ibot: float = 2.0
+    ibot_on: str = "all"
+    mask_ratio: float = 0.75
+    local_crops: int = 2
+    local_px: int = 56
+
+
+@dataclass(frozen=True)
+class TeacherSettings:
+    """The teacher of patches and crops.
+
+    Args:
+        ema: ``"head"`` (the encoder is the student's) or ``"full"`` (the encoder has a moving average too).
+        decay: of the moving averages.
+        prototypes: number K of prototypes.
+        hidden: width of the layers of a projection head.
+        bottleneck: width before the prototypes.
+        temperature: of the teacher's softmax over prototypes (sharpening).
+        student_temperature: of the student's.
+        centre_momentum: of the mean that is taken off the teacher's logits.
+        frozen: checkpoint of another run, whose student is a frozen teacher of patches (distillation); empty for none.
+        start: weights that a distilled student begins with: ``"random"`` or ``"teacher"``.
+    """
+
+    ema: str = "head"
+    decay: float = 0.99
+    prototypes: int = 512
+    hidden: int = 512
+    bottleneck: int = 128
+    temperature: float = 0.05
+    student_temperature: float = 0.1
+    centre_momentum: float = 0.9
+    frozen: str = ""
+    start: str = "random"
+
+
+@dataclass(frozen=True)
+class OptimiserSettings:
+    """AdamW with a linear warm-up and a cosine to zero.
+
+    Args:
+        learning_rate: at its highest.
+        weight_decay: of matrices; biases, norms and single tokens have none.
+        warmup_steps: until the learning rate is at its highest.
+        clip: greatest norm of the gradient.
+        accumulate: batches whose gradients are averaged for one step.
+    """
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_steps: int = 200
+    clip: float = 1.0
+    accumulate: int = 1
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training with one size of images.
+
+    Args:
+        side_px: side of the images, pixels; a multiple of the patch.
+        batch: images of a batch, of all processes together.
+        steps: number of steps.
+    """
+
+    side_px: int
+    batch: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """All settings that decide the weights, and how often the run writes.
+
+    Args:
+        model: sizes.
+        data: images and captions.
+        losses: weights.
+        teacher: of patches and crops.
+        optimiser: steps.
+        phases: in order, usually low and then high resolution.
+        seed: of weights, order, crops, masks and captions.
+        dtype: ``"auto"`` (bfloat16 where the machine computes it), ``"float32"`` or ``"bfloat16"``.
+        save_every: steps between checkpoints.
+        log_every: steps between rows of the log.
+        picture_every: steps between pictures of masks; 0 draws none.
+
+    Raises:
+        InputError: for a value out of range, or values that contradict each other.
+    """
+
+    model: ModelSettings = field(default_factory=ModelSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    losses: LossSettings = field(default_factory=LossSettings)
+    teacher: TeacherSettings = field(default_factory=TeacherSettings)
+    optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
+    phases: tuple[Phase, ...] = (Phase(112, 48, 3000), Phase(224, 16, 300))
+    seed: int = 0
+    dtype: str = "auto"
+    save_every: int = 200
+    log_every: int = 50
+    picture_every: int = 500
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _check_numbers(self)
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of all phases."""
+        return sum(phase.steps for phase in self.phases)
+
+    def phase_at(self, step: int) -> tuple[int, int]:
+        """Give the number of the phase of a step, and the step within it."""
+        for number, phase in enumerate(self.phases):
+            if step < phase.steps:
+                return number, step
+            step -= phase.steps
+        raise IndexError(f"the run has {self.steps} steps")
+
+    def to_json(self) -> str:
+        """Write the settings as JSON."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PretrainSettings:
+        """Read settings as a TOML file or ``to_json`` gives them; what is missing takes its default.
+
+        Raises:
+            InputError: for an unknown name, a value of another type, or a value out of range.
+        """
+        made: PretrainSettings = _build(cls, values, "")
+        return made
+
+
+def read_settings(file: Path) -> PretrainSettings:
+    """Read a TOML file.
+
+    Raises:
+        InputError: if it cannot be read, is no TOML, or has a wrong setting.
+    """
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"Expected the settings of a pretraining run in {file}; it cannot be read: {error}.") from None
+    return PretrainSettings.from_dict(values)
+
+
+_CHOICES = {
+    ("data", "kind"): ("scenes", "folder", "shards"),
+    ("losses", "contrast_on"): ("class", "value"),
+    ("losses", "captions"): ("short", "long", "both"),
+    ("losses", "ibot_on"): ("all", "masked"),
+    ("teacher", "ema"): ("head", "full"),
+    ("teacher", "start"): ("random", "teacher"),
+    ("", "dtype"): ("auto", "float32", "bfloat16"),
+}
+_RANGES = {
+    ("losses", "contrast"): (0, 1e3), ("losses", "dino"): (0, 1e3), ("losses", "ibot"): (0, 1e3),
+    ("losses", "mask_ratio"): (0, 1), ("losses", "local_crops"): (0, 64), ("teacher", "decay"): (0, 1),
+    ("teacher", "prototypes"): (2, 1 << 20), ("teacher", "temperature"): (1e-3, 10),
+    ("teacher", "student_temperature"): (1e-3, 10), ("teacher", "centre_momentum"): (0, 1),
+    ("optimiser", "learning_rate"): (0, 10), ("optimiser", "accumulate"): (1, 1 << 16),
+    ("optimiser", "clip"): (1e-6, 1e6), ("data", "scenes"): (1, 1 << 24), ("data", "vocab_size"): (64, 1 << 18),
+    ("", "save_every"): (1, 1 << 30), ("", "log_every"): (1, 1 << 30),
+}  # fmt: skip
+
+
+def _check_choices(settings: PretrainSettings) -> None:
+    for (table, name), known in _CHOICES.items():
+        given = getattr(getattr(settings, table) if table else settings, name)
+        if given not in known:
+            raise InputError(f"Expected {_dotted(table, name)} out of {', '.join(known)}; got {given!r}.")
+
+
+def _check_numbers(settings: PretrainSettings) -> None:
+    for (table, name), (low, high) in _RANGES.items():
+        given = getattr(getattr(settings, table) if table else settings, name)
+        if not low <= given <= high:
+            raise InputError(f"Expected {_dotted(table, name)} from {low:g} to {high:g}; got {given:g}.")
+    patch = settings.model.patch_px
+    sides = [phase.side_px for phase in settings.phases]
+    sides += [settings.losses.local_px] if settings.losses.dino else []
+    if wrong := [side for side in (*sides, settings.model.native_px) if side < patch or side % patch]:
+        raise InputError(f"Expected sides that are multiples of the patch, {patch} px; got {wrong[0]}.")
+    if not settings.phases or any(min(phase.batch, phase.steps) < 1 for phase in settings.phases):
+        raise InputError("Expected at least one of [[phases]], each with a batch and steps of at least 1.")
+    if settings.model.width % settings.model.heads:
+        raise InputError(f"Expected model.width as a multiple of model.heads; got {settings.model.width}.")
+    if settings.losses.dino and not settings.losses.local_crops:
+        raise InputError("losses.dino compares local crops; set losses.local_crops to at least 1, or losses.dino to 0.")
+    if not (settings.losses.contrast or settings.losses.dino or settings.losses.ibot):
+        raise InputError("Expected at least one loss with a weight above 0.")
+
+
+def _dotted(table: str, name: str) -> str:
+    return f"{table}.{name}" if table else name
+
+
+def _build(kind: Any, values: Any, above: str) -> Any:
+    """Build a dataclass of settings from nested mappings."""
+    if not isinstance(values, dict):
+        raise InputError(f"Expected [{above}] as a table of settings; got {values!r}.")
+    hints, known = get_type_hints(kind), [each.name for each in fields(kind)]
+    made = {}
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"{_dotted(above, name)} is no setting. {did_you_mean(name, known)}")
+        made[name] = _value(hints[name], value, _dotted(above, name))
+    try:
+        return kind(**made)
+    except TypeError:
+        missing = ", ".join(name for name in known if name not in made)
+        raise InputError(f"Expected {missing} in every one of [[{above}]].") from None
+
+
+def _value(hint: Any, value: Any, name: str) -> Any:
+    if is_dataclass(hint):
+        return _build(hint, value, name)
+    if get_origin(hint) is Literal:
+        hint = str
+    if get_args(hint):  # the phases
+        if not isinstance(value, list):
+            raise InputError(f"Expected {name} as [[{name}]] tables; got {value!r}.")
+        return tuple(_build(get_args(hint)[0], one, name) for one in value)
+    fits = isinstance(value, (int, float)) if hint is float else isinstance(value, hint)
+    if not fits or isinstance(value, bool):
+        words = {int: "a whole number", float: "a number", str: "a text"}
+        raise InputError(f"Expected {name} as {words[hint]}; got {value!r}.")
+    return hint(value)
