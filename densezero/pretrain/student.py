@@ -14,6 +14,7 @@ from densezero.pretrain.settings import ModelSettings, TeacherSettings
 
 LEAST_TEMPERATURE = 0.01
 FIRST_TEMPERATURE = 0.07
+PIXEL_MEAN = 0.5
 
 
 class Student(nn.Module):
@@ -48,12 +49,21 @@ def initialise(vision: VisionTower, text: TextTower) -> None:
         if isinstance(module, nn.Linear):
             nn.init.trunc_normal_(module.weight, std=module.weight.shape[1] ** -0.5 * 0.6)
             nn.init.zeros_(module.bias)
+    _centre_pixels(vision)
     for parameter in (vision.cls_token, vision.pos_embed, vision.register_tokens, vision.mask_token):
         nn.init.normal_(parameter, std=0.02)
     for name, parameter in text.named_parameters():
         if name.endswith("in_proj_weight"):
             nn.init.xavier_uniform_(parameter)
     nn.init.normal_(text.token_embedding.weight, std=text.config.width**-0.5)
+
+
+@torch.no_grad()
+def _centre_pixels(vision: VisionTower) -> None:
+    """Let the patch projection start as if pixels had mean 0: else all patches begin nearly alike, and stay so."""
+    projection = vision.patch_embed.proj
+    nn.init.normal_(projection.weight, std=2 * projection.weight[0].numel() ** -0.5)
+    projection.bias.copy_(-PIXEL_MEAN * projection.weight.sum((1, 2, 3)))
 
 
 def encode(vision: VisionTower, pixels: Tensor, mask: Tensor | None = None) -> VisionFeatures:

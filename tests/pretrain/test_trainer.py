@@ -248,6 +248,16 @@ def test_a_frozen_teacher_is_distilled_and_can_lend_its_weights(tmp_path, tokeni
         make(tokenizer, tmp_path / "c", teacher={"frozen": str(tmp_path / "none.pt")})
 
 
+def test_patches_begin_unlike_each_other():
+    torch.manual_seed(0)
+    settings = PretrainSettings.from_dict(SMALL)
+    vision = Student(settings.model, settings.teacher, 100).vision
+    grey = vision.patch_embed(torch.full((1, 3, 56, 56), 0.5))
+    torch.testing.assert_close(grey, torch.zeros_like(grey), atol=1e-5, rtol=0)
+    units = torch.nn.functional.normalize(vision.patch_embed(torch.rand(2, 3, 56, 56)).flatten(0, 1), dim=-1)
+    assert units.mean(0).norm() < 0.5  # alike patches have 1
+
+
 def test_weight_decay_leaves_norms_tokens_and_prototypes_alone():
     settings = PretrainSettings.from_dict(SMALL)
     student = Student(settings.model, settings.teacher, 100)
