@@ -63,6 +63,7 @@ def _centre_pixels(vision: VisionTower) -> None:
     """Let the patch projection start as if pixels had mean 0: else all patches begin nearly alike, and stay so."""
     projection = vision.patch_embed.proj
     nn.init.normal_(projection.weight, std=2 * projection.weight[0].numel() ** -0.5)
+    assert projection.bias is not None, "the published layout has one"
     projection.bias.copy_(-PIXEL_MEAN * projection.weight.sum((1, 2, 3)))
 
 
