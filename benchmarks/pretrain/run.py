@@ -79,7 +79,7 @@ def main() -> None:
         return
     settings = settings_of(chosen.unit, chosen.seed, chosen.steps, chosen.frozen, chosen.drawn)
     source = open_source(settings.data, chosen.work)
-    tokenizer_file = write_tokenizer(settings.data, source, chosen.work)
+    tokenizer_file = write_tokenizer(settings.data, source, chosen.work, keep=True)
     folder = chosen.work / name
     trainer = Trainer(settings, source, Tokenizer(tokenizer_file), folder, chosen.device)
     began = time.perf_counter()

@@ -30,7 +30,7 @@ UPSAMPLERS: Final = {
     "guided": "joint bilateral: patches of similar colour weigh more, so that edges follow the image",
 }
 FIGURE_SUFFIXES: Final = (".png", ".pdf", ".svg")
-PAGE_SUFFIX: Final = ".html"
+PAGE_SUFFIXES: Final = (".html", ".htm")
 OTHER_PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".eps", ".ps")
 """Endings of other picture files. A figure cannot be written in these formats."""
 FILM_SUFFIXES: Final = (".mp4", ".avi", ".mkv", ".mov")
@@ -99,12 +99,20 @@ class GridChoice:
 
 def is_figure(out: Path) -> bool:
     """Whether a name asks for one figure: it ends like one, and no folder has it."""
-    return out.suffix.lower() in FIGURE_SUFFIXES and not out.is_dir()
+    return out.suffix.lower() in FIGURE_SUFFIXES and not is_folder(out)
 
 
 def is_page(out: Path) -> bool:
     """Whether a name asks for one page for the browser."""
-    return out.suffix.lower() == PAGE_SUFFIX and not out.is_dir()
+    return out.suffix.lower() in PAGE_SUFFIXES and not is_folder(out)
+
+
+def is_folder(place: Path) -> bool:
+    """Whether a folder has this name; no folder has a name that the file system refuses."""
+    try:
+        return place.is_dir()
+    except OSError:
+        return False
 
 
 def check_name(kind: str, given: str, known: dict[str, str]) -> None:
@@ -220,16 +228,11 @@ class Look:
     @property
     def in_words(self) -> dict[str, str]:
         """What decides the colours, name to value."""
-        said = {
-            "colours": self.color_mapping,
-            "upsampling": self.upsampler,
-            **{name: str(value) for name, value in self.changed.items()},
-        }
-        return (
-            said
-            | ({"clusters": str(self.clusters)} if self.needs_clusters else {})
-            | ({"foreground": "alone"} if self.foreground else {})
-        )
+        said = {"colours": self.color_mapping, "upsampling": self.upsampler}
+        said |= {"clusters": str(self.clusters)} if self.needs_clusters else {}
+        said |= {"foreground": "alone"} if self.foreground else {}
+        said |= {"hue": f"turned by {self.hue_deg:g}°"} if self.hue_deg else {}
+        return said | ({"mirrored components": ", ".join(map(str, self.flip))} if self.flip else {})
 
     @property
     def needs_basis(self) -> bool:

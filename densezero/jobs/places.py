@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from densezero.atomic import output_error, remove_leftovers, write_bytes
 from densezero.errors import DenseZeroError, InputError, OutputError
-from densezero.features.choices import MARK
+from densezero.features.choices import MARK, PAGE_SUFFIXES
 from densezero.images import FoundImage, describe_passed_over, find_images, find_listed
 from densezero.images.find import read_list
+from densezero.output.html import GENERATOR
 from densezero.output.lock import lock
 from densezero.progress import Listener
 
@@ -133,11 +134,12 @@ def refuse_foreign_files(files: Iterable[Path], listener: Listener, *, overwrite
 
 def _is_ours(file: Path) -> bool:
     """Whether a figure or a page carries the mark, near its beginning or its end."""
+    mark = GENERATOR if file.suffix.lower() in PAGE_SUFFIXES else MARK
     try:
         with file.open("rb") as content:
             head = content.read(_MARKED)
             content.seek(max(0, file.stat().st_size - _MARKED))
-            return MARK.encode() in head + content.read(_MARKED)
+            return mark.encode() in head + content.read(_MARKED)
     except OSError:
         return False
 

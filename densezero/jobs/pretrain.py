@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from densezero.atomic import write_bytes
-from densezero.encoders.catalog import load_encoder
+from densezero.atomic import remove_leftovers, write_bytes
 from densezero.encoders.device import pick_device
 from densezero.encoders.tips.tokenizer import Tokenizer
-from densezero.engine import Segmenter, find_protocol
-from densezero.features.choices import FigureStyle
-from densezero.features.figure.layout import Section, plan_figure
-from densezero.features.figure.panels import Panel, draw_figure
+from densezero.evaluation.preview import draw_masks
 from densezero.jobs.places import LOCK
 from densezero.output.lock import lock
-from densezero.output.overlay import draw_overlay
 from densezero.pretrain.data.open import open_source, picture_images, picture_words, write_tokenizer
 from densezero.pretrain.export import export_model
 from densezero.pretrain.parallel import Ranks, join
 from densezero.pretrain.settings import PretrainSettings, read_settings
-from densezero.pretrain.trainer import Trainer
+from densezero.pretrain.trainer import CHECKPOINT, Trainer
 from densezero.progress import Listener
 
 MODEL = "model"
@@ -50,19 +41,21 @@ def pretrain(config: Path, out: Path, device: str = "auto", listener: Listener |
             return _train(settings, out, device, ranks, Listener())
         listener.understood(settings.to_json().rstrip())
         with lock(out / LOCK, out):
+            remove_leftovers([out / name for name in (CHECKPOINT, "log.csv", "settings.json", "tokenizer.model")])
             return _train(settings, out, device, ranks, listener)
 
 
 def _train(settings: PretrainSettings, out: Path, device: str, ranks: Ranks, listener: Listener) -> Path:
     with ranks.first_alone():  # draws the scenes and trains the tokenizer
         source = open_source(settings.data, out)
-        tokenizer_file = write_tokenizer(settings.data, source, out)
+        words, goes_on = picture_words(settings.data), (out / CHECKPOINT).exists()
+        tokenizer_file = write_tokenizer(settings.data, source, out, keep=goes_on or ranks.rank > 0)
     for line in source.skipped.describe():
         listener.note(line)
     trainer = Trainer(settings, source, Tokenizer(tokenizer_file), out, device, ranks)
-    if ranks.rank == 0 and not (out / "settings.json").exists():
+    if ranks.rank == 0:
         write_bytes(out / "settings.json", settings.to_json().encode())
-    images, words = picture_images(source), picture_words(settings.data)
+    images = picture_images(source)
 
     def export() -> None:
         temperature = float(trainer.student.temperature.detach())
@@ -78,12 +71,3 @@ def _train(settings: PretrainSettings, out: Path, device: str, ranks: Ranks, lis
     for line in dict.fromkeys(line for batches in trainer.batches for line in batches.skipped.describe()):
         listener.note(line)
     return out / MODEL
-
-
-def draw_masks(model: Path, images: Sequence[NDArray[np.uint8]], words: Sequence[str]) -> bytes:
-    """Draw the masks of a model beside each image, (H, W, 3) each: the content of a PNG file."""
-    segmenter = Segmenter(load_encoder(str(model), "cpu"), list(words), find_protocol("tips-simple"))
-    rows = [[Panel(rgb), Panel(draw_overlay(rgb, segmenter.segment(rgb).labels, segmenter.classes))] for rgb in images]
-    ratios = tuple(rgb.shape[0] / rgb.shape[1] for rgb in images)
-    plan = plan_figure([Section(("image", "masks"), ratios)], FigureStyle(85))
-    return draw_figure(plan, [rows], "png")[0]

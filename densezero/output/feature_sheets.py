@@ -129,4 +129,5 @@ class BrowserSheet:
         images = [PageImage(row.name, row.pictures, self._codes[path]) for path, row in rows.items()]
         heat = to_bytes(heat_rgb(np.linspace(0, 1, 256), self._style.colormap))
         title = self._style.title or "Patch features"
-        return [make_feature_page(title, self._captions, self._sources, images, heat, self._about).encode()]
+        page = make_feature_page(title, self._captions, self._sources, images, heat, self._about)
+        return [page.encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode()]  # names may be no UTF-8

@@ -6,7 +6,12 @@ import base64
 import hashlib
 import json
 from html import escape
-from typing import Any
+from typing import Any, Final
+
+from densezero.features.choices import MARK
+
+GENERATOR: Final = f'<meta name="generator" content="{MARK}">'
+"""Stands in every page, so that a later run knows its own."""
 
 
 def begin_page(heading: str, style: str, script: str = "") -> str:
@@ -22,7 +27,7 @@ def begin_page(heading: str, style: str, script: str = "") -> str:
     return "\n".join(
         (
             "<!DOCTYPE html>",
-            '<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="densezero">',
+            f'<html lang="en"><head><meta charset="utf-8">{GENERATOR}',
             '<meta name="viewport" content="width=device-width">',
             '<meta http-equiv="Content-Security-Policy" '
             f"content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'{scripts}\">",

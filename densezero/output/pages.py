@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from densezero.atomic import write_bytes
+from densezero.features.choices import is_page
 from densezero.features.figure.layout import page_files
 
 
@@ -21,6 +22,8 @@ def write_pages(out: Path, contents: Sequence[bytes]) -> list[str]:
     for file, content in zip(files, contents, strict=True):
         write_bytes(file, content)
     notes = [f"the figure has {len(files)} pages: {files[0]} to {files[-1].name}"] if len(files) > 1 else []
+    if is_page(out):
+        return notes
     numbered = re.compile(rf"{re.escape(out.stem)}-[0-9]+{re.escape(out.suffix)}")
     there = {file for file in out.parent.iterdir() if numbered.fullmatch(file.name) or file == out}
     if older := sorted(file.name for file in there - set(files)):

@@ -7,6 +7,8 @@ from pathlib import Path, PurePath
 
 from densezero.errors import OutputError
 
+LONGEST_NAME_BYTES = 255  # of the usual file systems
+
 
 def stem_of(relative: PurePath | str, keep_suffix: bool = False) -> str:
     """The relative path of an input without its last suffix, so that "a.b.jpg" keeps its first dot.
@@ -87,6 +89,8 @@ def refuse_unusable_outputs(
     read = list(read)
     if is_folder:
         _refuse_out_among_inputs(out, read, option)
+    elif len(os.fsencode(out.name)) > LONGEST_NAME_BYTES:
+        raise OutputError(f"Expected {option} with a name of at most 255 bytes; it is too long: {out.name[:40]}...")
     elif out.is_dir():
         raise OutputError(f"Expected {option} as a file; {out} is a folder. Give a file's name in it.")
     _refuse_unwritable(out if is_folder else out.parent, option)

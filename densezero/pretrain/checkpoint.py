@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from densezero.atomic import write_atomically
+from densezero.atomic import write_bytes
 from densezero.errors import ModelError
 from densezero.pretrain.settings import PretrainSettings
 
-_HOW_OFTEN = ("save_every", "log_every", "picture_every")  # they change no weight
+_NO_WEIGHT = ("save_every", "log_every", "picture_every", "data.words")  # settings that change no weight
 
 
 def save_checkpoint(file: Path, state: dict[str, Any], settings: PretrainSettings) -> None:
@@ -21,8 +22,9 @@ def save_checkpoint(file: Path, state: dict[str, Any], settings: PretrainSetting
     Raises:
         OutputError: if it cannot be written, for example because the device is full.
     """
-    stored = {**state, "settings": settings.to_json()}
-    write_atomically(file, lambda out: torch.save(stored, out), durable=True)
+    content = io.BytesIO()  # torch hides the reason if it cannot write to a file
+    torch.save({**state, "settings": settings.to_json()}, content)
+    write_bytes(file, content.getvalue())
 
 
 def load_checkpoint(file: Path, settings: PretrainSettings, device: torch.device) -> dict[str, Any] | None:
@@ -35,12 +37,10 @@ def load_checkpoint(file: Path, settings: PretrainSettings, device: torch.device
         return None
     try:
         state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
-        stored = _decisive(json.loads(state["settings"]))
+        stored = json.loads(state["settings"])
     except Exception as error:  # whatever a damaged file makes torch raise
-        raise ModelError(
-            f"Expected the checkpoint of a pretraining run in {file}; it cannot be read: {error}"
-        ) from None
-    if changed := sorted(_differences(stored, _decisive(json.loads(settings.to_json())))):
+        raise damaged(file, error) from None
+    if changed := sorted(_differences(stored, json.loads(settings.to_json()))):
         raise ModelError(
             f"{file} is of a run with other settings: {', '.join(changed)}. Go on with the old ones, or choose "
             "another --out."
@@ -48,8 +48,13 @@ def load_checkpoint(file: Path, settings: PretrainSettings, device: torch.device
     return state
 
 
-def _decisive(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name not in _HOW_OFTEN}
+def damaged(file: Path, error: Exception) -> ModelError:
+    """Make the error for a checkpoint that cannot be used."""
+    reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'it is cut'}"
+    return ModelError(
+        f"Expected the checkpoint of a pretraining run in {file}; it cannot be read ({reason}). Move it away to begin "
+        "anew, or choose another --out."
+    )
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], above: str = "") -> list[str]:
@@ -59,6 +64,6 @@ def _differences(old: dict[str, Any], new: dict[str, Any], above: str = "") -> l
         first, second = old.get(name), new.get(name)
         if isinstance(first, dict) and isinstance(second, dict):
             found += _differences(first, second, f"{above}{name}.")
-        elif first != second:
+        elif first != second and f"{above}{name}" not in _NO_WEIGHT:
             found.append(f"{above}{name} ({first!r} before, {second!r} now)")
     return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
+from densezero.atomic import write_bytes
 from densezero.encoders.tips.text import TextTower
 from densezero.encoders.tips.vision import VisionTower
 
@@ -22,14 +22,15 @@ def export_model(folder: Path, vision: VisionTower, text: TextTower, temperature
         text: the text tower.
         temperature: divisor of cosines in the contrastive loss.
         tokenizer_file: SentencePiece model, which is copied.
+
+    Raises:
+        OutputError: if a file cannot be written; an older one stays whole.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"vision_encoder.{name}": value for name, value in vision.state_dict().items()}
     tensors |= {f"text_encoder.{name}": value for name, value in text.state_dict().items()}
     tensors["text_encoder.temperature"] = torch.tensor(temperature)
-    halves = {name: value.detach().to(torch.float16).contiguous() for name, value in tensors.items()}
-    save_file(halves, folder / "model.safetensors")
-    (folder / "model.safetensors").chmod(0o644)  # safetensors lets only the owner read it
+    halves = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in tensors.items()}
     config = {"vision_heads": vision.config.heads, "text_heads": text.config.heads}
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    shutil.copyfile(tokenizer_file, folder / "tokenizer.model")
+    write_bytes(folder / "tokenizer.model", tokenizer_file.read_bytes())
+    write_bytes(folder / "config.json", (json.dumps(config, indent=1) + "\n").encode())
+    write_bytes(folder / "model.safetensors", save(halves))

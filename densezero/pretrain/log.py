@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
+import os
 from pathlib import Path
 
-from densezero.atomic import output_error, write_atomically
+from densezero.atomic import output_error, write_bytes
+from densezero.errors import OutputError
 
 
 class Log:
@@ -20,19 +21,22 @@ class Log:
         self.file = file
 
     def keep_until(self, step: int) -> None:
-        """Drop rows after a step, which a stopped run wrote after its last checkpoint."""
-        if not self.file.exists():
+        """Drop rows after a step, which a stopped run wrote after its last checkpoint.
+
+        Raises:
+            OutputError: if the file there is no log of a run; it stays as it is.
+        """
+        if not os.path.lexists(self.file):
             return
-        with self.file.open(newline="", encoding="utf-8") as lines:
-            rows = list(csv.DictReader(lines))
-        kept = [row for row in rows if (row.get("step") or "").isdecimal() and int(row["step"]) <= step]
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]) if rows else ["step"])
-        writer.writeheader()
-        writer.writerows({name: value for name, value in row.items() if name is not None} for row in kept)
-        write_atomically(self.file, lambda out: out.write(text.getvalue().encode()), durable=True)
-        if not kept:
-            self.file.unlink()
+        try:
+            lines = self.file.read_text(encoding="utf-8").splitlines(keepends=True)
+            steps = [int(line.split(",", 1)[0]) for line in lines[1:]]
+        except (OSError, ValueError):
+            steps = None
+        if steps is None or (lines and not lines[0].startswith("step,")):
+            raise OutputError(f"Expected the log of a run in {self.file}; it is another file. Move it away to go on.")
+        kept = [line for line, number in zip(lines[1:], steps, strict=True) if number <= step]
+        write_bytes(self.file, "".join([*lines[:1], *kept]).encode())
 
     def add(self, row: dict[str, float]) -> None:
         """Write a row; numbers have six digits.
@@ -41,7 +45,7 @@ class Log:
             OutputError: if it cannot be written.
         """
         try:
-            new = not self.file.exists()
+            new = not self.file.exists() or not self.file.stat().st_size
             with self.file.open("a", newline="", encoding="utf-8") as out:
                 writer = csv.DictWriter(out, list(row))
                 if new:

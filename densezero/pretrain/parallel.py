@@ -79,9 +79,11 @@ class _Gather(torch.autograd.Function):
 def join(device: torch.device) -> Iterator[Ranks]:
     """Join the processes that ``torchrun`` started; without it this process is alone."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
+    if count == 1 or "RANK" not in os.environ:
         yield Ranks()
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Ranks(dist.get_rank(), count)

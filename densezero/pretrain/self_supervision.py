@@ -110,10 +110,10 @@ class SelfSupervision:
             frozen = Student(self.settings.model, self.settings.teacher, vocabulary).to(device)
             frozen.load_state_dict(state["student"])
             self.centres = dict(state["selves"]["centres"])
-        except (OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        except Exception as error:  # whatever another file makes torch raise
             raise ModelError(
                 f"Expected teacher.frozen as the checkpoint of a run with the same [model] and [teacher] sizes; {file} "
-                f"does not fit: {error}"
+                f"does not fit ({type(error).__name__}: {error})."
             ) from None
         self.frozen = frozen.eval().requires_grad_(False)
         if self.settings.teacher.start == "teacher":

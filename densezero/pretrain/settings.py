@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -99,11 +100,11 @@ class TeacherSettings:
     """
 
     ema: str = "head"
-    decay: float = 0.99
+    decay: float = 0.996
     prototypes: int = 512
     hidden: int = 512
     bottleneck: int = 128
-    temperature: float = 0.05
+    temperature: float = 0.03
     student_temperature: float = 0.1
     centre_momentum: float = 0.9
     frozen: str = ""
@@ -122,7 +123,7 @@ class OptimiserSettings:
         accumulate: batches whose gradients are averaged for one step.
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     weight_decay: float = 0.05
     warmup_steps: int = 200
     clip: float = 1.0
@@ -223,42 +224,53 @@ def read_settings(file: Path) -> PretrainSettings:
 
 
 _CHOICES = {
-    ("data", "kind"): ("scenes", "folder", "shards"),
-    ("losses", "contrast_on"): ("class", "value"),
-    ("losses", "captions"): ("short", "long", "both"),
-    ("losses", "ibot_on"): ("all", "masked"),
-    ("teacher", "ema"): ("head", "full"),
-    ("teacher", "start"): ("random", "teacher"),
-    ("", "dtype"): ("auto", "float32", "bfloat16"),
+    "data.kind": ("scenes", "folder", "shards"),
+    "losses.contrast_on": ("class", "value"),
+    "losses.captions": ("short", "long", "both"),
+    "losses.ibot_on": ("all", "masked"),
+    "teacher.ema": ("head", "full"),
+    "teacher.start": ("random", "teacher"),
+    "dtype": ("auto", "float32", "bfloat16"),
 }
+_LONGEST_PX = 1 << 13
 _RANGES = {
-    ("losses", "contrast"): (0, 1e3), ("losses", "dino"): (0, 1e3), ("losses", "ibot"): (0, 1e3),
-    ("losses", "mask_ratio"): (0, 1), ("losses", "local_crops"): (0, 64), ("teacher", "decay"): (0, 1),
-    ("teacher", "prototypes"): (2, 1 << 20), ("teacher", "temperature"): (1e-3, 10),
-    ("teacher", "student_temperature"): (1e-3, 10), ("teacher", "centre_momentum"): (0, 1),
-    ("optimiser", "learning_rate"): (0, 10), ("optimiser", "accumulate"): (1, 1 << 16),
-    ("optimiser", "clip"): (1e-6, 1e6), ("data", "scenes"): (1, 1 << 24), ("data", "vocab_size"): (64, 1 << 18),
-    ("", "save_every"): (1, 1 << 30), ("", "log_every"): (1, 1 << 30),
+    "model.width": (1, 1 << 14), "model.depth": (1, 256), "model.heads": (1, 1 << 10), "model.text_depth": (1, 256),
+    "model.native_px": (1, 1 << 13), "model.patch_px": (1, 256),
+    "data.scenes": (1, 1 << 24), "data.vocab_size": (64, 1 << 18),
+    "losses.contrast": (0, 1e3), "losses.dino": (0, 1e3), "losses.ibot": (0, 1e3), "losses.mask_ratio": (0, 1),
+    "losses.local_crops": (0, 64), "losses.local_px": (1, 1 << 13),
+    "teacher.decay": (0, 1), "teacher.prototypes": (2, 1 << 20), "teacher.hidden": (1, 1 << 16),
+    "teacher.bottleneck": (1, 1 << 16), "teacher.temperature": (1e-3, 10), "teacher.student_temperature": (1e-3, 10),
+    "teacher.centre_momentum": (0, 1),
+    "optimiser.learning_rate": (0, 10), "optimiser.weight_decay": (0, 10), "optimiser.warmup_steps": (0, 1 << 30),
+    "optimiser.clip": (1e-6, 1e6), "optimiser.accumulate": (1, 1 << 16),
+    "seed": (0, 1 << 53), "save_every": (1, 1 << 30), "log_every": (1, 1 << 30), "picture_every": (0, 1 << 30),
 }  # fmt: skip
 
 
 def _check_choices(settings: PretrainSettings) -> None:
-    for (table, name), known in _CHOICES.items():
-        given = getattr(getattr(settings, table) if table else settings, name)
+    for name, known in _CHOICES.items():
+        given = attrgetter(name)(settings)
         if given not in known:
-            raise InputError(f"Expected {_dotted(table, name)} out of {', '.join(known)}; got {given!r}.")
+            raise InputError(f"Expected {name} out of {', '.join(known)}; got {given!r}.")
+    if settings.teacher.start == "teacher" and not settings.teacher.frozen:
+        raise InputError(
+            "teacher.start is 'teacher', and there is none: set teacher.frozen to the checkpoint of a run."
+        )
 
 
 def _check_numbers(settings: PretrainSettings) -> None:
-    for (table, name), (low, high) in _RANGES.items():
-        given = getattr(getattr(settings, table) if table else settings, name)
+    for name, (low, high) in _RANGES.items():
+        given = attrgetter(name)(settings)
         if not low <= given <= high:
-            raise InputError(f"Expected {_dotted(table, name)} from {low:g} to {high:g}; got {given:g}.")
+            raise InputError(f"Expected {name} from {low:g} to {high:g}; got {str(given)[:40]}.")
     patch = settings.model.patch_px
-    sides = [phase.side_px for phase in settings.phases]
+    sides = [settings.model.native_px, *(phase.side_px for phase in settings.phases)]
     sides += [settings.losses.local_px] if settings.losses.dino else []
-    if wrong := [side for side in (*sides, settings.model.native_px) if side < patch or side % patch]:
+    if wrong := [side for side in sides if side < patch or side % patch]:
         raise InputError(f"Expected sides that are multiples of the patch, {patch} px; got {wrong[0]}.")
+    if max(sides) > _LONGEST_PX:
+        raise InputError(f"Expected sides of at most {_LONGEST_PX} px; got {str(max(sides))[:40]}.")
     if not settings.phases or any(min(phase.batch, phase.steps) < 1 for phase in settings.phases):
         raise InputError("Expected at least one of [[phases]], each with a batch and steps of at least 1.")
     if settings.model.width % settings.model.heads:
@@ -303,4 +315,7 @@ def _value(hint: Any, value: Any, name: str) -> Any:
     if not fits or isinstance(value, bool):
         words = {int: "a whole number", float: "a number", str: "a text"}
         raise InputError(f"Expected {name} as {words[hint]}; got {value!r}.")
-    return hint(value)
+    try:
+        return hint(value)
+    except OverflowError:
+        raise InputError(f"Expected {name} as a number of usual size; got one of {len(str(value))} digits.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -15,9 +16,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from densezero.encoders.device import pick_device, pick_dtype
 from densezero.encoders.tips.tokenizer import Tokenizer
-from densezero.errors import ModelError
+from densezero.errors import InputError, ModelError
 from densezero.interrupts import Interrupts
-from densezero.pretrain.checkpoint import load_checkpoint, save_checkpoint
+from densezero.pretrain.checkpoint import damaged, load_checkpoint, save_checkpoint
 from densezero.pretrain.data.base import Source
 from densezero.pretrain.data.batches import Batches, PretrainBatch
 from densezero.pretrain.log import Log
@@ -27,6 +28,8 @@ from densezero.pretrain.self_supervision import SelfSupervision
 from densezero.pretrain.settings import PretrainSettings
 from densezero.pretrain.student import Student, encode, masked_trunk
 from densezero.progress import Moment
+
+CHECKPOINT = "checkpoint.pt"
 
 
 class Trainer:
@@ -55,6 +58,7 @@ class Trainer:
     ) -> None:
         self.settings, self.tokenizer, self.work = settings, tokenizer, work
         self.ranks = ranks or Ranks()
+        self._refuse_uneven_batches()
         self.device = pick_device(device)
         self.dtype = pick_dtype(settings.dtype, self.device)
         torch.manual_seed(settings.seed)
@@ -63,15 +67,21 @@ class Trainer:
         self.optimizer = make_optimizer(self.student, settings)
         self.batches = [self._batches(source, number) for number in range(len(settings.phases))]
         self.log = Log(work / "log.csv")
+        self.data = json.dumps(source.describe())
         self.step = 0
         self.times = _Pace()
         if (state := load_checkpoint(self.checkpoint, settings, self.device)) is not None:
-            self._restore(state)
+            try:
+                self._restore(state)
+            except ModelError:
+                raise
+            except Exception as error:  # whatever a damaged file makes torch raise
+                raise damaged(self.checkpoint, error) from None
 
     @property
     def checkpoint(self) -> Path:
         """The file that keeps the state."""
-        return self.work / "checkpoint.pt"
+        return self.work / CHECKPOINT
 
     def run(self, tell: Callable[[Moment], None], picture: Callable[[int], None] | None = None) -> None:
         """Train to the last step.
@@ -85,7 +95,8 @@ class Trainer:
             OutputError: if the checkpoint or the log cannot be written; the last checkpoint stays.
         """
         self.work.mkdir(parents=True, exist_ok=True)
-        self.log.keep_until(self.step)
+        if self.ranks.rank == 0:
+            self.log.keep_until(self.step)
         chosen, totals = self.settings, _Totals()
         self.times.start(self.step)
         while self.step < chosen.steps:
@@ -132,6 +143,7 @@ class Trainer:
         """Everything that later steps depend on."""
         return {
             "step": self.step,
+            "data": self.data,
             "student": self.student.state_dict(),
             "selves": self.selves.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -186,11 +198,20 @@ class Trainer:
             caption_kind=chosen.losses.captions,
         )  # fmt: skip
 
+    def _refuse_uneven_batches(self) -> None:
+        for phase in self.settings.phases:
+            if phase.batch % self.ranks.count:
+                raise InputError(
+                    f"Expected batches that {self.ranks.count} processes can share evenly; one of [[phases]] has "
+                    f"{phase.batch} images."
+                )
+
     def _refuse_not_finite(self, values: dict[str, float]) -> None:
         if wrong := [name for name, value in values.items() if not math.isfinite(value)]:
             raise ModelError(
-                f"Expected finite numbers at step {self.step + 1}; got {', '.join(wrong)} that are not. The checkpoint "
-                f"before it is kept in {self.checkpoint}. Lower optimiser.learning_rate, or raise "
+                f"Expected finite numbers at step {self.step + 1}; got {', '.join(wrong)} that are not. "
+                + (f"The checkpoint before it is kept in {self.checkpoint}. " if self.checkpoint.exists() else "")
+                + "Lower optimiser.learning_rate, or raise "
                 "optimiser.warmup_steps, and start in another folder."
             )
 
@@ -204,6 +225,11 @@ class Trainer:
         tell(Moment(self.step, self.settings.steps, means["loss"], left * pace, pace))
 
     def _restore(self, state: dict[str, Any]) -> None:
+        if state["data"] != self.data:
+            raise ModelError(
+                f"The images or captions are others than those of {self.checkpoint}: {self.data} now, {state['data']} "
+                "then. Give the same data, or choose another --out."
+            )
         self.step = state["step"]
         self.student.load_state_dict(state["student"])
         self.selves.load_state_dict(state["selves"])

@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +12,7 @@ from densezero.cli.main import app
 from densezero.output.labels import read_labels
 from tests.conftest import ROOT
 from tests.datasets.devkits import draw_ade
+from tests.jobs.test_pretrain import SMALL
 
 FRONT = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in ROOT.rglob("README.md")}
@@ -72,6 +74,8 @@ def test_every_command_runs(checkout, line):
         words = [*with_nano(words), "--templates", "plain"]
     if words[0] in FIGURES:
         words = [*with_nano(words), "--grid", "12"]
+    if words[0] == "pretrain":
+        Path("recipe.toml").write_text(SMALL.format(data="scenes = 4"))
     if words[0] in ("table", "report", "compare"):  # they read what other lines wrote
         for evaluation in [EVALUATE] if words[0] != "compare" else EVALUATIONS:
             run([*with_nano(shlex.split(evaluation)[1:]), "--templates", "plain"])

@@ -81,7 +81,7 @@ def test_a_page_that_no_browser_opens_is_refused_before_any_work(tmp_path):
 @pytest.mark.parametrize("out", ["p.html", "folder"])
 def test_sizes_of_a_printed_figure_are_refused_elsewhere(tmp_path, out):
     style = FigureStyle(85, cell="square", font_pt=8, dpi=150)
-    with pytest.raises(FeatureError, match="with --width, --font-size, --cell, --dpi, which set a figure; got"):
+    with pytest.raises(FeatureError, match="svg with --width, --font-size, --cell, --dpi; got"):
         request(tmp_path, tmp_path / out, style=style)
     request(tmp_path, tmp_path / out, style=FigureStyle(colormap="viridis"))
 
@@ -146,6 +146,98 @@ def test_the_chosen_patch_is_compared_with_another_image(page, folder):
     reading = page.locator(".reading").first.inner_text().replace("\u2212", "-")
     assert reading.startswith("row 1, column 8: ")
     assert float(reading.split(": ")[1]) == pytest.approx(exact[0, 7], abs=0.02)
+
+
+def test_the_scale_has_the_colours_of_the_map(page):
+    page.locator("#beneath").evaluate("box => { box.checked = false; }")
+    click_at(page, "#viewer", 0.3, 0.7)
+    bar = page.locator(".scale span").nth(1).evaluate("bar => bar.style.background")
+    assert "rgb(0, 0, 0)" in bar.split(",", 1)[1][:20] and bar.rstrip(")").endswith("rgb(255, 255, 255")
+
+
+def test_the_mark_is_centred_on_its_patch_also_where_patches_are_small(page):
+    for x, y in ((0.01, 0.01), (0.55, 0.45), (0.99, 0.99)):
+        click_at(page, "#viewer", x, y)
+        box, mark = page.locator("#viewer").bounding_box(), page.locator("#viewer .mark").bounding_box()
+        column, row = int(x * 8), int(y * 6)
+        assert mark["x"] + mark["width"] / 2 == pytest.approx(box["x"] + (column + 0.5) / 8 * box["width"], abs=1)
+        assert mark["y"] + mark["height"] / 2 == pytest.approx(box["y"] + (row + 0.5) / 6 * box["height"], abs=1)
+
+
+def test_keys_choose_a_patch_and_images_and_do_not_move_the_page(page):
+    page.keyboard.press("Shift+ArrowDown")
+    assert "row 5, column 5" in page.locator("#query").inner_text()
+    for _ in range(9):
+        page.keyboard.press("Shift+ArrowLeft")
+    assert "row 5, column 1" in page.locator("#query").inner_text()
+    page.check("#common")
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    before = page.evaluate("window.scrollY")
+    page.keyboard.press("ArrowRight")  # a checkbox has the focus
+    assert "2 of 3" in page.locator("#image-name").inner_text()
+    assert page.evaluate("window.scrollY") == pytest.approx(before, abs=2)
+
+
+def test_only_a_short_press_of_the_first_button_chooses(page):
+    box = page.locator("#viewer").bounding_box()
+    x, y = box["x"] + 0.5 * box["width"], box["y"] + 0.2 * box["height"]
+    page.mouse.click(x, y, button="right")
+    assert page.locator("#chosen").is_hidden()
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 60, steps=3)
+    page.mouse.up()
+    assert page.locator("#chosen").is_hidden()
+    page.mouse.click(x, y)
+    assert page.locator(".reading").first.inner_text().startswith("row 2, column 5: ")
+
+
+def test_strips_can_be_seen(browser, tmp_path):
+    inputs = write_scenes(tmp_path / "in", ["wide.png"], hw=(20, 900))
+    write_scenes(inputs, ["tall.png"], hw=(900, 20))
+    draw_pca(request(inputs, tmp_path / "p.html", grid=GridChoice(45)))
+    with open_file(browser, tmp_path / "p.html") as page:
+        for place in range(2):
+            page.locator("#strip button").nth(place).click()
+            click_at(page, "#viewer", 0.5, 0.5)
+            for stack in page.locator(".stack").all():
+                box = stack.bounding_box()
+                assert min(box["width"], box["height"]) > 30 and box["height"] < 700
+            thumbnail = page.locator("#strip button").nth(place).bounding_box()
+            assert 20 < thumbnail["width"] < 150
+
+
+def test_names_that_are_no_utf_8_and_names_that_are_too_long(tmp_path):
+    inputs = write_scenes(tmp_path / "in", ["a.png"])
+    (inputs / "a.png").rename(inputs / "n\udcff.png")
+    draw_pca(request(inputs, tmp_path / "p.html"))
+    assert "n\ufffd.png" in (tmp_path / "p.html").read_text()
+    with pytest.raises(OutputError, match="too long"):
+        draw_pca(request(inputs, tmp_path / f"{'x' * 300}.html"))
+
+
+@pytest.mark.parametrize("name", ["p.html", "p.png", "p.mp4"])
+def test_a_dry_run_writes_nothing(tmp_path, folder, name):
+    changes = {"video": True, "readouts": ("patch",)} if name == "p.mp4" else {}
+    summary = draw_pca(request(folder, tmp_path / "new" / name, dry_run=True, **changes))
+    assert (summary.done, summary.dry_run) == (3, True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_page_that_speaks_of_densezero_is_not_ours(tmp_path, folder):
+    page = tmp_path / "notes.html"
+    page.write_text("<title>My notes on densezero</title>")
+    with pytest.raises(OutputError, match="not written by densezero"):
+        draw_pca(request(folder, page))
+
+
+def test_labels_name_the_maps_and_the_settings_say_what_decides_the_colours(tmp_path, folder):
+    changes = {"labels": ("first one", "second one"), "hue_deg": 120.0, "flip": (1, 3), "align": True}
+    draw_pca(request(folder, tmp_path / "p.htm", **changes))
+    text = (tmp_path / "p.htm").read_text()
+    assert '"name":"first one"' in text and '"name":"second one"' in text
+    for words in ("turned by 120°", "<td>1, 3</td>", "<th>aligned</th><td>yes</td>", "<th>basis</th><td>together</td>"):
+        assert words in text
 
 
 def test_one_scale_for_all_maps(page):

@@ -88,7 +88,7 @@ def test_a_folder_of_photographs_with_texts(tmp_path):
         ('kind = "folder"', "data.place"),
         ('kind = "shards"\nplace = "none/*.tar"', "nothing matches 'none/"),
         ('kind = "folder"\nplace = "none"', "none"),
-        ('scenes = 6\ntokenizer = "none.model"', "none.model is not there"),
+        ('scenes = 6\ntokenizer = "none.model"', "none.model; it is missing"),
         ("scenes = 1", "batch"),
     ],
 )
@@ -102,3 +102,67 @@ def test_images_without_any_caption_are_an_error(tmp_path):
     with pytest.raises(InputError):
         pretrain(write_config(tmp_path, f'kind = "folder"\nplace = "{place}"'), tmp_path / "run", "cpu")
     assert np.all([not (tmp_path / "run" / "model").exists()])
+
+
+def test_a_corrected_request_leaves_nothing_of_a_failed_one(tmp_path):
+    broken = tmp_path / "no.model"
+    broken.write_bytes(b"no tokenizer")
+    with pytest.raises(DenseZeroError, match=r"no\.model cannot be read"):
+        pretrain(write_config(tmp_path, f'scenes = 6\ntokenizer = "{broken}"'), tmp_path / "run", "cpu")
+    place = write_scenes(tmp_path / "data", ["a.png", "b.png", "c.png"])
+    for name in "abc":
+        (place / f"{name}.txt").write_text("a boat on the sea")
+    config = write_config(tmp_path, f'kind = "folder"\nplace = "{place}"\nvocab_size = 70')
+    config.write_text(config.read_text().replace("batch = 2", "batch = 50"))
+    with pytest.raises(DenseZeroError, match="batch"):  # the tokenizer is trained by then
+        pretrain(config, tmp_path / "run", "cpu")
+    trained = (tmp_path / "run" / "tokenizer.model").read_bytes()
+    for number in range(3, 9):
+        write_scenes(place, [f"{number}.png"])
+        (place / f"{number}.txt").write_text(f"{number} birds above a mountain, and snow on the road")
+    pretrain(write_config(tmp_path, f'kind = "folder"\nplace = "{place}"\nvocab_size = 90'), tmp_path / "run", "cpu")
+    assert '"vocab_size": 90' in (tmp_path / "run" / "settings.json").read_text()
+    assert (tmp_path / "run" / "tokenizer.model").read_bytes() != trained
+
+
+def test_data_that_changed_are_not_gone_on_with(tmp_path):
+    place = write_scenes(tmp_path / "data", ["a.png", "b.png"])
+    for name in "abc":
+        (place / f"{name}.txt").write_text("a boat")
+    config = write_config(tmp_path, f'kind = "folder"\nplace = "{place}"\nvocab_size = 70')
+    pretrain(config, tmp_path / "run", "cpu")
+    write_scenes(place, ["c.png"])
+    with pytest.raises(DenseZeroError, match="others than those of"):
+        pretrain(config, tmp_path / "run", "cpu")
+
+
+def test_a_log_that_is_another_file_stays(tmp_path):
+    config = write_config(tmp_path, "scenes = 6")
+    pretrain(config, tmp_path / "run", "cpu")
+    log = tmp_path / "run" / "log.csv"
+    changed = log.read_text().replace(",", ";")
+    log.write_text(changed)
+    with pytest.raises(DenseZeroError, match="Expected the log of a run"):
+        pretrain(config, tmp_path / "run", "cpu")
+    assert log.read_text() == changed
+
+
+def test_a_device_that_is_full_while_scenes_are_drawn(tmp_path, monkeypatch):
+    from densezero.pretrain.data import scenes
+
+    monkeypatch.setattr(scenes, "_draw_all", full)
+    with pytest.raises(DenseZeroError, match="no space is left"):
+        pretrain(write_config(tmp_path, "scenes = 6"), tmp_path / "run", "cpu")
+    monkeypatch.undo()
+    pretrain(write_config(tmp_path, "scenes = 6"), tmp_path / "run", "cpu")
+
+
+def full(folder, count):
+    """Draw until the device is full."""
+    from densezero.atomic import write_atomically
+
+    def draw(file):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    write_atomically(folder / "rgb.u8", draw)

@@ -65,3 +65,20 @@ def test_wrong_settings_get_a_sentence(tmp_path, text, says):
 def test_a_missing_file(tmp_path):
     with pytest.raises(InputError, match=r"none\.toml; it cannot be read"):
         read_settings(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[model]\nheads = 0", "[model]\npatch_px = 0", "[teacher]\nhidden = 0", "[teacher]\nbottleneck = -1",
+        "seed = -1",
+        f"seed = {'9' * 30}", "[losses]\nlocal_px = -5", f"[losses]\ncontrast = {'9' * 400}",
+        f"[optimiser]\naccumulate = {'9' * 400}", "[optimiser]\nweight_decay = nan", "[optimiser]\nwarmup_steps = -5",
+        "picture_every = -1", "[model]\nnative_px = 1400000", "[[phases]]\nside_px = 14000000\nbatch = 1\nsteps = 1",
+        '[teacher]\nstart = "teacher"',
+    ],
+)  # fmt: skip
+def test_values_out_of_range_get_a_sentence(tmp_path, text):
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(InputError, match=r"Expected|teacher\.frozen"):
+        read_settings(tmp_path / "r.toml")

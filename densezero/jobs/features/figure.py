@@ -40,9 +40,12 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     given = stored_fits(settings, encoders.check(sources, listener.note))
     sheet.check_size(len(sources), encoders.most_patches)
+    if settings.dry_run:
+        return RunSummary(settings.out, len(images), 0, 0, dry_run=True)
     run = _FigureRun(settings, encoders, listener, sheet, len(images), len(images) * len(sources))
     run.open_rows(images)
-    for source, name in zip(sources, caption_columns(sources, settings.shows[:1])[1:], strict=True):
+    names = caption_columns(sources, settings.shows[:1], settings.labels if len(settings.shows) == 1 else ())[1:]
+    for source, name in zip(sources, names, strict=True):
         run.add_source(source, name, given.get(source))
     write_bases(run.fits, settings.save_basis)
     rows = {name: row for name, row in run.rows.items() if name not in run.failed}
@@ -57,6 +60,7 @@ def _choose_sheet(settings: PcaSettings, captions: Sequence[str], images: int) -
     if not is_page(settings.out):
         return PrintedSheet(settings.out, captions, settings.style, images)
     about = {"models": ", ".join(settings.models), "read-outs": ", ".join(settings.readouts), **settings.grid.in_words}
+    about |= {"numeric type": settings.dtype, "basis": settings.basis, "aligned": "yes" if settings.align else "no"}
     return BrowserSheet(settings.out, captions, settings.style, images, {**about, **settings.look.in_words})
 
 
@@ -65,14 +69,13 @@ class _FigureRun:
         self, settings: PcaSettings, encoders: EncoderCache, listener: Listener, sheet: PrintedSheet | BrowserSheet,
         images: int, total: int,
     ) -> None:  # fmt: skip
-        self.settings, self.encoders, self.listener, self.total = settings, encoders, listener, total
-        self.sheet = sheet
+        self.settings, self.encoders, self.listener, self.sheet, self.total = settings, encoders, listener, sheet, total
         self.images: dict[str, FoundImage] = {}
         self.rows: dict[str, Row] = {}
         self.failed: dict[str, str] = {}
         self.reference: dict[str, Tensor] = {}
         self.fits: list[Fit] = []
-        self.unit = "images" if total == images else f"pictures of {images} images"
+        self.unit = "images" if total == images else f"pictures of {images} image{'s' * (images > 1)}"
         self.done, self.began = 0, time.perf_counter()
 
     def open_rows(self, images: Sequence[FoundImage]) -> None:

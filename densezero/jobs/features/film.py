@@ -36,6 +36,8 @@ def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     source = Source(settings.models[0], settings.readouts[0])
     given = stored_fits(settings, encoders.check([source], listener.note))
+    if settings.dry_run:
+        return RunSummary(settings.out, frames.count, 0, 0, dry_run=True)
     with DiskCache() as cache:
         run = _FilmRun(settings, encoders, source, frames, cache, listener)
         fitted = given.get(source) or run.fit()

@@ -19,6 +19,7 @@ from densezero.features.choices import (
     Look,
     check_name,
     is_figure,
+    is_folder,
     is_page,
 )
 from densezero.jobs.settings import FolderSettings
@@ -191,7 +192,7 @@ def _refuse_other_endings(settings: PcaSettings) -> None:
         if given.suffix.lower() in FILM_SUFFIXES and not given.is_dir():
             raise InputError(f"{given} ends like a film: add --video, and give --out as a film, FILE.mp4.")
     out, suffix = settings.out, settings.out.suffix.lower()
-    if out.is_dir():
+    if is_folder(out):
         return
     if suffix in FILM_SUFFIXES:
         raise OutputError(f"{out} ends like a film: add --video, or give --out as a folder or a figure.")
@@ -205,9 +206,7 @@ def _check_style(settings: PcaSettings) -> None:
         raise FeatureError("--label and --title belong to a figure or a page; give --out FILE.pdf or FILE.html.")
     if settings.style.sizes and not is_figure(settings.out):
         given = ", ".join(f"--{name}" for name in settings.style.sizes)
-        raise FeatureError(
-            f"Expected --out FILE.png, .pdf or .svg with {given}, which set a figure; got {settings.out}."
-        )
+        raise FeatureError(f"Expected --out FILE.png, .pdf or .svg with {given}; got {settings.out}.")
 
 
 def _check_columns(settings: PcaSettings) -> None:

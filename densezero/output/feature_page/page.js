@@ -4,7 +4,8 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const find = (id) => document.getElementById(id);
-const state = { image: 0, chosen: null };  // chosen: { image, x, y }, x and y as shares of the image's sides
+// chosen: { image, x, y }, x and y as shares of the image's sides; pointed: { x, y } in the shown image
+const state = { image: 0, chosen: null, pointed: null };
 
 function decodeBytes(text) {
   return Uint8Array.from(atob(text), (mark) => mark.charCodeAt(0));
@@ -50,6 +51,11 @@ function cosines(image, source, chosen) {
   return values;
 }
 
+/** Width over height at which an image is shown; a strip is widened, so that it can be seen. */
+function shapeOf(image) {
+  return Math.max(1 / 6, Math.min(6, image.width / image.height));
+}
+
 function written(value) {
   return value.toFixed(2).replace(/^-0\.00$/, "0.00").replace("-", "\u2212");
 }
@@ -59,8 +65,8 @@ function written(value) {
 function showPictures() {
   const image = data.images[state.image];
   const stack = find("viewer");
-  stack.style.aspectRatio = `${image.width} / ${image.height}`;
-  stack.style.maxWidth = find("slider").style.maxWidth = `min(100%, calc(72vh * ${image.width / image.height}))`;
+  stack.style.aspectRatio = shapeOf(image);
+  stack.style.maxWidth = `min(100%, calc(50vh * ${shapeOf(image)}))`;
   for (const side of ["left", "right"]) {
     const column = Number(find(`${side}-choice`).value);
     find(`${side}-picture`).src = image.pictures[column];
@@ -85,10 +91,15 @@ function shareOf(event) {
 function followPointer() {
   const stack = find("viewer");
   let pressed = null;
-  stack.addEventListener("pointerdown", (event) => { pressed = event.clientX; stack.setPointerCapture(event.pointerId); });
+  stack.addEventListener("pointerdown", (event) => {
+    if (event.button || !event.isPrimary) return;
+    pressed = event;
+    stack.setPointerCapture(event.pointerId);
+  });
   stack.addEventListener("pointermove", (event) => {
-    if (pressed === null || (Math.abs(event.clientX - pressed) < 5 && !stack.dragging)) return;
-    stack.dragging = true;
+    if (pressed === null) return;
+    if (Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) >= 5) stack.dragging = true;
+    if (!stack.dragging) return;
     find("slider").value = 100 * shareOf(event).x;
     moveDivider();
   });
@@ -104,7 +115,17 @@ function followPointer() {
 
 function choose(share) {
   state.chosen = { image: state.image, ...share };
+  state.pointed = share;
   showMaps();
+}
+
+/** Choose the neighbour of the chosen patch, or of the middle one. */
+function moveChosen(across, down) {
+  const grid = data.images[state.image].grids[0];
+  const here = state.chosen && state.chosen.image === state.image ? state.chosen : { x: 0.5, y: 0.5 };
+  const { row, column } = patchAt(grid, here.x, here.y);
+  const within = (place, count) => (Math.max(0, Math.min(count - 1, place)) + 0.5) / count;
+  choose({ x: within(column + across, grid.columns), y: within(row + down, grid.rows) });
 }
 
 function markPatch(stack, source) {
@@ -114,7 +135,7 @@ function markPatch(stack, source) {
   const { row, column } = patchAt(grid, state.chosen.x, state.chosen.y);
   const mark = make("div", stack, undefined, "mark");
   Object.assign(mark.style, {
-    left: `${100 * column / grid.columns}%`, top: `${100 * row / grid.rows}%`,
+    left: `${100 * (column + 0.5) / grid.columns}%`, top: `${100 * (row + 0.5) / grid.rows}%`,
     width: `${100 / grid.columns}%`, height: `${100 / grid.rows}%`,
   });
 }
@@ -140,7 +161,8 @@ function drawMap(image, source, plane, [least, most]) {
   const figure = make("figure", find("maps"));
   make("figcaption", figure, data.sources[source].name);
   const stack = make("div", figure, undefined, "stack");
-  stack.style.aspectRatio = `${image.width} / ${image.height}`;
+  stack.style.aspectRatio = shapeOf(image);
+  stack.style.maxWidth = `min(100%, calc(60vh * ${shapeOf(image)}))`;
   const beneath = find("beneath").checked;
   if (beneath) Object.assign(make("img", stack), { src: image.pictures[0], alt: "" });
   const canvas = Object.assign(make("canvas", stack), { width: grid.columns, height: grid.rows });
@@ -156,28 +178,30 @@ function drawMap(image, source, plane, [least, most]) {
   markPatch(stack, source);
   const scale = make("div", figure, undefined, "scale");
   make("span", scale, written(least));
-  const stops = Array.from({ length: 17 }, (_, k) => Array.from(heat.subarray(45 * k, 45 * k + 3)));
+  const stops = Array.from({ length: 18 }, (_, k) => Array.from(heat.subarray(45 * k, 45 * k + 3)));
   make("span", scale).style.background = `linear-gradient(to right, ${stops.map((stop) => `rgb(${stop})`).join(", ")})`;
   make("span", scale, written(most));
   const reading = make("div", figure, "", "reading");
-  stack.addEventListener("pointermove", (event) => {
-    const { x, y } = shareOf(event);
-    const patch = patchAt(grid, x, y);
-    reading.textContent = `row ${patch.row + 1}, column ${patch.column + 1}: ${written(plane[patch.place])}`;
-  });
-  stack.addEventListener("pointerleave", () => { reading.textContent = ""; });
+  const read = () => {
+    const patch = state.pointed && patchAt(grid, state.pointed.x, state.pointed.y);
+    reading.textContent = patch ? `row ${patch.row + 1}, column ${patch.column + 1}: ${written(plane[patch.place])}` : "";
+  };
+  read();
+  stack.addEventListener("pointermove", (event) => { state.pointed = shareOf(event); read(); });
+  stack.addEventListener("pointerleave", () => { state.pointed = null; read(); });
   stack.addEventListener("click", (event) => choose(shareOf(event)));
 }
 
 // ---- choices
 
 function showImage(place) {
+  state.pointed = null;
   state.image = (place + data.images.length) % data.images.length;
   const { name } = data.images[state.image];
   find("image-name").textContent = `${name} (${state.image + 1} of ${data.images.length})`;
   Array.from(find("strip").children).forEach((button, at) => {
     button.setAttribute("aria-current", at === state.image);
-    if (at === state.image) button.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (at === state.image) find("strip").scrollLeft = button.offsetLeft - find("strip").clientWidth / 2;
   });
   showPictures();
   showMaps();
@@ -203,9 +227,14 @@ function fillChoices() {
   find("beneath").addEventListener("change", showMaps);
   find("common").addEventListener("change", showMaps);
   document.addEventListener("keydown", (event) => {
-    if (event.target.matches("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "ArrowLeft") showImage(state.image - 1);
-    if (event.key === "ArrowRight") showImage(state.image + 1);
+    if (event.target.matches("input[type=range], select") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (move && event.shiftKey) {
+      event.preventDefault();
+      moveChosen(...move);
+    } else if (move && move[0]) {
+      showImage(state.image + move[0]);
+    }
   });
 }
 

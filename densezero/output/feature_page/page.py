@@ -30,7 +30,8 @@ _BODY = """
 <img id="right-picture" alt="" draggable="false"><div id="divider"></div>
 <span class="tag" id="left-tag"></span><span class="tag" id="right-tag"></span></div>
 <input id="slider" type="range" min="0" max="100" step="0.1" value="50" aria-label="Where left ends and right begins">
-<p id="hint">Click a patch of the picture to see what is like it in every encoder. Drag to compare left and right.</p>
+<p id="hint">Click a patch of the picture (or press Shift and an arrow key) to see what is like it in every
+encoder. Drag to compare left and right.</p>
 <div id="chosen" hidden><h2 id="query"></h2><div class="bar">
 <label><input type="checkbox" id="beneath" checked> image under the maps</label>
 <label><input type="checkbox" id="common"> one scale for all maps</label></div><div id="maps"></div></div>
@@ -100,7 +101,8 @@ def make_feature_page(
         "heat": _base64(heat),
     }
     errors = {
-        f"cosines, {source.name}": f"from {len(source.features.low)} bytes a patch; largest error {source.error:.4f}"
+        f"cosines, {source.name}": f"from {len(source.features.low)} bytes a patch; largest error {source.error:.4f} "
+        "in a sample of about 2,000 patches"
         for source in sources
     }
     rows = [f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in {**about, **errors}.items()]

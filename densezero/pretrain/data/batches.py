@@ -19,6 +19,7 @@ CaptionKind = Literal["short", "long", "both"]
 GLOBAL_AREA: Final = (0.4, 1.0)  # share of the image in its global crop
 LOCAL_AREA: Final = (0.05, 0.3)  # share of the image in each local crop
 _ORDER, _ITEM = 5, 6  # second numbers of seeds
+_FEW = 4  # images of a batch that may be replaced, however small it is
 _MOST_IN_A_ROW = 64  # samples that cannot be read, before the source is given up
 _SIDES: Final = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 
@@ -123,7 +124,7 @@ class Batches:
             rng = np.random.default_rng((self.seed, _ITEM, step, position))
             sample, is_replaced = self._read(self._index(step * self.batch + position), rng)
             replaced += is_replaced
-            if replaced > max(1, count // 2):
+            if replaced > max(_FEW, count // 2):
                 raise InputError(
                     f"expected images that can be read, but {replaced} of {len(items) + 1} cannot: "
                     + "; ".join(self.skipped.describe())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import glob
-import shutil
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.atomic import write_bytes
+from densezero.encoders.tips.tokenizer import Tokenizer
 from densezero.errors import DenseZeroError, InputError
 from densezero.pretrain.concepts import CONCEPTS
 from densezero.pretrain.data.base import Source
@@ -40,20 +41,24 @@ def open_source(data: DataSettings, work: Path) -> Source:
     return ShardSource(files)
 
 
-def write_tokenizer(data: DataSettings, source: Source, work: Path) -> Path:
-    """Copy the given tokenizer into the work folder, or train one there; one that lies there stays.
+def write_tokenizer(data: DataSettings, source: Source, work: Path, *, keep: bool) -> Path:
+    """Copy the given tokenizer into the work folder, or train one there.
+
+    Args:
+        data: says where it is, or how many pieces it gets.
+        source: of the captions.
+        work: the work folder.
+        keep: keep one that lies there, because a checkpoint was made with it.
 
     Raises:
         ModelError: if the given one is missing.
     """
     file = work / "tokenizer.model"
-    if file.exists():
+    if file.exists() and keep:
         return file
     if data.tokenizer:
-        if not Path(data.tokenizer).is_file():
-            raise InputError(f"Expected a SentencePiece model in data.tokenizer; {data.tokenizer} is not there.")
-        work.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(data.tokenizer, file)
+        Tokenizer(Path(data.tokenizer))  # refuses what is none
+        write_bytes(file, Path(data.tokenizer).read_bytes())
     elif data.kind == "scenes":
         train_wordpieces(file)
     else:
@@ -88,7 +93,14 @@ def picture_images(source: Source) -> list[NDArray[np.uint8]]:
 
 
 def picture_words(data: DataSettings) -> list[str]:
-    """Class names of pictures of masks."""
+    """Class names of pictures of masks.
+
+    Raises:
+        InputError: if a name comes twice.
+    """
     if data.words:
-        return [word.strip() for word in data.words.split(",") if word.strip()]
+        words = [word.strip() for word in data.words.split(",") if word.strip()]
+        if len(set(words)) < len(words):
+            raise InputError(f"Expected every name in data.words once; got {data.words!r}.")
+        return words
     return [concept.name for concept in CONCEPTS] if data.kind == "scenes" else []

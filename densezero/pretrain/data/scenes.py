@@ -6,11 +6,12 @@ import json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.atomic import write_atomically, write_bytes
 from densezero.errors import InputError
 from densezero.pretrain.captions import SceneContent, alt_text, long_text, short_text, visible_content
 from densezero.pretrain.data.base import Sample, Skipped
@@ -70,16 +71,21 @@ def _stored_count(folder: Path) -> int | None:
 
 
 def _draw_all(folder: Path, count: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    pixels = np.memmap(folder / _PIXELS, np.uint8, "w+", shape=(count, POOL_PX, POOL_PX, 3))
-    contents = []
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
-        for index, (rgb, content) in enumerate(workers.map(_draw_one, range(count), chunksize=32)):
-            pixels[index] = rgb
-            contents.append(content)
-    pixels.flush()
-    (folder / _CONTENTS).write_text(json.dumps(contents))
-    (folder / _DONE).write_text(json.dumps({"count": count}))
+    contents: list[SceneContent] = []
+
+    def draw(file: BinaryIO) -> None:
+        with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
+            try:
+                for rgb, content in workers.map(_draw_one, range(count), chunksize=8):
+                    file.write(rgb.tobytes())
+                    contents.append(content)
+            except BaseException:
+                workers.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    write_atomically(folder / _PIXELS, draw, durable=True)
+    write_bytes(folder / _CONTENTS, json.dumps(contents).encode())
+    write_bytes(folder / _DONE, json.dumps({"count": count}).encode())
 
 
 def _draw_one(index: int) -> tuple[NDArray[np.uint8], SceneContent]:

@@ -158,11 +158,13 @@ def _read_texts(sample: ShardSample) -> list[str]:
     name = f"{sample.name}.json"
     try:
         found = json.loads(_decode(_read(sample, "json"), name))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: expected JSON, but it cannot be read ({error}); write it again") from error
     if not isinstance(found, dict):
         raise InputError(f"{name}: expected a JSON object with captions, but it is a {type(found).__name__}")
-    words = {key: text.strip() for key, text in found.items() if isinstance(text, str)}
+    words = {
+        key: text.encode("utf-8", "replace").decode().strip() for key, text in found.items() if isinstance(text, str)
+    }
     others = (words.get("alt") or words.get("caption", ""), words.get("short", ""), words.get("long", ""))
     return [text or other for text, other in zip(texts, others, strict=True)]
 
