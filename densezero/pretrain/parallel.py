@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from densezero.errors import ModelError
+
 
 @dataclass(frozen=True)
 class Ranks:
@@ -35,7 +37,8 @@ class Ranks:
     def mean(self, value: Tensor) -> Tensor:
         """Average a tensor over all processes, in place."""
         if self.count > 1:
-            dist.all_reduce(value)
+            with _others_there():
+                dist.all_reduce(value)
             value /= self.count
         return value
 
@@ -43,9 +46,14 @@ class Ranks:
     def first_alone(self) -> Iterator[None]:
         """Let the first process go through a block before the others: what it wrote is there for them."""
         if self.count > 1 and self.rank:
-            dist.barrier()
+            self._meet()
         yield
         if self.count > 1 and not self.rank:
+            self._meet()
+
+    @staticmethod
+    def _meet() -> None:
+        with _others_there():
             dist.barrier()
 
     def average_gradients(self, parameters: Iterable[Tensor]) -> None:
@@ -64,15 +72,33 @@ class _Gather(torch.autograd.Function):
     def forward(context: Any, rows: Tensor, ranks: Ranks) -> Tensor:
         context.ranks, context.size = ranks, len(rows)
         parts = [torch.empty_like(rows) for _ in range(ranks.count)]
-        dist.all_gather(parts, rows.contiguous())
+        with _others_there():
+            dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         summed = gradient.contiguous()
-        dist.all_reduce(summed)
+        with _others_there():
+            dist.all_reduce(summed)
         first = context.ranks.rank * context.size
         return summed[first : first + context.size], None
+
+
+@contextmanager
+def _others_there() -> Iterator[None]:
+    """Turn the failure to reach the other processes into a sentence.
+
+    Raises:
+        ModelError: if one of them has ended.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise ModelError(
+            f"Another process of this training has ended, so this one ends ({str(error).splitlines()[0][:80]}). See "
+            "what the other one said."
+        ) from None
 
 
 @contextmanager

@@ -107,10 +107,10 @@ class Trainer:
             if self.ranks.rank == 0:
                 if self.step % chosen.log_every == 0 or last:
                     self._report(totals, tell)
+                if picture and chosen.picture_every and (self.step % chosen.picture_every == 0 or last):
+                    picture(self.step)  # before the checkpoint, so that a run that goes on from it lacks no picture
                 if self.step % chosen.save_every == 0 or last:
                     save_checkpoint(self.checkpoint, self.state(), chosen)
-                if picture and chosen.picture_every and (self.step % chosen.picture_every == 0 or last):
-                    picture(self.step)
 
     def train_step(self) -> dict[str, float]:
         """Take one step, and give its losses and the norm of the gradient.

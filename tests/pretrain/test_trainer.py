@@ -302,3 +302,18 @@ def test_settings_that_contradict_the_checkpoint_are_named(tmp_path, tokenizer):
     trainer.run(ignore)
     with pytest.raises(ModelError, match=r"losses\.ibot_on \('all' before, 'masked' now\)"):
         Trainer(changed, Squares(), tokenizer, tmp_path, "cpu")
+
+
+def test_a_process_whose_neighbour_ends_says_so_in_a_sentence(tmp_path):
+    environment = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2",
+                   "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "GLOO_SOCKET_IFNAME": "lo"}  # fmt: skip
+    (tmp_path / "r.toml").write_text('[data]\nkind = "folder"\nplace = "none"\n')
+    words = [sys.executable, "-m", "densezero", "pretrain", "--config", "r.toml", "--out", "run", "--device", "cpu"]
+    processes = [
+        subprocess.Popen(words, env={**environment, "RANK": str(rank)}, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        for rank in range(2)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [2, 2], said
+    assert "none" in said[0] and "Another process of this training has ended" in said[1]
+    assert "Traceback" not in said[0] + said[1]
