@@ -24,10 +24,11 @@ from densezero.features.choices import FigureStyle
 from densezero.features.figure.colours import to_bytes
 from densezero.features.figure.layout import Section, plan_figure
 from densezero.features.figure.panels import Panel, draw_figure
+from densezero.output.pages import write_pages
 from densezero.pretrain.concepts import CONCEPTS
 
 KINDS = ("unseen, value", "unseen, patch", "held-out, value", "held-out, patch")
-SCENES = 5
+SCENES, WIDTH_MM = 5, 160
 CHANCE = 100 / (2 * len(CONCEPTS) - 1)
 """mIoU in percent of labels drawn at random from equally frequent classes: p / (2 - p) with p = 1 / C."""
 
@@ -62,24 +63,25 @@ def write_table(results: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-def draw_rows(models: Path, units: list[str]) -> bytes:
-    """Draw five unseen scenes: the scene, its labels, and for each unit its masks and its PCA map."""
+def draw_rows(models: Path, units: list[str]) -> list[bytes]:
+    """Draw five unseen scenes with their labels, and below them for each unit its masks and its PCA maps, on pages."""
     scenes = [draw("unseen", index) for index in range(SCENES)]
     colours = np.array([concept.colour for concept in CONCEPTS], np.uint8)
-    columns: list[list[NDArray[np.uint8]]] = [[scene.rgb for scene in scenes], [colours[s.labels] for s in scenes]]
+    rows: dict[str, list[NDArray[np.uint8]]] = {
+        "scene, labels": [*(scene.rgb for scene in scenes), *(colours[scene.labels] for scene in scenes)]
+    }
     protocol = replace(PROTOCOLS["tips-simple"], name="ablation", short_side_px=SIDE_PX)
     for unit in units:
         encoder = densezero.load_encoder(str(models / f"{unit}-0" / "model"), device="cpu", dtype="float32")
         segmenter = Segmenter(encoder, [concept.name for concept in CONCEPTS], protocol)
-        columns.append([colours[segmenter.segment(scene.rgb).labels] for scene in scenes])
         grids = [encode_grid(encoder, scene.rgb, "patch", 2 * SIDE_PX // encoder.patch_px) for scene in scenes]
         basis = fit_pca(grids)
         maps = [upsample(to_rgb(basis, grid), rgb=scene.rgb) for grid, scene in zip(grids, scenes, strict=True)]
-        columns.append([to_bytes(one) for one in maps])
-    captions = ("scene", "labels", *(name for unit in units for name in (unit, "PCA")))
-    plan = plan_figure([Section(captions, (1.0,) * SCENES)], FigureStyle(360, font_pt=8, dpi=150))
-    rows = [[Panel(column[row]) for column in columns] for row in range(SCENES)]
-    return draw_figure(plan, [rows], "png")[0]
+        masks = [colours[segmenter.segment(scene.rgb).labels] for scene in scenes]
+        rows[unit] = [*masks, *map(to_bytes, maps)]
+    blank = ("",) * (2 * SCENES - 1)
+    plan = plan_figure([Section((name, *blank), (1.0,)) for name in rows], FigureStyle(WIDTH_MM, font_pt=8, dpi=100))
+    return draw_figure(plan, [[[Panel(picture) for picture in pictures]] for pictures in rows.values()], "png")
 
 
 def main() -> None:
@@ -93,7 +95,7 @@ def main() -> None:
     print(write_table(results))
     if chosen.figure:
         there = [unit for unit in results if (chosen.models / f"{unit}-0" / "model").exists()]
-        chosen.figure.write_bytes(draw_rows(chosen.models, there))
+        write_pages(chosen.figure, draw_rows(chosen.models, there))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 from densezero.pretrain.settings import PretrainSettings
 
-BATCH, SIDE_PX, STEPS, SCENES = 48, 112, 2500, 8000
+BATCH, SIDE_PX, STEPS, SCENES = 48, 112, 1500, 8000
 SEEDS = {"ibot": (0, 1, 2), "ibot++": (0, 1, 2), "full-ema": (0, 1, 2)}
 """Units that are trained several times; the others once, with seed 0."""
 
