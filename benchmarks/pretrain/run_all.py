@@ -1,7 +1,8 @@
 """Trains and measures every unit of the ablation: ``python benchmarks/pretrain/run_all.py --work DIR``.
 
 Units that are measured already are left alone, and stopped ones go on. ``--at-once`` trains several units side by
-side, which pays on a GPU; ``--minutes`` first times a few steps of all of them, and chooses how many steps fit.
+side, which pays on a GPU; ``--minutes`` first times a few steps of all of them, and chooses how many steps fit. To go
+on with such a run, give the number of steps that it printed, as ``--steps``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from run import RESULTS
-from units import SCENES, SEEDS, STEPS, UNITS
+from units import SCENES, SEEDS, STEPS, UNITS, settings_of
+
+from densezero.pretrain.data.open import open_source, write_tokenizer
 
 TIMED_STEPS, LEAST_STEPS = 120, 100
 TEACHER = ("ibot++", 0)
@@ -41,8 +44,7 @@ def run(units: Sequence[tuple[str, int]], chosen: argparse.Namespace, **changes:
     while waiting or running:
         while waiting and len(running) < chosen.at_once:
             unit, seed = waiting.pop(0)
-            log = Path(changes.get("out", chosen.work)) / f"{unit}-{seed}.log"  # type: ignore[arg-type]
-            log.parent.mkdir(parents=True, exist_ok=True)
+            log = chosen.work / f"{unit}-{seed}.log"
             running[f"{unit}-{seed}"] = start(unit, seed, chosen, log, **changes)
         time.sleep(0.2)
         for name, process in list(running.items()):
@@ -83,9 +85,8 @@ def main() -> None:
     chosen = parser.parse_args()
     units = [(unit, seed) for unit in UNITS if unit not in DISTILLED for seed in SEEDS.get(unit, (0,))]
     began = time.perf_counter()
-    if run([TEACHER], chosen, work=chosen.work, out=chosen.work / "first", steps=1, scenes=1):  # draws the scenes
-        sys.exit(f"The first step failed: see {chosen.work / 'first'}.")
-    shutil.rmtree(chosen.work / "-".join(map(str, TEACHER)))
+    data = settings_of(*TEACHER, drawn=chosen.drawn).data
+    write_tokenizer(data, open_source(data, chosen.work), chosen.work, keep=True)
     print(f"scenes: {time.perf_counter() - began:.0f} s", flush=True)
     if chosen.minutes:
         chosen.steps = choose_steps(units, chosen)

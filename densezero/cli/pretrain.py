@@ -31,7 +31,7 @@ def pretrain(
     """Train an encoder on images and captions; the folder DIR/model is what --model takes.
 
     Example: densezero pretrain --config recipe.toml --out run && densezero segment photos --model run/model ...
-    """  # fmt: skip
+    """
     from densezero.jobs.pretrain import pretrain as train
 
     shower = Shower(quiet=quiet)

@@ -21,5 +21,5 @@ def draw_masks(model: Path, images: Sequence[NDArray[np.uint8]], words: Sequence
     segmenter = Segmenter(load_encoder(str(model), "cpu"), list(words), find_protocol("tips-simple"))
     rows = [[Panel(rgb), Panel(draw_overlay(rgb, segmenter.segment(rgb).labels, segmenter.classes))] for rgb in images]
     ratios = tuple(rgb.shape[0] / rgb.shape[1] for rgb in images)
-    plan = plan_figure([Section(("image", "masks"), ratios)], FigureStyle(85))
+    plan = plan_figure([Section(("image", "masks"), ratios)], FigureStyle(130, dpi=200))
     return draw_figure(plan, [rows], "png")[0]

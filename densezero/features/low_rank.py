@@ -68,7 +68,7 @@ def fit_low_rank(grids: Sequence[Tensor], channels: int = CHANNELS[-1]) -> LowRa
         channels: number K of bytes a patch; D if that is less.
 
     Raises:
-        FeatureError: if there is no grid.
+        FeatureError: for an empty sequence of grids.
     """
     if not len(grids):
         raise FeatureError("Expected features of at least one image; got none.")
@@ -95,7 +95,7 @@ def choose_low_rank(grids: Sequence[Tensor]) -> tuple[LowRank, float]:
         images, and compared across images.
 
     Raises:
-        FeatureError: if there is no grid.
+        FeatureError: for an empty sequence of grids.
     """
     whole = fit_low_rank(grids)
     units = sample_units(grids)

@@ -24,7 +24,7 @@ class Log:
         """Drop rows after a step, which a stopped run wrote after its last checkpoint.
 
         Raises:
-            OutputError: if the file there is no log of a run; it stays as it is.
+            OutputError: if another kind of file has the log's name. That file stays as it is.
         """
         if not os.path.lexists(self.file):
             return

@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from densezero.errors import InputError, did_you_mean
 
+CaptionKind = Literal["short", "long", "both"]
+
 
 @dataclass(frozen=True)
 class ModelSettings:
@@ -73,7 +75,7 @@ class LossSettings:
 
     contrast: float = 1.0
     contrast_on: str = "class"
-    captions: Literal["short", "long", "both"] = "both"
+    captions: CaptionKind = "both"
     dino: float = 1.0
     ibot: float = 2.0
     ibot_on: str = "all"
@@ -214,7 +216,7 @@ def read_settings(file: Path) -> PretrainSettings:
     """Read a TOML file.
 
     Raises:
-        InputError: if it cannot be read, is no TOML, or has a wrong setting.
+        InputError: if the file cannot be read, its content is not TOML, or a setting is wrong.
     """
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -226,7 +228,7 @@ def read_settings(file: Path) -> PretrainSettings:
 _CHOICES = {
     "data.kind": ("scenes", "folder", "shards"),
     "losses.contrast_on": ("class", "value"),
-    "losses.captions": ("short", "long", "both"),
+    "losses.captions": get_args(CaptionKind),
     "losses.ibot_on": ("all", "masked"),
     "teacher.ema": ("head", "full"),
     "teacher.start": ("random", "teacher"),
@@ -293,7 +295,7 @@ def _build(kind: Any, values: Any, above: str) -> Any:
     made = {}
     for name, value in values.items():
         if name not in known:
-            raise InputError(f"{_dotted(above, name)} is no setting. {did_you_mean(name, known)}")
+            raise InputError(f"Unknown setting {_dotted(above, name)}. {did_you_mean(name, known)}")
         made[name] = _value(hints[name], value, _dotted(above, name))
     try:
         return kind(**made)

@@ -211,8 +211,7 @@ class Trainer:
             raise ModelError(
                 f"Expected finite numbers at step {self.step + 1}; got {', '.join(wrong)} that are not. "
                 + (f"The checkpoint before it is kept in {self.checkpoint}. " if self.checkpoint.exists() else "")
-                + "Lower optimiser.learning_rate, or raise "
-                "optimiser.warmup_steps, and start in another folder."
+                + "Lower optimiser.learning_rate, or raise optimiser.warmup_steps, and start in another folder."
             )
 
     def _report(self, totals: _Totals, tell: Callable[[Moment], None]) -> None:
@@ -249,7 +248,7 @@ class _Totals:
 
     def take(self) -> dict[str, float]:
         means = {name: value / self.count for name, value in self.sums.items()}
-        self.__init__()  # type: ignore[misc]  # begin anew
+        self.sums, self.count = {}, 0
         return means
 
 

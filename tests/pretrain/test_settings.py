@@ -37,8 +37,8 @@ def test_a_file_sets_some_values_and_leaves_the_rest(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[losses]\nibot_onn = 'all'", r"losses\.ibot_onn is no setting\. Did you mean 'ibot_on'"),
-        ("[loss]\nibot = 1", r"loss is no setting\. Did you mean 'losses'"),
+        ("[losses]\nibot_onn = 'all'", r"Unknown setting losses\.ibot_onn\. Did you mean 'ibot_on'"),
+        ("[loss]\nibot = 1", r"Unknown setting loss\. Did you mean 'losses'"),
         ("[losses]\nibot_on = 'some'", "losses.ibot_on out of all, masked; got 'some'"),
         ("[losses]\nibot = 'much'", "losses.ibot as a number; got 'much'"),
         ("seed = true", "seed as a whole number; got True"),

@@ -1,7 +1,7 @@
 """Pretraining data: sources of images with captions, and batches of crops with masks."""
 
 from densezero.pretrain.data.base import Sample, Skipped, Source
-from densezero.pretrain.data.batches import Batches, CaptionKind, PretrainBatch
+from densezero.pretrain.data.batches import Batches, PretrainBatch
 from densezero.pretrain.data.folder import FolderSource
 from densezero.pretrain.data.masking import block_mask
 from densezero.pretrain.data.scenes import SceneSource
@@ -9,7 +9,6 @@ from densezero.pretrain.data.shards import ShardSource
 
 __all__ = [
     "Batches",
-    "CaptionKind",
     "FolderSource",
     "PretrainBatch",
     "Sample",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ from densezero.errors import DenseZeroError, InputError
 from densezero.pretrain.data.base import Sample, Skipped, Source
 from densezero.pretrain.data.crops import random_box, resized_crop
 from densezero.pretrain.data.masking import block_mask
+from densezero.pretrain.settings import CaptionKind
 
-CaptionKind = Literal["short", "long", "both"]
 GLOBAL_AREA: Final = (0.4, 1.0)  # share of the image in its global crop
 LOCAL_AREA: Final = (0.05, 0.3)  # share of the image in each local crop
 _ORDER, _ITEM = 5, 6  # second numbers of seeds
@@ -131,10 +131,6 @@ class Batches:
                 )
             items.append(self._make_item(sample, rng))
         return _join(items)
-
-    def epoch_of(self, step: int) -> int:
-        """Return the number of the epoch, from 0, to which the first image of a step belongs."""
-        return step * self.batch // len(self.source)
 
     def _index(self, number: int) -> int:
         """Return the index in the source of an image of the endless sequence of epochs."""

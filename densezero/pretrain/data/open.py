@@ -20,7 +20,7 @@ from densezero.pretrain.settings import DataSettings
 from densezero.pretrain.wordpieces import train_tokenizer, train_wordpieces
 
 _MOST_CAPTIONS = 20_000  # that a tokenizer is trained on
-_PICTURES = 5
+_PICTURES = 3  # more do not fit on one page
 
 
 def open_source(data: DataSettings, work: Path) -> Source:
@@ -80,7 +80,7 @@ def _captions(source: Source) -> list[str]:
 
 
 def picture_images(source: Source) -> list[NDArray[np.uint8]]:
-    """The first five images that can be read, (H, W, 3) each."""
+    """The first three images that can be read, (H, W, 3) each."""
     images: list[NDArray[np.uint8]] = []
     for index in range(min(len(source), 4 * _PICTURES)):
         try:

@@ -65,7 +65,7 @@ class SceneSource:
 
 
 def _stored_count(folder: Path) -> int | None:
-    """Return the number of scenes of a finished drawing; None if there is no finished one."""
+    """Give the number of scenes in a folder; None if they were never drawn to the end."""
     marker = folder / _DONE
     return int(json.loads(marker.read_text())["count"]) if marker.exists() else None
 
