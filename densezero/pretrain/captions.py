@@ -1,4 +1,4 @@
-"""Captions of a drawn scene: a short one, a long one, and a phrase for each region.
+"""Captions of a drawn scene: an alt text, a short one, a long one, and a phrase for each region.
 
 ``alt_text``, ``short_text`` and ``long_text`` are the three kinds of the TIPSv2 recipe (arXiv 2604.12012, section 3): a
 poor text as beside pictures on the web, a short description and a detailed one.
@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from densezero.pretrain.concepts import CONCEPT_INDEX, CONCEPTS, Concept
+from densezero.pretrain.concepts import ALL_CONCEPTS, CONCEPT_INDEX, Concept
 from densezero.pretrain.scenes import Mention, PlacedThing, Scene
 
 _T = TypeVar("_T")
@@ -34,7 +34,7 @@ LEAST_OFFSET = 0.2  # distance of two centres from which a long text names their
 _MOST_PHRASES, _MOST_RELATIONS = 4, 2  # a long text shall fit into 64 word pieces
 
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
-_PLURALS = {"fish": "fish", "cactus": "cacti"}
+_PLURALS = {"fish": "fish", "cactus": "cacti", "sheep": "sheep", "butterfly": "butterflies"}
 
 
 class SceneContent(NamedTuple):
@@ -46,34 +46,15 @@ class SceneContent(NamedTuple):
 
 def region_phrase(concept: int, rng: np.random.Generator) -> str:
     """Choose one of the words of a concept, and insert it into one of the templates."""
-    word = str(rng.choice(CONCEPTS[concept].words))
+    word = str(rng.choice(ALL_CONCEPTS[concept].words))
     return str(rng.choice(REGION_TEMPLATES)).format(word)
-
-
-def short_caption(scene_mentions: tuple[Mention, ...], rng: np.random.Generator) -> str:
-    """Name one or two things or kinds of stuff: ``a red car and the sea``."""
-    return " and ".join(_draw(_phrases(scene_mentions), 2 if rng.random() < 0.7 else 1, rng))
-
-
-def long_caption(scene_mentions: tuple[Mention, ...], rng: np.random.Generator) -> str:
-    """Name everything in the scene, things first: ``a picture of two pines, a blue boat with the sea and the sky``."""
-    things = [m for m in scene_mentions if not CONCEPTS[CONCEPT_INDEX[m.concept]].is_stuff]
-    stuff = [m for m in scene_mentions if CONCEPTS[CONCEPT_INDEX[m.concept]].is_stuff]
-    opening = str(rng.choice(["a picture of", "a scene with", "we see", "a drawing of"]))
-    ending = " and ".join(_phrases(tuple(stuff)))
-    things_text = ", ".join(str(phrase) for phrase in rng.permutation(_phrases(tuple(things)))) if things else "nothing"
-    return f"{opening} {things_text} with {ending}."
-
-
-def visible_mentions(scene: Scene, least_px: int = 12) -> tuple[Mention, ...]:
-    """Select the mentions whose concept has at least ``least_px`` visible pixels."""
-    counts = np.bincount(scene.labels.ravel(), minlength=len(CONCEPTS))
-    return tuple(m for m in scene.mentions if counts[CONCEPT_INDEX[m.concept]] >= least_px)
 
 
 def visible_content(scene: Scene, least_px: int = 12) -> SceneContent:
     """Select the things and the stuff with at least ``least_px`` visible pixels."""
-    stuff = tuple(m.concept for m in visible_mentions(scene, least_px) if _concept(m.concept).is_stuff)
+    counts = np.bincount(scene.labels.ravel(), minlength=len(ALL_CONCEPTS))
+    shown = (m.concept for m in scene.mentions if counts[CONCEPT_INDEX[m.concept]] >= least_px)
+    stuff = tuple(name for name in shown if _concept(name).is_stuff)
     return SceneContent(tuple(thing for thing in scene.things if thing.visible_px >= least_px), stuff)
 
 
@@ -96,7 +77,10 @@ def alt_text(content: SceneContent, rng: np.random.Generator) -> str:
 
 def short_text(content: SceneContent, rng: np.random.Generator) -> str:
     """Name one or two visible things or kinds of stuff, with colours: ``a red car and the sea``."""
-    return short_caption(_mentions(content), rng)
+    things = Counter(Mention(thing.concept, thing.tint) for thing in content.things)
+    phrases = [_counted(count, mention.tint or "", mention.concept) for mention, count in things.items()]
+    phrases += [f"the {name}" for name in content.stuff]
+    return " and ".join(_draw(phrases, 2 if rng.random() < 0.7 else 1, rng))
 
 
 def long_text(content: SceneContent, rng: np.random.Generator) -> str:
@@ -151,13 +135,8 @@ def _alt_word(thing: PlacedThing, rng: np.random.Generator) -> str:
     return f"{thing.tint} {word}" if thing.tint and rng.random() < 0.5 else word
 
 
-def _mentions(content: SceneContent) -> tuple[Mention, ...]:
-    things = tuple(Mention(thing.concept, thing.tint) for thing in content.things)
-    return (*things, *(Mention(name) for name in content.stuff))
-
-
 def _concept(name: str) -> Concept:
-    return CONCEPTS[CONCEPT_INDEX[name]]
+    return ALL_CONCEPTS[CONCEPT_INDEX[name]]
 
 
 def _pick(options: Sequence[_T], rng: np.random.Generator) -> _T:
@@ -167,16 +146,6 @@ def _pick(options: Sequence[_T], rng: np.random.Generator) -> _T:
 def _draw(options: Sequence[_T], most: int, rng: np.random.Generator) -> list[_T]:
     """Choose up to ``most`` different items, in random order."""
     return [options[i] for i in rng.permutation(len(options))[:most]]
-
-
-def _phrases(mentions: tuple[Mention, ...]) -> list[str]:
-    counted = Counter(mentions)
-    return [
-        f"the {mention.concept}"
-        if _concept(mention.concept).is_stuff
-        else _counted(count, mention.tint or "", mention.concept)
-        for mention, count in counted.items()
-    ]
 
 
 def _counted(count: int, adjectives: str, name: str) -> str:

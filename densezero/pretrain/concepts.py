@@ -32,7 +32,7 @@ class Concept:
         return (self.name, *self.synonyms)
 
 
-# The position of a concept is its label in every drawn scene.
+# The first edition. The position of a concept is its label in every drawn scene.
 CONCEPTS: tuple[Concept, ...] = (
     Concept("sky", ("heaven",), "above", (120, 180, 235)),
     Concept("wall", ("brick wall", "bricks"), "above", (165, 75, 60)),
@@ -66,4 +66,27 @@ CONCEPTS: tuple[Concept, ...] = (
     Concept("fish", ("fishes",), "water", (255, 140, 0)),
 )
 
-CONCEPT_INDEX: dict[str, int] = {concept.name: index for index, concept in enumerate(CONCEPTS)}
+# The second edition knows these as well. Their labels follow those of the first edition.
+MORE_CONCEPTS: tuple[Concept, ...] = (
+    Concept("soil", ("ploughed field", "earth"), "below", (100, 60, 35)),
+    Concept("floor", ("tiled floor", "tiles"), "below", (205, 180, 195)),
+    Concept("aeroplane", ("airplane", "aircraft"), "air", (90, 130, 255)),
+    Concept("rocket", ("spaceship",), "air", (255, 70, 0)),
+    Concept("butterfly", ("moth",), "air", (200, 100, 255)),
+    Concept("tent", ("marquee",), "ground", (0, 150, 130)),
+    Concept("windmill", ("mill",), "ground", (245, 225, 190)),
+    Concept("barrel", ("cask", "keg"), "ground", (120, 70, 0)),
+    Concept("sheep", ("lamb",), "ground", (225, 240, 225)),
+    Concept("pumpkin", ("gourd",), "ground", (235, 115, 20)),
+    Concept("train", ("locomotive", "steam engine"), "ground", (70, 0, 90)),
+    Concept("gift", ("present", "parcel"), "ground", (255, 0, 160)),
+    Concept("robot", ("android",), "ground", (130, 160, 175)),
+    Concept("duck", ("duckling",), "water", (255, 225, 30)),
+)
+
+ALL_CONCEPTS: tuple[Concept, ...] = CONCEPTS + MORE_CONCEPTS
+
+# The editions of the drawn scenes, by the name that settings use.
+EDITIONS: dict[str, tuple[Concept, ...]] = {"first": CONCEPTS, "all": ALL_CONCEPTS}
+
+CONCEPT_INDEX: dict[str, int] = {concept.name: index for index, concept in enumerate(ALL_CONCEPTS)}

@@ -2,7 +2,7 @@
 
 The loss of image and caption with two class tokens is from TIPS (arXiv 2410.16512), section 3. The losses against a
 teacher's prototypes are DINO (arXiv 2104.14294), iBOT (arXiv 2111.07832) and iBOT++ of TIPSv2 (arXiv 2604.12012).
-``region_words`` is our own; it serves the small recipe, which has no teacher.
+``region_words`` is our own; it trains the embedded model.
 """
 
 from __future__ import annotations
@@ -196,26 +196,30 @@ def ibot_plus_plus(logits: Tensor, targets: Tensor, temperature: float) -> Tenso
     return prototype_cross_entropy(logits, targets, temperature).mean()
 
 
-def region_words(grid: Tensor, words: Tensor, shares: Tensor, weights: Tensor, temperature: Tensor) -> Tensor:
-    """Cross-entropy between each patch and the words of the regions in it, averaged with weights.
+def region_words(
+    grid: Tensor,
+    words: Tensor,
+    labels: Tensor,
+    temperature: Tensor,
+    mean: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Cross-entropy between the pixels of labelled regions and their words, through the cosines of the patches.
+
+    The cosines of patches and words are interpolated to the labels, as a mask is made. With n_c labels of concept c
+    in the batch, a label of c weighs ``n_c ** -0.5``, so that small things count. Our own; close to supervision.
 
     Args:
         grid: (B, gh, gw, D) patch features.
         words: (C, D) text embeddings, one phrase for each concept.
-        shares: (B, gh, gw, C) share of the pixels of a patch that belong to each concept; the sum over C is 1.
-        weights: (C,) weight of a patch that belongs to one concept alone.
+        labels: (B, h, w) concept indices, at any resolution.
         temperature: scalar divisor of the cosines.
+        mean: averages a tensor over the processes (``Ranks.mean``); None for one process. Then the averages of losses
+            and gradients over the processes are those of the whole batch.
     """
-    cosine = F.normalize(grid.float(), dim=-1) @ F.normalize(words.float(), dim=-1).T  # (B, gh, gw, C)
-    per_patch = -(shares * F.log_softmax(cosine / temperature, dim=-1)).sum(-1)
-    weight = shares @ weights  # (B, gh, gw)
-    return (per_patch * weight).sum() / weight.sum()
-
-
-def patch_shares(labels: Tensor, concepts: int, patch_px: int) -> Tensor:
-    """Compute the share of each concept in each patch: (B, h, w) labels to (B, h / patch, w / patch, C) shares."""
-    batch, h, w = labels.shape
-    gh, gw = h // patch_px, w // patch_px
-    patches = labels.view(batch, gh, patch_px, gw, patch_px).transpose(2, 3).reshape(batch, gh, gw, -1).long()
-    counts = torch.zeros(batch, gh, gw, concepts)
-    return counts.scatter_add_(-1, patches, torch.ones_like(patches, dtype=torch.float32)) / patch_px**2
+    cosines = torch.einsum("byxd,cd->bcyx", F.normalize(grid.float(), dim=-1), F.normalize(words.float(), dim=-1))
+    cosines = F.interpolate(cosines, labels.shape[1:], mode="bilinear", align_corners=False)  # (B, C, h, w)
+    labels, mean = labels.long(), mean or (lambda tensor: tensor)
+    counts = mean(labels.flatten().bincount(minlength=len(words)).float())  # (C,)
+    weight = counts.clamp(min=1e-9) ** -0.5 * (counts > 0)
+    per_label = F.cross_entropy(cosines / temperature, labels, weight, reduction="sum")
+    return per_label / (counts * weight).sum()

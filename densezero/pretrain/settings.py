@@ -43,6 +43,7 @@ class DataSettings:
         kind: ``"scenes"`` (drawn), ``"folder"`` (images with text files) or ``"shards"`` (WebDataset tars).
         place: the folder, or shards with ``*``; drawn scenes need none.
         scenes: number of drawn scenes.
+        concepts: of drawn scenes: the ``"first"`` thirty, or ``"all"``.
         tokenizer: SentencePiece model; empty trains one on the captions.
         vocab_size: pieces of a tokenizer that is trained.
         words: class names of the pictures of masks, with commas; empty takes those of the drawn scenes, and draws no
@@ -52,6 +53,7 @@ class DataSettings:
     kind: str = "scenes"
     place: str = ""
     scenes: int = 8000
+    concepts: str = "first"
     tokenizer: str = ""
     vocab_size: int = 4096
     words: str = ""
@@ -66,6 +68,7 @@ class LossSettings:
         contrast_on: the image's side: ``"class"``, the two class tokens, or ``"value"``, the mean of the value tokens.
         captions: of class token 2: ``"short"``, ``"long"``, or ``"both"`` by turns.
         dino: weight of local crops against the class token of the whole image; 0 leaves it out.
+        regions: weight of the words of labelled regions; close to supervision, and for drawn scenes only.
         ibot: weight of the prototypes of patches; 0 leaves it out.
         ibot_on: ``"all"`` patches (iBOT++) or the ``"masked"`` ones alone (iBOT).
         mask_ratio: share of patches that the student does not see, 0 to 1.
@@ -76,8 +79,9 @@ class LossSettings:
     contrast: float = 1.0
     contrast_on: str = "class"
     captions: CaptionKind = "both"
-    dino: float = 1.0
-    ibot: float = 2.0
+    regions: float = 0.0
+    dino: float = 0.15
+    ibot: float = 0.3
     ibot_on: str = "all"
     mask_ratio: float = 0.75
     local_crops: int = 2
@@ -227,6 +231,7 @@ def read_settings(file: Path) -> PretrainSettings:
 
 _CHOICES = {
     "data.kind": ("scenes", "folder", "shards"),
+    "data.concepts": ("first", "all"),
     "losses.contrast_on": ("class", "value"),
     "losses.captions": get_args(CaptionKind),
     "losses.ibot_on": ("all", "masked"),
@@ -239,7 +244,8 @@ _RANGES = {
     "model.width": (1, 1 << 14), "model.depth": (1, 256), "model.heads": (1, 1 << 10), "model.text_depth": (1, 256),
     "model.native_px": (1, 1 << 13), "model.patch_px": (1, 256),
     "data.scenes": (1, 1 << 24), "data.vocab_size": (64, 1 << 18),
-    "losses.contrast": (0, 1e3), "losses.dino": (0, 1e3), "losses.ibot": (0, 1e3), "losses.mask_ratio": (0, 1),
+    "losses.contrast": (0, 1e3), "losses.regions": (0, 1e3), "losses.dino": (0, 1e3), "losses.ibot": (0, 1e3),
+    "losses.mask_ratio": (0, 1),
     "losses.local_crops": (0, 64), "losses.local_px": (1, 1 << 13),
     "teacher.decay": (0, 1), "teacher.prototypes": (2, 1 << 20), "teacher.hidden": (1, 1 << 16),
     "teacher.bottleneck": (1, 1 << 16), "teacher.temperature": (1e-3, 10), "teacher.student_temperature": (1e-3, 10),
@@ -279,7 +285,12 @@ def _check_numbers(settings: PretrainSettings) -> None:
         raise InputError(f"Expected model.width as a multiple of model.heads; got {settings.model.width}.")
     if settings.losses.dino and not settings.losses.local_crops:
         raise InputError("losses.dino compares local crops; set losses.local_crops to at least 1, or losses.dino to 0.")
-    if not (settings.losses.contrast or settings.losses.dino or settings.losses.ibot):
+    losses = settings.losses
+    if losses.regions and settings.data.kind != "scenes":
+        raise InputError(
+            "losses.regions needs labels, which only drawn scenes have: set it to 0, or data.kind to 'scenes'."
+        )
+    if not (losses.contrast or losses.regions or losses.dino or losses.ibot):
         raise InputError("Expected at least one loss with a weight above 0.")
 
 

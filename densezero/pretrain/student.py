@@ -15,6 +15,7 @@ from densezero.pretrain.settings import ModelSettings, TeacherSettings
 LEAST_TEMPERATURE = 0.01
 FIRST_TEMPERATURE = 0.07
 PIXEL_MEAN = 0.5
+TEXT_GROUPS = 4
 
 
 class Student(nn.Module):
@@ -93,3 +94,23 @@ def masked_trunk(vision: VisionTower, pixels: Tensor, mask: Tensor | None) -> Te
     for block in vision.blocks[:-1]:
         tokens = block(tokens)
     return tokens
+
+
+def encode_texts(text: TextTower, ids: Tensor, paddings: Tensor) -> Tensor:
+    """Encode texts in four groups of like length: the same embeddings, without the work on most of the padding.
+
+    Args:
+        text: the tower.
+        ids: (N, T) piece ids.
+        paddings: (N, T), 1 where a position is padding.
+
+    Returns:
+        (N, D) embeddings, in the order of the texts.
+    """
+    lengths = (paddings == 0).sum(1)  # (N,)
+    order = lengths.argsort(stable=True)
+    embeddings = []
+    for rows in order.chunk(TEXT_GROUPS):
+        longest = max(int(lengths[rows].max()), 1)
+        embeddings.append(text(ids[rows, :longest], paddings[rows, :longest]))
+    return torch.cat(embeddings)[order.argsort()]

@@ -92,6 +92,29 @@ def _road(rng: np.random.Generator, hw: Hw) -> Float:
     return asphalt
 
 
+def _soil(rng: np.random.Generator, hw: Hw) -> Float:
+    """Dark furrows that meet far away, with clods."""
+    y, x = _pixels(hw)
+    far_y, far_x = 0.1 * hw[0], rng.uniform(0.3, 0.7) * hw[1]
+    angle = np.arctan2(x - far_x, np.maximum(y - far_y, 1))
+    furrows = np.sin(angle * rng.uniform(30, 40))
+    down, right = y / min(hw), x / min(hw)
+    clods = np.sin(97 * right + 2 * np.sin(71 * down)) * np.sin(120 * down + 33 * right)
+    brown = np.array(rng.choice([(0.36, 0.22, 0.13), (0.42, 0.25, 0.14), (0.3, 0.2, 0.14)]), np.float32)
+    return np.asarray(brown * (1 + 0.35 * furrows + 0.12 * clods)[..., None], np.float32)
+
+
+def _floor(rng: np.random.Generator, hw: Hw) -> Float:
+    """Square tiles in two colours, smaller far away."""
+    y, x = _pixels(hw)
+    depth = 1 / np.maximum(y / hw[0] - 0.12, 0.1)
+    across = np.floor((x / min(hw) - rng.uniform(0.3, 0.7)) * depth * 3.2 + rng.uniform(0, 1))
+    along = np.floor(depth * 3.2 + rng.uniform(0, 1))
+    light, dark = rng.choice([((0.88, 0.86, 0.8), (0.3, 0.3, 0.33)), ((0.9, 0.82, 0.68), (0.55, 0.3, 0.22)),
+                              ((0.82, 0.85, 0.85), (0.3, 0.45, 0.45))])  # fmt: skip
+    return np.asarray(np.where(((across + along) % 2 == 0)[..., None], light, dark), np.float32)
+
+
 def _pixels(hw: Hw) -> tuple[Float, Float]:
     y, x = np.mgrid[: hw[0], : hw[1]].astype(np.float32)
     return y, x
@@ -103,4 +126,6 @@ GROUNDS: dict[str, Callable[[np.random.Generator, Hw], Float]] = {
     "sea": _sea,
     "snow": _snow,
     "road": _road,
+    "soil": _soil,
+    "floor": _floor,
 }

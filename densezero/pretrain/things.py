@@ -1,4 +1,4 @@
-"""Draws things: a table from the name of a thing to the function that makes its painted parts."""
+"""Draws the things of the first edition: a table from a name to the function that makes the painted parts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def shade(colour: tuple[float, float, float] | Colour, factor: float) -> Colour:
     return np.asarray(np.clip(np.asarray(colour, np.float32) * np.float32(factor), 0, 1), np.float32)
 
 
-def _rgb(red: float, green: float, blue: float) -> Colour:
+def paint(red: float, green: float, blue: float) -> Colour:
+    """Make a colour from its red, green and blue, each in 0..1."""
     return np.array([red, green, blue], np.float32)
 
 
@@ -48,7 +49,7 @@ def _cloud(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     del tint
     puffs = [ellipse(grid, (x, rng.uniform(-0.25, 0)), (0.42, 0.4)) for x in (-0.55, -0.1, 0.45)]
     grey = rng.uniform(0.8, 1)
-    return [Part(union(*puffs, box(grid, (-0.85, -0.1), (0.8, 0.3))), _rgb(grey, grey, grey))]
+    return [Part(union(*puffs, box(grid, (-0.85, -0.1), (0.8, 0.3))), paint(grey, grey, grey))]
 
 
 def _sun(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
@@ -57,14 +58,14 @@ def _sun(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     radius = np.hypot(grid.u, grid.v)
     rays = (0.72 + 0.25 * np.cos(angle * 10) - radius).astype(np.float32) * 0.5
     warm = rng.uniform(0.65, 0.95)
-    return [Part(rays, _rgb(1, warm * 0.9, 0.25)), Part(ellipse(grid, (0, 0), (0.55, 0.55)), _rgb(1, warm, 0.1))]
+    return [Part(rays, paint(1, warm * 0.9, 0.25)), Part(ellipse(grid, (0, 0), (0.55, 0.55)), paint(1, warm, 0.1))]
 
 
 def _moon(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     del tint
     disc = ellipse(grid, (0, 0), (0.85, 0.85))
     bite = ellipse(grid, (rng.uniform(0.35, 0.5), -0.12), (0.75, 0.75))
-    return [Part(without(disc, bite), _rgb(0.96, 0.94, rng.uniform(0.7, 0.9)))]
+    return [Part(without(disc, bite), paint(0.96, 0.94, rng.uniform(0.7, 0.9)))]
 
 
 def _star(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
@@ -76,7 +77,7 @@ def _star(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     inner = (0.42 * np.cos(sector), 0.42 * np.sin(sector))
     dx, dy = inner[0] - 0.95, inner[1]
     field = (dx * y - dy * (x - 0.95)) / np.hypot(dx, dy)
-    return [Part(field.astype(np.float32), _rgb(1, rng.uniform(0.85, 1), rng.uniform(0.3, 0.7)))]
+    return [Part(field.astype(np.float32), paint(1, rng.uniform(0.85, 1), rng.uniform(0.3, 0.7)))]
 
 
 def _balloon(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
@@ -85,7 +86,7 @@ def _balloon(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     ropes = union(convex(grid, [(-0.35, 0.2), (-0.3, 0.2), (-0.12, 0.7), (-0.17, 0.7)]),
                   convex(grid, [(0.3, 0.2), (0.35, 0.2), (0.17, 0.7), (0.12, 0.7)]))  # fmt: skip
     basket = box(grid, (-0.2, 0.66), (0.2, 0.95))
-    return [Part(ropes, _rgb(0.3, 0.2, 0.1)), Part(basket, _rgb(0.5, 0.33, 0.15)), Part(ball, tint),
+    return [Part(ropes, paint(0.3, 0.2, 0.1)), Part(basket, paint(0.5, 0.33, 0.15)), Part(ball, tint),
             Part(stripe, shade(tint, 0.65))]  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def _bird(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     for centre in (-0.45, 0.45):
         outer = ellipse(grid, (centre, 0.25), (0.5, 0.62))
         arcs.append(np.minimum(without(outer, ellipse(grid, (centre, 0.45), (0.42, 0.55))), 0.3 - grid.v))
-    return [Part(union(*arcs, ellipse(grid, (0, 0.12), (0.16, 0.24))), _rgb(dark, dark, dark + 0.05))]
+    return [Part(union(*arcs, ellipse(grid, (0, 0.12), (0.16, 0.24))), paint(dark, dark, dark + 0.05))]
 
 
 def _tree(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
@@ -113,7 +114,7 @@ def _tree(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     crown = union(*(ellipse(grid, (x, y), (0.42, 0.4)) for x, y in ((-0.35, -0.2), (0.35, -0.2), (0, -0.5), (0, 0))))
     leaf = shade((0.25, 0.5, 0.18), rng.uniform(0.7, 1.3))
     light = np.minimum(crown, 0.25 - np.hypot(grid.u + 0.2, grid.v + 0.45))
-    return [Part(trunk, _rgb(0.38, 0.25, 0.13)), Part(crown, leaf), Part(light, shade(leaf, 1.25))]
+    return [Part(trunk, paint(0.38, 0.25, 0.13)), Part(crown, leaf), Part(light, shade(leaf, 1.25))]
 
 
 def _pine(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
@@ -122,7 +123,7 @@ def _pine(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     tiers = [convex(grid, [(0, top), (half, top + 0.62), (-half, top + 0.62)])
              for top, half in ((-0.98, 0.38), (-0.6, 0.52), (-0.15, 0.66))]  # fmt: skip
     needle = shade((0.1, 0.36, 0.26), rng.uniform(0.7, 1.3))
-    return [Part(trunk, _rgb(0.33, 0.2, 0.12)), Part(union(*tiers), needle)]
+    return [Part(trunk, paint(0.33, 0.2, 0.12)), Part(union(*tiers), needle)]
 
 
 def _house(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
@@ -131,8 +132,8 @@ def _house(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     door_u = rng.uniform(-0.4, 0.15)
     window = box(grid, (door_u + 0.3, 0.1), (door_u + 0.6, 0.42))
     return [Part(body, shade(tint, 1.05)), Part(roof, shade(rng.choice([(0.5, 0.2, 0.15), (0.3, 0.3, 0.35)]), 1)),
-            Part(box(grid, (door_u - 0.15, 0.35), (door_u + 0.15, 0.95)), _rgb(0.3, 0.19, 0.1)),
-            Part(window, _rgb(0.75, 0.88, 0.95))]  # fmt: skip
+            Part(box(grid, (door_u - 0.15, 0.35), (door_u + 0.15, 0.95)), paint(0.3, 0.19, 0.1)),
+            Part(window, paint(0.75, 0.88, 0.95))]  # fmt: skip
 
 
 def _tower(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
@@ -164,14 +165,14 @@ def _car(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     glass = convex(grid, [(-0.38, -0.36), (0.28, -0.36), (0.45, -0.05), (-0.5, -0.05)])
     wheels = [ellipse(grid, (x, 0.42), (0.22, 0.22)) for x in (-0.5, 0.52)]
     hubs = [ellipse(grid, (x, 0.42), (0.09, 0.09)) for x in (-0.5, 0.52)]
-    return [Part(body, tint), Part(glass, _rgb(0.7, 0.83, 0.9)), Part(union(*wheels), _rgb(0.08, 0.08, 0.09)),
-            Part(union(*hubs), _rgb(0.7, 0.7, 0.7))]  # fmt: skip
+    return [Part(body, tint), Part(glass, paint(0.7, 0.83, 0.9)), Part(union(*wheels), paint(0.08, 0.08, 0.09)),
+            Part(union(*hubs), paint(0.7, 0.7, 0.7))]  # fmt: skip
 
 
 def _ball(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     disc = ellipse(grid, (0, 0), (0.9, 0.9))
     wedge = np.cos(np.arctan2(grid.v, grid.u) * 3 + rng.uniform(0, 6)).astype(np.float32) * np.hypot(grid.u, grid.v)
-    return [Part(disc, tint), Part(np.minimum(disc, wedge), _rgb(0.96, 0.95, 0.92))]
+    return [Part(disc, tint), Part(np.minimum(disc, wedge), paint(0.96, 0.95, 0.92))]
 
 
 def _mushroom(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
@@ -179,8 +180,8 @@ def _mushroom(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     cap = np.minimum(ellipse(grid, (0, 0.05), (0.85, 0.85)), 0.1 - grid.v).astype(np.float32)
     dots = union(*(ellipse(grid, (x, y), (0.12, 0.12)) for x, y in ((-0.4, -0.2), (0.05, -0.5), (0.42, -0.15))))
     red = shade((0.8, 0.12, 0.12), rng.uniform(0.75, 1.15))
-    return [Part(convex(grid, [(-0.18, 0), (0.18, 0), (0.28, 0.95), (-0.28, 0.95)]), _rgb(0.92, 0.87, 0.75)),
-            Part(cap, red), Part(np.minimum(cap, dots), _rgb(0.97, 0.97, 0.95))]  # fmt: skip
+    return [Part(convex(grid, [(-0.18, 0), (0.18, 0), (0.28, 0.95), (-0.28, 0.95)]), paint(0.92, 0.87, 0.75)),
+            Part(cap, red), Part(np.minimum(cap, dots), paint(0.97, 0.97, 0.95))]  # fmt: skip
 
 
 def _cactus(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
@@ -203,8 +204,8 @@ def _flower(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
         angle = rotation + k * np.pi / 3
         petals.append(ellipse(grid, (0.36 * np.cos(angle), -0.4 + 0.36 * np.sin(angle)), (0.23, 0.23)))
     stem = union(box(grid, (-0.06, -0.3), (0.06, 0.97)), ellipse(grid, (0.22, 0.5), (0.24, 0.1)))
-    return [Part(stem, _rgb(0.2, 0.5, 0.15)), Part(union(*petals), tint),
-            Part(ellipse(grid, (0, -0.4), (0.2, 0.2)), _rgb(0.95, 0.78, 0.1))]  # fmt: skip
+    return [Part(stem, paint(0.2, 0.5, 0.15)), Part(union(*petals), tint),
+            Part(ellipse(grid, (0, -0.4), (0.2, 0.2)), paint(0.95, 0.78, 0.1))]  # fmt: skip
 
 
 def _rock(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
@@ -222,7 +223,7 @@ def _umbrella(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     dome = np.minimum(ellipse(grid, (0, 0.05), (0.92, 0.9)), -grid.v).astype(np.float32)
     panels = np.minimum(dome, np.cos(np.arctan2(grid.v - 0.05, grid.u) * 8).astype(np.float32) * 0.3)
     return [
-        Part(box(grid, (-0.05, -0.1), (0.05, 0.97)), _rgb(0.55, 0.4, 0.25)),
+        Part(box(grid, (-0.05, -0.1), (0.05, 0.97)), paint(0.55, 0.4, 0.25)),
         Part(dome, tint),
         Part(panels, shade(tint, 1.5)),
     ]
@@ -233,7 +234,7 @@ def _flag(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     cloth = np.minimum(np.minimum(grid.u + 0.5, 0.8 - grid.u), 0.38 - np.abs(grid.v + 0.5 - wave)).astype(np.float32)
     stripe = np.minimum(cloth, 0.12 - np.abs(grid.v + 0.5 - wave)).astype(np.float32)
     pole = box(grid, (-0.6, -0.97), (-0.48, 0.97))
-    return [Part(cloth, tint), Part(stripe, _rgb(0.95, 0.95, 0.93)), Part(pole, _rgb(0.35, 0.35, 0.38))]
+    return [Part(cloth, tint), Part(stripe, paint(0.95, 0.95, 0.93)), Part(pole, paint(0.35, 0.35, 0.38))]
 
 
 def _boat(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
@@ -241,9 +242,9 @@ def _boat(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     sail = convex(grid, [(0.08, -0.9), (0.75, 0.3), (0.08, 0.3)])
     jib = convex(grid, [(-0.08, -0.7), (-0.08, 0.3), (-0.6, 0.3)])
     wood = shade((0.5, 0.3, 0.16), rng.uniform(0.7, 1.3))
-    cloth = _rgb(0.95, 0.94, 0.9) if rng.random() < 0.5 else tint
+    cloth = paint(0.95, 0.94, 0.9) if rng.random() < 0.5 else tint
     return [
-        Part(box(grid, (-0.06, -0.95), (0.06, 0.5)), _rgb(0.35, 0.22, 0.12)),
+        Part(box(grid, (-0.06, -0.95), (0.06, 0.5)), paint(0.35, 0.22, 0.12)),
         Part(union(sail, jib), cloth),
         Part(hull, wood),
     ]
@@ -255,7 +256,7 @@ def _fish(grid: Grid, rng: np.random.Generator, tint: Colour) -> list[Part]:
     tail = convex(grid, [(-0.95, -0.42), (-0.4, 0), (-0.95, 0.42)])
     bars = np.minimum(body, np.cos(grid.u * 11).astype(np.float32) * 0.2 - 0.06)
     return [Part(union(body, tail), tint), Part(bars, shade(tint, 0.65)),
-            Part(ellipse(grid, (0.5, -0.1), (0.09, 0.09)), _rgb(0.05, 0.05, 0.05))]  # fmt: skip
+            Part(ellipse(grid, (0.5, -0.1), (0.09, 0.09)), paint(0.05, 0.05, 0.05))]  # fmt: skip
 
 
 Drawer = Callable[[Grid, np.random.Generator, Colour], list[Part]]

@@ -22,11 +22,11 @@ from densezero.pretrain.checkpoint import damaged, load_checkpoint, save_checkpo
 from densezero.pretrain.data.base import Source
 from densezero.pretrain.data.batches import Batches, PretrainBatch
 from densezero.pretrain.log import Log
-from densezero.pretrain.losses import two_token_contrast
+from densezero.pretrain.losses import region_words, two_token_contrast
 from densezero.pretrain.parallel import Ranks
 from densezero.pretrain.self_supervision import SelfSupervision
 from densezero.pretrain.settings import PretrainSettings
-from densezero.pretrain.student import Student, encode, masked_trunk
+from densezero.pretrain.student import Student, encode, encode_texts, masked_trunk
 from densezero.progress import Moment
 
 CHECKPOINT = "checkpoint.pt"
@@ -151,25 +151,38 @@ class Trainer:
 
     def losses(self, batch: PretrainBatch) -> dict[str, Tensor]:
         """Compute the losses of a batch, unweighted."""
-        weights, student = self.settings.losses, self.student
+        weights, vision = self.settings.losses, self.student.vision
         pixels, mask = batch.pixels.to(self.device), batch.mask.to(self.device)
-        trunk, grid_hw = masked_trunk(student.vision, pixels, None), student.vision.grid_hw(pixels)
-        whole = student.vision.read_out(trunk, grid_hw, "patch")
-        found: dict[str, Tensor] = {}
-        if weights.contrast:
-            tokens = self.tokenizer([*batch.alt, *batch.captions])
-            alt, caption = student.text(tokens.ids.to(self.device), tokens.paddings.to(self.device)).chunk(2)
-            images = whole.cls  # (B, 2, D)
-            if weights.contrast_on == "value":
-                value = student.vision.read_out(trunk, grid_hw, "value").grid.flatten(1, 2).mean(1)
-                images = value[:, None].expand(-1, 2, -1)
-            gather, rank = self.ranks.gather, self.ranks.rank
-            found["contrast"] = two_token_contrast(images, alt, caption, student.temperature, gather, rank)
+        trunk, grid_hw = masked_trunk(vision, pixels, None), vision.grid_hw(pixels)
+        whole = vision.read_out(trunk, grid_hw, "patch")
+        value = None
+        if weights.regions or weights.contrast_on == "value":
+            value = vision.read_out(trunk, grid_hw, "value").grid  # (B, gh, gw, D)
+        found = self._text_losses(batch, whole.cls, value)
         masked = None
         if weights.ibot:
-            masked = whole if not weights.mask_ratio else encode(student.vision, pixels, mask)
+            masked = whole if not weights.mask_ratio else encode(vision, pixels, mask)
         local = batch.local.to(self.device) if weights.dino else None
         return found | self.selves.losses(pixels, whole, masked, mask, local)
+
+    def _text_losses(self, batch: PretrainBatch, cls: Tensor, value: Tensor | None) -> dict[str, Tensor]:
+        """Compare class tokens (B, 2, D) or the mean of the value tokens with captions, and value tokens with words."""
+        weights, student, found = self.settings.losses, self.student, {}
+        if not (weights.contrast or weights.regions):
+            return {}
+        tokens = self.tokenizer([*batch.alt, *batch.captions, *batch.phrases])
+        texts = encode_texts(student.text, tokens.ids.to(self.device), tokens.paddings.to(self.device))
+        alt, caption, phrases = torch.split(texts, [len(batch.alt), len(batch.captions), len(batch.phrases)])
+        if weights.contrast:
+            images = cls
+            if weights.contrast_on == "value" and value is not None:
+                images = value.flatten(1, 2).mean(1)[:, None].expand(-1, 2, -1)
+            gather, rank = self.ranks.gather, self.ranks.rank
+            found["contrast"] = two_token_contrast(images, alt, caption, student.temperature, gather, rank)
+        if weights.regions and value is not None:
+            labels = batch.labels.to(self.device)
+            found["regions"] = region_words(value, phrases, labels, student.temperature, self.ranks.mean)
+        return found
 
     def _accumulate(self, part: int, count: int) -> dict[str, float]:
         phase, step = self.settings.phase_at(self.step)
@@ -195,7 +208,7 @@ class Trainer:
             source, seed=chosen.seed * 1000 + number, side_px=chosen.phases[number].side_px,
             patch_px=chosen.model.patch_px, batch=chosen.phases[number].batch, mask_ratio=chosen.losses.mask_ratio,
             local_crops=chosen.losses.local_crops if chosen.losses.dino else 0, local_px=chosen.losses.local_px,
-            caption_kind=chosen.losses.captions,
+            caption_kind=chosen.losses.captions, with_labels=chosen.losses.regions > 0,
         )  # fmt: skip
 
     def _refuse_uneven_batches(self) -> None:

@@ -11,25 +11,25 @@ import numpy as np
 
 from densezero.atomic import write_bytes
 from densezero.errors import InputError
-from densezero.pretrain.captions import (
-    REGION_TEMPLATES,
-    SceneContent,
-    alt_text,
-    long_caption,
-    long_text,
-    short_caption,
-)
-from densezero.pretrain.concepts import CONCEPT_INDEX, CONCEPTS
+from densezero.pretrain.captions import REGION_TEMPLATES, SceneContent, alt_text, long_text, short_text
+from densezero.pretrain.concepts import ALL_CONCEPTS, CONCEPT_INDEX, CONCEPTS, Concept
+from densezero.pretrain.more_things import ALL_TINTED
 from densezero.pretrain.scenes import Mention, PlacedThing
-from densezero.pretrain.things import TINTED, TINTS
+from densezero.pretrain.things import TINTS
 
 VOCAB_SIZE = 512
 
 
-def train_wordpieces(model_file: Path, seed: int = 0) -> None:
-    """Write a SentencePiece model of byte pairs for the captions of drawn scenes."""
+def train_wordpieces(model_file: Path, seed: int = 0, *, concepts: tuple[Concept, ...] = CONCEPTS) -> None:
+    """Write a SentencePiece model of byte pairs for the captions of drawn scenes.
+
+    Args:
+        model_file: the file to write.
+        seed: chooses the captions that it is trained on.
+        concepts: what the scenes can show, as for ``draw_scene``. Words of other concepts are split into letters.
+    """
     # unigram splits "the": it ignores words that are not part of a second word
-    train_tokenizer(model_file, _corpus(seed), VOCAB_SIZE, kind="bpe")
+    train_tokenizer(model_file, _corpus(seed, concepts), VOCAB_SIZE, kind="bpe")
 
 
 def train_tokenizer(model_file: Path, lines: Sequence[str], vocab_size: int, kind: str = "unigram") -> None:
@@ -71,24 +71,25 @@ def train_tokenizer(model_file: Path, lines: Sequence[str], vocab_size: int, kin
     write_bytes(model_file, model.getvalue())
 
 
-def _corpus(seed: int) -> list[str]:
+def _corpus(seed: int, concepts: tuple[Concept, ...]) -> list[str]:
     rng = np.random.default_rng(seed)
-    words = [word for concept in CONCEPTS for word in concept.words]
+    words = [word for concept in concepts for word in concept.words]
     lines = [template.format(word) for template in REGION_TEMPLATES for word in words]
     for _ in range(2000):
-        drawn = [CONCEPTS[i].name for i in rng.integers(0, len(CONCEPTS), 5)]
-        tints = [str(rng.choice(list(TINTS))) if name in TINTED else None for name in drawn]
+        drawn = [concepts[i].name for i in rng.integers(0, len(concepts), 5)]
+        tints = [str(rng.choice(list(TINTS))) if name in ALL_TINTED else None for name in drawn]
         mentions = tuple(Mention(name, tint) for name, tint in zip(drawn, tints, strict=True))
-        lines += [short_caption(mentions, rng), long_caption(mentions, rng)]
-        content = _random_content(mentions, rng)
-        lines += [alt_text(content, rng), long_text(content, rng)]
+        content = _random_content(mentions, concepts, rng)
+        lines += [write(content, rng) for write in (alt_text, short_text, long_text)]
     return lines
 
 
-def _random_content(mentions: tuple[Mention, ...], rng: np.random.Generator) -> SceneContent:
+def _random_content(
+    mentions: tuple[Mention, ...], concepts: tuple[Concept, ...], rng: np.random.Generator
+) -> SceneContent:
     """Give the things among the mentions a random place, side and ground."""
-    stuff = tuple(m.concept for m in mentions if CONCEPTS[CONCEPT_INDEX[m.concept]].is_stuff)
-    grounds = [concept.name for concept in CONCEPTS if concept.place == "below"]
+    stuff = tuple(m.concept for m in mentions if ALL_CONCEPTS[CONCEPT_INDEX[m.concept]].is_stuff)
+    grounds = [concept.name for concept in concepts if concept.place == "below"]
     things = tuple(
         PlacedThing(
             concept=m.concept,

@@ -11,18 +11,19 @@ from densezero.pretrain.captions import (
     SceneContent,
     alt_text,
     long_text,
-    short_caption,
+    region_phrase,
     short_text,
     visible_content,
 )
-from densezero.pretrain.concepts import CONCEPTS
-from densezero.pretrain.scenes import Mention, PlacedThing, draw_scene
+from densezero.pretrain.concepts import ALL_CONCEPTS, CONCEPTS
+from densezero.pretrain.scenes import PlacedThing, draw_scene
 from densezero.pretrain.things import TINTS
 from densezero.pretrain.wordpieces import train_wordpieces
 
 KINDS = (alt_text, short_text, long_text)
-NAME_OF_WORD = {word: concept.name for concept in CONCEPTS for word in concept.words}
-NAME_OF_WORD |= {f"{concept.name}s": concept.name for concept in CONCEPTS} | {"cacti": "cactus"}
+NAME_OF_WORD = {word: concept.name for concept in ALL_CONCEPTS for word in concept.words}
+NAME_OF_WORD |= {f"{concept.name}s": concept.name for concept in ALL_CONCEPTS}
+NAME_OF_WORD |= {"cacti": "cactus", "butterflies": "butterfly"}
 WORDS = re.compile(
     rf"\b(?:({'|'.join(TINTS)}) )?({'|'.join(sorted(NAME_OF_WORD, key=len, reverse=True))})\b"  # long ones first
 )
@@ -30,7 +31,9 @@ WORDS = re.compile(
 
 @pytest.fixture(scope="module")
 def contents():
-    return [visible_content(draw_scene((5, seed), (96, 96))) for seed in range(40)]
+    """Of 40 scenes of each edition."""
+    editions = CONCEPTS, ALL_CONCEPTS
+    return [visible_content(draw_scene((5, seed), (96, 96), concepts=c)) for c in editions for seed in range(40)]
 
 
 def named(text):
@@ -93,11 +96,25 @@ def test_equal_things_are_counted_and_have_no_relation():
 
 
 def test_articles_and_plurals():
-    rng = np.random.default_rng(0)
-    assert short_caption((Mention("umbrella", "red"),), rng) == "a red umbrella"
-    assert short_caption((Mention("ball", "orange"),), rng) == "an orange ball"
-    assert short_caption((Mention("cactus"), Mention("cactus")), rng) == "two cacti"
-    assert short_caption((Mention("fish", "red"),) * 6, rng) == "many red fish"
+    def short(*things, stuff=()):
+        return short_text(SceneContent(things, stuff), np.random.default_rng(0))
+
+    assert short(placed("umbrella", "red")) == "a red umbrella"
+    assert short(placed("ball", "orange")) == "an orange ball"
+    assert short(placed("cactus"), placed("cactus")) == "two cacti"
+    assert short(*[placed("fish", "red")] * 6) == "many red fish"
+    assert short(placed("sheep"), placed("sheep")) == "two sheep"
+    assert short(*[placed("butterfly", "blue")] * 3) == "three blue butterflies"
+    assert short(placed("aeroplane", "orange")) == "an orange aeroplane"
+    assert short(stuff=("soil",)) == "the soil"
+
+
+def test_a_short_text_names_one_or_two_of_what_is_there():
+    content = SceneContent((placed("car", "red"), placed("tree"), placed("tree")), ("sky", "grass"))
+    texts = {short_text(content, np.random.default_rng(seed)) for seed in range(60)}
+    parts = [text.split(" and ") for text in texts]
+    assert {part for words in parts for part in words} == {"a red car", "two trees", "the sky", "the grass"}
+    assert {len(words) for words in parts} == {1, 2}
 
 
 def test_alt_texts_are_poor():
@@ -119,10 +136,27 @@ def test_a_scene_without_things_has_captions():
 
 
 def test_captions_have_no_unknown_pieces_and_nearly_all_fit_into_the_text_tower(tmp_path, contents):
-    train_wordpieces(tmp_path / "tokenizer.model")
+    train_wordpieces(tmp_path / "tokenizer.model", concepts=ALL_CONCEPTS)
     tokenizer = Tokenizer(tmp_path / "tokenizer.model")
     rng = np.random.default_rng(0)
     for write in KINDS:
         pieces = [tokenizer._processor.EncodeAsIds(write(content, rng)) for content in contents for _ in range(5)]
         assert not any(tokenizer._processor.unk_id() in row for row in pieces)
         assert np.mean([len(row) <= 64 for row in pieces]) > 0.95
+
+
+def test_the_tokenizer_of_the_second_edition_has_a_piece_for_nearly_every_name(tmp_path):
+    train_wordpieces(tmp_path / "all.model", concepts=ALL_CONCEPTS)
+    pieces = Tokenizer(tmp_path / "all.model")._processor
+    for index, concept in enumerate(ALL_CONCEPTS):
+        for text in (*concept.words, region_phrase(index, np.random.default_rng(index))):
+            assert pieces.unk_id() not in pieces.EncodeAsIds(text), text
+    whole = [concept.name for concept in ALL_CONCEPTS if len(pieces.EncodeAsIds(concept.name)) == 1]
+    assert len(whole) >= 40
+
+
+def test_the_tokenizer_of_the_first_edition_learns_from_its_own_words_alone(tmp_path):
+    train_wordpieces(tmp_path / "first.model")
+    pieces = Tokenizer(tmp_path / "first.model")._processor
+    assert len(pieces.EncodeAsIds("mushroom")) == 1
+    assert len(pieces.EncodeAsIds("windmill")) > 2

@@ -7,14 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-import densezero.pretrain.data.scenes as scene_source
 from densezero.errors import InputError
 from densezero.images import Box
-from densezero.pretrain.captions import visible_content
-from densezero.pretrain.data import Batches, FolderSource, Sample, SceneSource, ShardSource, Skipped
+from densezero.pretrain.data import Batches, FolderSource, Sample, ShardSource, Skipped
 from densezero.pretrain.data.crops import random_box, resized_crop
-from densezero.pretrain.held_out import has_held_out, held_out_scene, training_scene
-from densezero.pretrain.scenes import PlacedThing, draw_scene
 
 RNG = np.random.default_rng(0)
 
@@ -206,85 +202,6 @@ def test_a_crop_of_the_same_size_is_a_copy_and_a_resized_one_is_a_mean():
     assert resized_crop(halves, Box(0, 0, 4, 4), 1, flip=False).flatten().tolist() == [100, 100, 100]
 
 
-# --- drawn scenes and held-out combinations
-
-
-class InProcess:
-    """Stands for the executor of processes, which takes seconds to start."""
-
-    def __init__(self, mp_context):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def map(self, function, items, chunksize):
-        return map(function, items)
-
-
-@pytest.fixture
-def in_process(monkeypatch):
-    monkeypatch.setattr(scene_source, "ProcessPoolExecutor", InProcess)
-
-
-def test_drawn_scenes_come_back_with_new_captions_at_each_reading(tmp_path, in_process):
-    source, again = SceneSource(tmp_path, 3), SceneSource(tmp_path, 3)
-    assert len(source) == 3
-    assert source.describe()["samples"] == 3
-    for index in range(3):
-        scene = training_scene(1, index)
-        first = source.read(index, np.random.default_rng(0))
-        assert np.array_equal(first.rgb, scene.rgb)
-        assert source._contents[index] == visible_content(scene)
-        assert again.read(index, np.random.default_rng(0))[1:] == first[1:]
-        assert len({source.read(index, np.random.default_rng(seed)).long for seed in range(9)}) > 3
-
-
-def test_another_count_is_refused_and_a_stopped_drawing_starts_again(tmp_path, in_process):
-    SceneSource(tmp_path, 2)
-    with pytest.raises(InputError, match="expected 3 drawn scenes, but it has 2"):
-        SceneSource(tmp_path, 3)
-    (tmp_path / "done.json").unlink()
-    assert len(SceneSource(tmp_path, 3)) == 3
-    with pytest.raises(InputError, match="at least one"):
-        SceneSource(tmp_path, 0)
-
-
-def test_processes_draw_the_same_scenes(tmp_path):
-    assert np.array_equal(SceneSource(tmp_path, 2).read(1, RNG).rgb, training_scene(1, 1).rgb)
-
-
-def test_held_out_combinations_by_hand():
-    def thing(concept, tint, ground):
-        return PlacedThing(concept, tint, (0.5, 0.5), 0.3, ground, 100)
-
-    assert has_held_out([thing("tree", None, None), thing("car", "green", "road")])
-    assert has_held_out([thing("boat", None, "snow")])
-    assert not has_held_out([thing("car", "red", "road"), thing("ball", "green", "snow"), thing("boat", None, "sea")])
-    assert not has_held_out([])
-
-
-def test_training_scenes_have_no_held_out_combination_and_few_scenes_are_dropped():
-    for index in range(60):
-        assert not has_held_out(training_scene(1, index, (64, 64)).things)
-    dropped = np.mean([has_held_out(draw_scene((1, index), (64, 64)).things) for index in range(150)])
-    assert 0.1 < dropped < 0.35
-
-
-def test_held_out_scenes_show_one_and_do_not_depend_on_the_order_of_calls():
-    scenes = {index: held_out_scene(index, (64, 64)) for index in (2, 0, 1)}
-    assert all(has_held_out(visible_content(scene).things) for scene in scenes.values())
-    fitting = [
-        scene
-        for scene in (draw_scene((3, number), (64, 64)) for number in range(60))
-        if has_held_out(visible_content(scene).things)
-    ]
-    assert all(np.array_equal(scenes[index].rgb, fitting[index].rgb) for index in range(3))
-
-
 # --- folders and shards
 
 
@@ -332,6 +249,13 @@ def test_a_shard_and_a_folder_of_the_same_content_give_the_same_samples(tmp_path
             assert np.array_equal(read.rgb, expected.rgb)
             assert read[1:] == expected[1:]
     assert_same(make_batches(sources[0], batch=3).at(1), make_batches(sources[1], batch=3).at(1))
+
+
+def test_samples_of_files_have_no_labels(tmp_path):
+    write_files(tmp_path / "folder", sample_files(1))
+    shard = write_shard(tmp_path / "0.tar", sample_files(1))
+    assert FolderSource(tmp_path / "folder").read(0, RNG).labels is None
+    assert ShardSource([shard]).read(0, RNG).labels is None
 
 
 def test_images_of_a_folder_without_captions_are_named_and_counted(tmp_path):
@@ -387,7 +311,7 @@ def test_keys_endings_and_json_of_a_shard(tmp_path):
     }
     source = ShardSource([write_shard(tmp_path / "0.tar", members)])
     assert [sample.key for sample in source._samples] == ["v1.0/x", "y"]
-    assert [source.read(index, RNG)[1:] for index in range(2)] == [("c", "s", ""), ("text", "", "l")]
+    assert [source.read(index, RNG)[1:] for index in range(2)] == [("c", "s", "", None), ("text", "", "l", None)]
 
 
 def test_members_that_cannot_be_used_are_named_and_counted(tmp_path):

@@ -29,7 +29,7 @@ def test_a_file_sets_some_values_and_leaves_the_rest(tmp_path):
     read = read_settings(tmp_path / "r.toml")
     assert (read.seed, read.model.width, read.losses.ibot_on, read.losses.dino) == (3, 64, "masked", 0.0)
     assert read.phases == (Phase(112, 8, 5), Phase(224, 2, 1))
-    assert (read.model.depth, read.losses.ibot, read.steps) == (6, 2.0, 6)
+    assert (read.model.depth, read.losses.ibot, read.steps) == (6, 0.3, 6)
     assert [read.phase_at(step) for step in (0, 4, 5)] == [(0, 0), (0, 4), (1, 0)]
     assert PretrainSettings.from_dict(json.loads(read.to_json())) == read
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from densezero.encoders.tips.tokenizer import Tokenizer
 from densezero.errors import ModelError, OutputError
 from densezero.pretrain.data.base import Sample, Skipped
 from densezero.pretrain.settings import PretrainSettings
@@ -49,13 +48,6 @@ class Squares:
 
     def describe(self):
         return {}
-
-
-@pytest.fixture(scope="session")
-def tokenizer(tmp_path_factory):
-    file = tmp_path_factory.mktemp("tokenizer") / "tokenizer.model"
-    train_wordpieces(file)
-    return Tokenizer(file)
 
 
 def make(tokenizer, work, **changes):

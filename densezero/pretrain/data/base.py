@@ -23,12 +23,14 @@ class Sample(NamedTuple):
         alt: text as beside pictures on the web; empty if there is none. The same holds for the other texts.
         short: a short description.
         long: a detailed description.
+        labels: (H, W) index into ``ALL_CONCEPTS`` for every pixel; None if they are not known.
     """
 
     rgb: NDArray[np.uint8]
     alt: str
     short: str
     long: str
+    labels: NDArray[np.uint8] | None = None
 
 
 class Skipped:
@@ -79,6 +81,10 @@ class Source(Protocol):
         Raises:
             DenseZeroError: the sample cannot be used.
         """
+        ...
+
+    def phrases(self, rng: np.random.Generator) -> list[str]:
+        """Write a phrase for each label of the pixels; none if the images have no labels."""
         ...
 
     def describe(self) -> dict[str, Any]:

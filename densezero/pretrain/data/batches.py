@@ -12,20 +12,21 @@ from torch import Tensor
 
 from densezero.errors import DenseZeroError, InputError
 from densezero.pretrain.data.base import Sample, Skipped, Source
-from densezero.pretrain.data.crops import random_box, resized_crop
+from densezero.pretrain.data.crops import random_box, resized_crop, resized_labels
 from densezero.pretrain.data.masking import block_mask
 from densezero.pretrain.settings import CaptionKind
 
 GLOBAL_AREA: Final = (0.4, 1.0)  # share of the image in its global crop
 LOCAL_AREA: Final = (0.05, 0.3)  # share of the image in each local crop
-_ORDER, _ITEM = 5, 6  # second numbers of seeds
+_ORDER, _ITEM, _PHRASES = 5, 6, 7  # second numbers of seeds
+LABEL_STEP: Final = 4  # pixels for each label: finer ones cost time and say little more
 _FEW = 4  # images of a batch that may be replaced, however small it is
 _MOST_IN_A_ROW = 64  # samples that cannot be read, before the source is given up
 _SIDES: Final = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 
 
 class PretrainBatch(NamedTuple):
-    """A batch, or the part of one rank: B images in two kinds of crops, with two captions.
+    """A batch, or the part of one rank: B images in two kinds of crops, with two captions, and labels by choice.
 
     Args:
         pixels: (B, 3, s, s) float32 in [0, 1], the global crops.
@@ -33,6 +34,8 @@ class PretrainBatch(NamedTuple):
         mask: (B, P) bool, True where a patch of the global crop is masked; patches are in reading order.
         alt: a text from the web for each image.
         captions: a short or long description of each image.
+        labels: (B, s / 4, s / 4) uint8 index into ``phrases``, of the global crops; (B, 0, 0) without labels.
+        phrases: a phrase for each label.
     """
 
     pixels: Tensor
@@ -40,6 +43,8 @@ class PretrainBatch(NamedTuple):
     mask: Tensor
     alt: list[str]
     captions: list[str]
+    labels: Tensor
+    phrases: list[str]
 
 
 class _Item(NamedTuple):
@@ -48,6 +53,7 @@ class _Item(NamedTuple):
     mask: NDArray[np.bool_]
     alt: str
     caption: str
+    labels: Tensor  # (s / 4, s / 4) uint8
 
 
 class Batches:
@@ -65,6 +71,7 @@ class Batches:
         local_crops: local crops of each image.
         local_px: side of the local crops.
         caption_kind: which description is taken; ``both`` chooses one at random for each image.
+        with_labels: whether to give the labels of the pixels, which only drawn scenes have.
 
     Raises:
         InputError: a setting is out of range, or the source has fewer samples than a batch.
@@ -82,6 +89,7 @@ class Batches:
         local_crops: int,
         local_px: int,
         caption_kind: CaptionKind,
+        with_labels: bool = False,
     ) -> None:
         if side_px < patch_px or side_px % patch_px:
             raise InputError(f"expected a side of whole patches of {patch_px} px, got {side_px} px")
@@ -97,7 +105,7 @@ class Batches:
         self.source, self.seed, self.batch = source, seed, batch
         self.side_px, self.grid = side_px, side_px // patch_px
         self.mask_ratio, self.caption_kind = mask_ratio, caption_kind
-        self.local_crops, self.local_px = local_crops, local_px
+        self.local_crops, self.local_px, self.with_labels = local_crops, local_px, with_labels
         self.skipped = Skipped()
         self._named: set[int] = set()
         self._orders: dict[int, NDArray[np.int64]] = {}
@@ -130,7 +138,8 @@ class Batches:
                     + "; ".join(self.skipped.describe())
                 )
             items.append(self._make_item(sample, rng))
-        return _join(items)
+        rng = np.random.default_rng((self.seed, _PHRASES, step))
+        return _join(items, self.source.phrases(rng) if self.with_labels else [])
 
     def _index(self, number: int) -> int:
         """Return the index in the source of an image of the endless sequence of epochs."""
@@ -161,13 +170,15 @@ class Batches:
         may_flip = not _SIDES.search(f"{alt} {caption}")  # "left of" is false in a mirrored picture
         hw = sample.rgb.shape[:2]
         views = [(GLOBAL_AREA, self.side_px)] + [(LOCAL_AREA, self.local_px)] * self.local_crops
-        crops = [
-            resized_crop(sample.rgb, random_box(rng, hw, area), side_px, flip=may_flip and rng.random() < 0.5)
-            for area, side_px in views
-        ]
+        boxes = [(random_box(rng, hw, area), side_px, may_flip and rng.random() < 0.5) for area, side_px in views]
+        crops = [resized_crop(sample.rgb, box, side_px, flip) for box, side_px, flip in boxes]
         no_crops = torch.zeros((0, 3, self.local_px, self.local_px), dtype=torch.uint8)
         local = torch.stack(crops[1:]) if self.local_crops else no_crops
-        return _Item(crops[0], local, block_mask(rng, self.grid, self.grid, self.mask_ratio), alt, caption)
+        labels = torch.zeros((0, 0), dtype=torch.uint8)
+        if self.with_labels and sample.labels is not None:
+            box, side_px, flip = boxes[0]
+            labels = resized_labels(sample.labels, box, side_px // LABEL_STEP, flip)
+        return _Item(crops[0], local, block_mask(rng, self.grid, self.grid, self.mask_ratio), alt, caption, labels)
 
     def _choose_captions(self, sample: Sample, rng: np.random.Generator) -> tuple[str, str]:
         """Choose alt text and description. Where one is missing, another text of the sample takes its place."""
@@ -176,11 +187,13 @@ class Batches:
         return sample.alt or sample.short or sample.long, wanted or other or sample.alt
 
 
-def _join(items: list[_Item]) -> PretrainBatch:
+def _join(items: list[_Item], phrases: list[str]) -> PretrainBatch:
     return PretrainBatch(
         pixels=torch.stack([item.pixels for item in items]).float() / 255,
         local=torch.stack([item.local for item in items]).float() / 255,
         mask=torch.from_numpy(np.stack([item.mask.ravel() for item in items])),
         alt=[item.alt for item in items],
         captions=[item.caption for item in items],
+        labels=torch.stack([item.labels for item in items]),
+        phrases=phrases,
     )

@@ -56,3 +56,10 @@ def resized_crop(rgb: NDArray[np.uint8], box: Box, side_px: int, flip: bool) -> 
     pixels = torch.from_numpy(window).permute(2, 0, 1)[None]  # (1, 3, h, w)
     resized = F.interpolate(pixels, (side_px, side_px), mode="bilinear", antialias=True, align_corners=False)[0]
     return resized.flip(-1) if flip else resized
+
+
+def resized_labels(labels: NDArray[np.uint8], box: Box, side_px: int, flip: bool) -> Tensor:
+    """Do the same with a label map (H, W), by the nearest label: (side, side) uint8."""
+    window = torch.from_numpy(np.array(labels[box.top : box.bottom, box.left : box.right]))
+    resized = F.interpolate(window[None, None], (side_px, side_px), mode="nearest-exact")[0, 0]
+    return resized.flip(-1) if flip else resized

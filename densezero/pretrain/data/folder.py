@@ -59,8 +59,13 @@ class FolderSource:
         """
         del rng
         path = self._images[index].path
-        texts = [_read_text(file) for file in _caption_files(path)]
-        return check_captions(Sample(read_rgb(path), *texts), str(path))
+        alt, short, long = (_read_text(file) for file in _caption_files(path))
+        return check_captions(Sample(read_rgb(path), alt, short, long), str(path))
+
+    def phrases(self, rng: np.random.Generator) -> list[str]:
+        """Give none: these images have no labels."""
+        del rng
+        return []
 
     def describe(self) -> dict[str, Any]:
         """Describe the source for the record of a training run."""

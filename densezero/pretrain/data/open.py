@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from densezero.atomic import write_bytes
 from densezero.encoders.tips.tokenizer import Tokenizer
 from densezero.errors import DenseZeroError, InputError
-from densezero.pretrain.concepts import CONCEPTS
+from densezero.pretrain.concepts import EDITIONS
 from densezero.pretrain.data.base import Source
 from densezero.pretrain.data.folder import FolderSource
 from densezero.pretrain.data.scenes import SceneSource
@@ -30,7 +30,7 @@ def open_source(data: DataSettings, work: Path) -> Source:
         InputError: if there is nothing that can be used.
     """
     if data.kind == "scenes":
-        return SceneSource(work / "scenes", data.scenes)
+        return SceneSource(work / "scenes", data.scenes, data.concepts)
     if not data.place:
         raise InputError(f"Expected data.place for data of kind {data.kind!r}; it is empty.")
     if data.kind == "folder":
@@ -60,7 +60,7 @@ def write_tokenizer(data: DataSettings, source: Source, work: Path, *, keep: boo
         Tokenizer(Path(data.tokenizer))  # refuses what is none
         write_bytes(file, Path(data.tokenizer).read_bytes())
     elif data.kind == "scenes":
-        train_wordpieces(file)
+        train_wordpieces(file, concepts=EDITIONS[data.concepts])
     else:
         train_tokenizer(file, _captions(source), data.vocab_size)
     return file
@@ -103,4 +103,4 @@ def picture_words(data: DataSettings) -> list[str]:
         if len(set(words)) < len(words):
             raise InputError(f"Expected every name in data.words once; got {data.words!r}.")
         return words
-    return [concept.name for concept in CONCEPTS] if data.kind == "scenes" else []
+    return [concept.name for concept in EDITIONS[data.concepts]] if data.kind == "scenes" else []

@@ -86,7 +86,13 @@ class ShardSource:
         sample = self._samples[index]
         ending = next(ending for ending in IMAGE_ENDINGS if ending in sample.members)
         rgb = decode_rgb(_read(sample, ending), f"{sample.name}.{ending}")
-        return check_captions(Sample(rgb, *_read_texts(sample)), sample.name)
+        alt, short, long = _read_texts(sample)
+        return check_captions(Sample(rgb, alt, short, long), sample.name)
+
+    def phrases(self, rng: np.random.Generator) -> list[str]:
+        """Give none: these images have no labels."""
+        del rng
+        return []
 
     def describe(self) -> dict[str, Any]:
         """Describe the source for the record of a training run."""
