@@ -15,6 +15,7 @@ import numpy as np
 from machine import describe_machine
 
 import densezero
+from densezero.encoders.base import DenseEncoder
 from densezero.engine import PROTOCOLS
 from densezero.metrics import count_pairs, iou_scores
 from densezero.pretrain.concepts import ALL_CONCEPTS, CONCEPTS
@@ -25,7 +26,7 @@ UNSEEN_STREAM = 2  # the training scenes are drawn from stream 1, the held-out o
 KINDS = ("first", "all", "held-out")
 
 
-def measure(encoder: densezero.Encoder, kind: str, scenes: int, side: int, protocol_name: str) -> dict[str, object]:
+def measure(encoder: DenseEncoder, kind: str, scenes: int, side: int, protocol_name: str) -> dict[str, object]:
     """Segment scenes of a kind with the names of all their concepts, and score them together."""
     protocol = replace(PROTOCOLS[protocol_name], name=f"{protocol_name} at {side}", short_side_px=side)
     names = [concept.name for concept in (CONCEPTS if kind == "first" else ALL_CONCEPTS)]

@@ -9,13 +9,15 @@ from densezero.lazy import lazy_names
 if TYPE_CHECKING:
     from densezero.encoders.catalog import load_encoder
     from densezero.engine.presets import find_protocol
-    from densezero.engine.protocol import Background, Protocol
+    from densezero.engine.protocol import Protocol
     from densezero.engine.segmenter import Segmenter
     from densezero.errors import DenseZeroError
+    from densezero.examples.example import Example
     from densezero.images.find import find_images
     from densezero.images.read import read_rgb
     from densezero.jobs.results import load_results
     from densezero.output.segmentation import Segmentation
+    from densezero.vocabulary.background import Background
     from densezero.vocabulary.classes import ClassList
     from densezero.vocabulary.parse import load_class_list
     from densezero.vocabulary.templates import load_templates
@@ -26,6 +28,7 @@ __all__ = [
     "Background",
     "ClassList",
     "DenseZeroError",
+    "Example",
     "Protocol",
     "Segmentation",
     "Segmenter",
@@ -41,9 +44,10 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "Background": "densezero.engine.protocol",
+        "Background": "densezero.vocabulary.background",
         "ClassList": "densezero.vocabulary.classes",
         "DenseZeroError": "densezero.errors",
+        "Example": "densezero.examples.example",
         "Protocol": "densezero.engine.protocol",
         "Segmentation": "densezero.output.segmentation",
         "Segmenter": "densezero.engine.segmenter",

@@ -74,6 +74,9 @@ class Listener:
     def understood(self, text: str) -> None:
         """What was understood of the request, such as the classes; said once, before the work."""
 
+    def result(self, text: str) -> None:
+        """Lines that the user asked for, at the end of the work."""
+
     def embedding(self, done: int, total: int) -> None:
         """Words embedded so far, while the text bank is made."""
 

@@ -9,6 +9,7 @@ import typer
 
 from densezero.cli import options
 from densezero.cli.datasets import complete_dataset
+from densezero.cli.refine_option import Refine
 from densezero.cli.show import Shower
 from densezero.encoders.readouts import READOUTS
 from densezero.engine.presets import PROTOCOLS
@@ -37,6 +38,7 @@ def evaluate(
     templates: Annotated[
         str | None, typer.Option(help=f"Prompt templates: {', '.join(TEMPLATES)}, or a file. [the protocol's]")
     ] = EvaluateSettings.templates,
+    background: options.Background = EvaluateSettings.background,
     device: options.Device = EvaluateSettings.device,
     dtype: options.Dtype = EvaluateSettings.dtype,
     limit: Annotated[int | None, typer.Option(help="Evaluate only the first N images.")] = EvaluateSettings.limit,
@@ -55,6 +57,7 @@ def evaluate(
             help="Read-out of the last block (see `densezero pca --help`). [the protocol's]",
         ),
     ] = EvaluateSettings.readout,
+    refine: Refine = EvaluateSettings.refine,
     name: Annotated[
         str | None, typer.Option(help="Name of the data set in tables and figures. [the benchmark's, or the folder's]")
     ] = EvaluateSettings.name,
@@ -68,7 +71,7 @@ def evaluate(
     """
     settings = EvaluateSettings(
         dataset, root, out, model, protocol, split, vocabulary, templates, device, dtype, limit, images, boundary,
-        readout, name,
+        readout, refine, background, name,
     )  # fmt: skip
     from densezero.jobs.evaluate.run import evaluate_dataset
 

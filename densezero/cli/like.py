@@ -11,13 +11,13 @@ import typer
 from densezero.errors import InputError
 
 OPTION_OF: Final = {
-    "short_side_px": "short_side", "background_words": "background_word", "models": "model", "readouts": "readout",
+    "short_side_px": "short_side", "models": "model", "readouts": "readout",
     "shows": "show", "upsampler": "upsample", "width_mm": "width", "side_px": "side", "window_side": "window",
-    "font_pt": "font_size", "labels": "label", "hue_deg": "hue",
+    "font_pt": "font_size", "labels": "label", "hue_deg": "hue", "examples": "example",
 }  # fmt: skip
 """Fields of the settings whose option has another name."""
 
-NOT_TAKEN: Final = frozenset({"inputs", "out", "overwrite", "dry_run", "device", "save_basis"})
+NOT_TAKEN: Final = frozenset({"inputs", "out", "overwrite", "dry_run", "device", "save_basis", "show_confidence"})
 """What belongs to one run alone."""
 
 
@@ -30,6 +30,8 @@ def take_over(context: typer.Context, file: Path | None) -> Path | None:
     if file is None:
         return None
     settings = read_settings(file, str(context.info_name))
+    if settings.get("background_words"):  # runs of earlier versions
+        settings["background"] = ", ".join(settings["background_words"])
     known = {parameter.name for parameter in context.command.params}
     options = {OPTION_OF.get(name, name): value for name, value in settings.items() if name not in NOT_TAKEN}
     context.default_map = {name: value for name, value in options.items() if name in known and value not in (None, [])}
@@ -72,7 +74,10 @@ def _of_report(content: dict[str, Any]) -> dict[str, Any]:
     words |= {"vocabulary": request["class_list"]} if request["class_list"] in CATALOG else {}
     words |= {"name": request["name"]} if "name" in request else {}
     protocol = request.get("protocol")
-    words |= {"readout": protocol["readout"]} if isinstance(protocol, dict) and "readout" in protocol else {}
+    if isinstance(protocol, dict) and (background := protocol.get("background", {}).get("words")):
+        words |= {"background": ", ".join(background)}
+    if isinstance(protocol, dict) and "readout" in protocol:
+        words |= {"readout": protocol["readout"], "refine": (protocol.get("refine") or {"method": "none"})["method"]}
     return {**taken, **words, "protocol": str(content["protocol"]), **dict(request["selection"])}
 
 

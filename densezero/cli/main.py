@@ -16,6 +16,7 @@ from densezero.cli.compare import compare
 from densezero.cli.datasets import datasets
 from densezero.cli.evaluate import evaluate
 from densezero.cli.features import features, pca, similarity
+from densezero.cli.fit import fit
 from densezero.cli.grouped import GroupedCommand
 from densezero.cli.models import models
 from densezero.cli.options import EXIT_STATUS
@@ -25,6 +26,7 @@ from densezero.cli.report import report
 from densezero.cli.segment import segment
 from densezero.cli.show import INTERRUPTED
 from densezero.cli.table import table
+from densezero.cli.try_words import try_words
 from densezero.cli.vocabularies import vocabularies
 from densezero.errors import DenseZeroError, DenseZeroWarning
 from densezero.interrupts import GO_ON, Interrupts
@@ -39,6 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(segment)
+app.command("try", cls=GroupedCommand, epilog=EXIT_STATUS)(try_words)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(fit)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(evaluate)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(table)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(compare)

@@ -13,7 +13,7 @@ from densezero.cli.like import take_over
 from densezero.encoders.catalog import DTYPE_NAMES, FAMILIES, MODELS
 from densezero.errors import InputError, did_you_mean
 
-RUN, MODEL, ENCODING, FIGURE, FILM = "Runs", "Model", "Encoding", "Figures", "Films"
+RUN, MODEL, WORDS, ENCODING, FIGURE, FILM = "Runs", "Model", "Words", "Encoding", "Figures", "Films"
 """Groups of options in a command's help."""
 
 EXIT_STATUS: Final = (
@@ -108,6 +108,38 @@ Device = Annotated[
     ),
 ]  # fmt: skip
 Dtype = Annotated[str, choice(DTYPE_NAMES, help="Numeric type of the model. float32 reproduces.", panel=MODEL)]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        "--background", metavar="WORDS", rich_help_panel=WORDS,
+        help='Words for a class called background: "wall, floor"; or auto, which chooses 64 words, and refuses lists '
+        "with stuff such as sky and wall (auto-anyway does not). [the class list's]",
+    ),
+]  # fmt: skip
+Regions = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR|FILE|sam2", rich_help_panel=MODEL,
+        help="Masks that get one label each: a folder of label PNGs or COCO JSON with the names of the images, a COCO "
+        "file, or sam2 to make them with facebook/sam2.1-hiera-small (sam2:NAME for another).",
+    ),
+]  # fmt: skip
+Example = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--example", metavar="NAME=IMAGE,MASK", rich_help_panel=WORDS,
+        help="A picture that shows a class, beside its words or instead of them (may be repeated): "
+        "mug=photo.jpg,mask.png, where every value of the mask but 0 is inside; mask.png#3 takes one value; "
+        "mug=photo.jpg,x,y,width,height takes a box in pixels.",
+    ),
+]  # fmt: skip
+Classifier = Annotated[
+    Path | None,
+    typer.Option(
+        "--classifier", metavar="FILE", parser=path, rich_help_panel=WORDS,
+        help="A classifier from `densezero fit`, in place of words.",
+    ),
+]  # fmt: skip
 Overwrite = Annotated[
     bool,
     typer.Option(

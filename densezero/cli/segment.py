@@ -8,6 +8,7 @@ import typer
 
 from densezero.cli import options
 from densezero.cli.like import is_given
+from densezero.cli.refine_option import Refine
 from densezero.cli.show import Shower
 from densezero.engine.presets import PROTOCOLS
 from densezero.jobs.settings import SegmentSettings
@@ -15,7 +16,7 @@ from densezero.output.formats import IMAGE_FORMATS, RUN_FORMATS
 from densezero.vocabulary.catalog import CATALOG
 from densezero.vocabulary.templates import TEMPLATES
 
-WORDS = "Words"
+WORDS = options.WORDS
 
 
 def segment(
@@ -36,6 +37,8 @@ def segment(
             help="A packaged class list (see `densezero vocabularies list`), or a file. In place of --classes.",
         ),
     ] = SegmentSettings.vocabulary,
+    example: options.Example = None,
+    classifier: options.Classifier = SegmentSettings.classifier,
     templates: Annotated[
         str | None,
         typer.Option(
@@ -44,10 +47,7 @@ def segment(
             help=f"Prompt templates: {', '.join(TEMPLATES)}, or a file. [the protocol's]",
         ),
     ] = SegmentSettings.templates,
-    background_word: Annotated[
-        list[str] | None,
-        typer.Option(rich_help_panel=WORDS, help="Add a class called background with this word; may be repeated."),
-    ] = None,
+    background: options.Background = SegmentSettings.background,
     background_threshold: Annotated[
         float | None,
         typer.Option(
@@ -55,6 +55,21 @@ def segment(
             help="Pixels whose best class has a lower probability become background. [the protocol's]",
         ),
     ] = SegmentSettings.background_threshold,
+    unknown: Annotated[
+        float | None,
+        typer.Option(
+            rich_help_panel=WORDS,
+            help="Pixels whose best class has a lower probability become unknown, a last class. [off]",
+        ),
+    ] = SegmentSettings.unknown,
+    show_confidence: Annotated[
+        bool,
+        typer.Option(
+            "--show-confidence",
+            rich_help_panel=WORDS,
+            help="Print how sure the pixels are, to choose one of these probabilities from.",
+        ),
+    ] = SegmentSettings.show_confidence,
     save: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,6 +83,8 @@ def segment(
     protocol: Annotated[
         str, options.choice(PROTOCOLS, help="How scores become labels.", panel=options.MODEL)
     ] = SegmentSettings.protocol,
+    refine: Refine = SegmentSettings.refine,
+    regions: options.Regions = SegmentSettings.regions,
     short_side: Annotated[
         int | None,
         typer.Option(rich_help_panel=options.MODEL, help="Short side of the model input, pixels. [the protocol's]"),
@@ -91,8 +108,9 @@ def segment(
         classes = None if is_given(context, "vocabulary") and not is_given(context, "classes") else classes
     settings = SegmentSettings(
         tuple(inputs or ()), out, device, dtype, overwrite, images, keep_suffix, dry_run, classes, vocabulary, model,
-        protocol, templates, short_side, tuple(background_word or ()), background_threshold,
-        options.split_names(save, SegmentSettings.save),
+        protocol, templates, short_side, background, background_threshold, unknown, refine,
+        options.split_names(save, SegmentSettings.save), show_confidence, regions,
+        tuple(example or ()), classifier,
     )  # fmt: skip
     from densezero.jobs.segment import segment_images
 

@@ -41,6 +41,11 @@ class Shower(Listener):
         if not self._quiet:
             self._say(text)
 
+    def result(self, text: str) -> None:
+        """Print what was asked for on standard output."""
+        self.end_line()
+        typer.echo(text)
+
     def embedding(self, done: int, total: int) -> None:
         """Tell how far the text bank is, where it takes more than one batch."""
         if done < total or self._open_line:

@@ -21,6 +21,13 @@ def table(
         bool | None,
         typer.Option("--published/--no-published", help="All published rows, or none. [those of the same models]"),
     ] = None,
+    published_field: Annotated[
+        bool,
+        typer.Option(
+            "--published-field",
+            help="Add the published rows of the field's methods, each with its source; primary: by its authors.",
+        ),
+    ] = False,
     difference: Annotated[
         bool, typer.Option("--difference", help="Add rows of measured minus published numbers.")
     ] = False,
@@ -48,8 +55,9 @@ def table(
     from densezero.evaluation.table import make_table, select
     from densezero.evaluation.table_text import Style, write_table
 
-    if not reports and not published:
-        raise InputError("Expected reports of `densezero evaluate`, or --published; got neither.")
-    made = make_table([measure(file, interval) for file in reports or []], published=published, difference=difference)
+    if not reports and not published and not published_field:
+        raise InputError("Expected reports of `densezero evaluate`, --published or --published-field; got none.")
+    measured = [measure(file, interval) for file in reports or []]
+    made = make_table(measured, published=published, difference=difference, published_field=published_field)
     chosen = select(made, options.split_names(columns), options.split_names(rows))
     typer.echo(write_table(chosen, form, Style(digits, best, second)), nl=False)

@@ -87,7 +87,7 @@ class InstanceLabels:
         target = np.zeros((height, width), np.uint8)
         for index, segmentation in self.images[pair.name].instances:
             try:
-                target[_draw_mask(segmentation, height, width)] = index
+                target[draw_mask(segmentation, height, width)] = index
             except Exception as error:  # pycocotools raises many types of errors for a malformed mask
                 raise InputError(
                     f"{pair.label}: expected polygons or run lengths of {height} × {width} pixels for the instances of "
@@ -166,7 +166,7 @@ def _find_labels(top: Path, folder: str) -> _FoundLabels:
     return _FoundLabels(place, raw, PngLabels(RAW))
 
 
-def _draw_mask(segmentation: Any, height: int, width: int) -> NDArray[np.bool_]:
+def draw_mask(segmentation: Any, height: int, width: int) -> NDArray[np.bool_]:
     """Draw polygons, plain or compressed run lengths as (H, W), as pycocotools does."""
     from pycocotools import mask as coco_mask
 

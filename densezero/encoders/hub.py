@@ -45,14 +45,18 @@ def holds_any(repository: str, names: tuple[str, ...]) -> bool:
 
 
 @contextmanager
-def offline_if_unreachable() -> Iterator[None]:
-    """Make other libraries use only the cache if the hub does not answer; they would retry for half a minute."""
+def offline_if_unreachable() -> Iterator[bool]:
+    """Make other libraries use only the cache if the hub does not answer; they would retry for half a minute.
+
+    Yields:
+        Whether they use only the cache.
+    """
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = before or not _answers()
     try:
-        yield
+        yield constants.HF_HUB_OFFLINE
     finally:
         constants.HF_HUB_OFFLINE = before
 

@@ -93,7 +93,8 @@ class TimmEncoder(DenseEncoder):
         """Refuse: there is no text tower."""
         raise ModelError(
             f"{self.name} encodes images only; it has no text tower. For class names take an image-text encoder, "
-            "for example tipsv2-l14 or open_clip:ViT-B-16/openai."
+            "for example tipsv2-l14 or open_clip:ViT-B-16/openai; or leave the words out, and show each class by an "
+            "example (--example)."
         )
 
     def _move(self, device: torch.device) -> None:

@@ -8,11 +8,12 @@ from densezero.lazy import lazy_names
 
 if TYPE_CHECKING:
     from densezero.engine.presets import DEFAULT_PROTOCOL, PROTOCOLS, find_protocol
-    from densezero.engine.protocol import Background, Protocol
+    from densezero.engine.protocol import Protocol
     from densezero.engine.scoring import dense_scores
     from densezero.engine.segmenter import Segmenter
     from densezero.images.windows import Window, window_boxes
     from densezero.output.segmentation import Provenance
+    from densezero.vocabulary.background import Background
     from densezero.vocabulary.text_bank import cosine
 
 __all__ = [
@@ -35,7 +36,7 @@ __getattr__ = lazy_names(
     {
         "DEFAULT_PROTOCOL": "densezero.engine.presets",
         "PROTOCOLS": "densezero.engine.presets",
-        "Background": "densezero.engine.protocol",
+        "Background": "densezero.vocabulary.background",
         "Protocol": "densezero.engine.protocol",
         "Provenance": "densezero.output.segmentation",
         "Segmenter": "densezero.engine.segmenter",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from densezero.encoders.cpu_threads import parallel_for
 from densezero.encoders.device import plain_torch, to_numpy
-from densezero.engine.protocol import Background, Protocol
+from densezero.engine.protocol import Protocol
 from densezero.engine.score_map import ScoreMap, Tile
+from densezero.vocabulary.background import Background
 from densezero.vocabulary.text_bank import TextBank
 
 BYTE_CLASSES = 254  # labels are uint8 up to here, else uint16; 255 and 65535 mean "no label" in files
@@ -26,7 +25,7 @@ class LabelRule:
     Args:
         protocol: scale, background threshold and smallest area.
         bank: the words of each class.
-        background_index: the label of pixels below the threshold; None where no class is called background.
+        background_index: of the class called background; None without one.
         temperature: of the encoder; turns cosines into probabilities for the threshold.
     """
 
@@ -39,6 +38,11 @@ class LabelRule:
     def class_of_channel(self) -> Tensor:
         """(K,) class index of each channel. With a scale a channel is a word, without one a class that has words."""
         return self.bank.class_of if self.protocol.scale is not None else self.bank.worded_classes
+
+    @property
+    def uncertain_index(self) -> int | None:
+        """The label of pixels below the threshold: background, or unknown, which is the last class."""
+        return self.bank.classes - 1 if self.protocol.background.unknown else self.background_index
 
 
 def label_map(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
@@ -53,7 +57,8 @@ def label_map(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
         (H, W) class indices on the device of the scores, uint8 up to 254 classes, else int32.
     """
     class_of_channel = rule.class_of_channel.to(scores.grids.device)  # (K,)
-    threshold, background = rule.protocol.background.threshold, rule.background_index
+    background, uncertain = rule.background_index, rule.uncertain_index
+    threshold = rule.protocol.background.least_confidence
     dropped = _small_classes(scores, hw, rule) if rule.protocol.min_area_share else None  # (C,)
     allowed = None if dropped is None else ~dropped[class_of_channel]  # (K,)
     dtype = torch.uint8 if rule.bank.classes <= BYTE_CLASSES else torch.int32
@@ -65,12 +70,12 @@ def label_map(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> Tensor:
         classes = class_of_channel[best]
         if allowed is not None and background is not None:
             classes.masked_fill_(~allowed[best], background)  # only where all channels are dropped
-        if threshold and background is not None:
-            confidence = _probabilities(values, rule).gather(-1, best[..., None])[..., 0]
-            classes.masked_fill_(confidence < threshold, background)
+        if threshold and uncertain is not None:
+            confidence = probabilities(values, rule).gather(-1, best[..., None])[..., 0]
+            classes.masked_fill_(confidence < threshold, uncertain)
         labels[tile.rows.pixels, tile.columns.pixels] = classes
 
-    _for_each_tile(label, scores, hw)
+    scores.for_each_tile(label, hw)
     return labels
 
 
@@ -88,16 +93,11 @@ def class_scores(scores: ScoreMap, hw: tuple[int, int], rule: LabelRule) -> NDAr
     def fill(tile: Tile) -> None:
         values = scores.compute(tile)  # (th, tw, K)
         if rule.protocol.scale is not None:
-            values = bank.best_of_class(_probabilities(values, rule))
+            values = bank.best_of_class(probabilities(values, rule))
         result[:, tile.rows.pixels, tile.columns.pixels] = to_numpy(bank.scatter(values)).transpose(2, 0, 1)
 
-    _for_each_tile(fill, scores, hw)
+    scores.for_each_tile(fill, hw)
     return result
-
-
-def _for_each_tile(work: Callable[[Tile], None], scores: ScoreMap, hw: tuple[int, int]) -> None:
-    on_cpu = scores.grids.device.type == "cpu"
-    parallel_for(work, scores.plan_tiles(hw), threads=torch.get_num_threads() if on_cpu else 1)
 
 
 def _argmax(values: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ def _argmax(values: Tensor) -> Tensor:
     return torch.from_numpy(values.numpy().argmax(-1)) if values.device.type == "cpu" else values.argmax(-1)
 
 
-def _probabilities(values: Tensor, rule: LabelRule) -> Tensor:
+def probabilities(values: Tensor, rule: LabelRule) -> Tensor:
     """Turn scores (th, tw, K) into probabilities over the channels. The scores are overwritten.
 
     With a scale: softmax(scale x cosine). Else: softmax(cosine / temperature). ``tips-slide`` averages softmax values
@@ -116,7 +116,7 @@ def _probabilities(values: Tensor, rule: LabelRule) -> Tensor:
     if rule.protocol.scale is not None:
         return values.mul_(rule.protocol.scale).softmax(-1)
     assert rule.temperature is not None, "the Segmenter refuses a threshold without a temperature"
-    cosines = values.log_() if rule.protocol.window_scores == "softmax" else values
+    cosines = values.log_() if rule.protocol.averages_softmax else values
     return cosines.div_(rule.temperature).softmax(-1)
 
 

@@ -1,13 +1,14 @@
-"""The presets by name, and the functions that look them up. What papers set for each benchmark is in ``papers``."""
+"""The presets by name, and the functions that look them up. Constants of benchmarks are in ``datasets.papers``."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from densezero.engine.papers import BENCHMARK_OF, PAPERS
-from densezero.engine.protocol import Background, Protocol
+from densezero.datasets.papers import BENCHMARK_OF, PAPERS
+from densezero.engine.protocol import Grid, Pamr, Protocol, Refinement
 from densezero.errors import ProtocolError, did_you_mean
+from densezero.vocabulary.background import Background
 from densezero.vocabulary.classes import ClassList
 
 # Sources: tips-* the TIPSv2 notebook and paper (arXiv 2604.12012); ovss-* the papers' released configurations.
@@ -24,9 +25,11 @@ PROTOCOLS: dict[str, Protocol] = {
         replace(_SCLIP, name="ovss-naclip"),
         replace(_SCLIP, name="ovss-clearclip", short_side_px=448, window_px=448, stride_px=224, scale=50),
         replace(_SCLIP, name="ovss-proxyclip", window_px=336),
+        replace(_SCLIP, name="pearl-grid", refine=Grid()),
     )
 }
 DEFAULT_PROTOCOL = "tips-slide"
+REFINEMENTS: dict[str, Refinement] = {"none": None, "grid": Grid(), "pamr": Pamr()}
 
 
 def find_protocol(name: str, class_list: str | None = None) -> Protocol:
@@ -43,24 +46,10 @@ def find_protocol(name: str, class_list: str | None = None) -> Protocol:
     if name not in PROTOCOLS:
         raise ProtocolError(f"Expected the name of a protocol; got {name!r}. {did_you_mean(name, list(PROTOCOLS))}")
     benchmark = BENCHMARK_OF.get(class_list or "", class_list or "")
-    return replace(PROTOCOLS[name], **PAPERS[name].constants.get(benchmark, {}))
-
-
-def class_list_for(name: str, dataset: str) -> str:
-    """Name the packaged class list that a protocol expects for a benchmark.
-
-    Args:
-        name: of the preset; any other name stands for a protocol without a list of its own.
-        dataset: our name of the benchmark, for example ``voc21``.
-
-    Returns:
-        The paper's list; where it has none, the benchmark's own list, which has the name of the data set.
-
-    Example:
-        >>> class_list_for("ovss", "voc21"), class_list_for("tips-slide", "voc21")
-        ('ovss-voc21', 'voc21')
-    """
-    return PAPERS[name].class_lists.get(dataset, dataset) if name in PAPERS else dataset
+    constants = dict(PAPERS[name].constants.get(benchmark, {}))
+    if (threshold := constants.pop("background_threshold", None)) is not None:
+        constants["background"] = Background(threshold=threshold)
+    return replace(PROTOCOLS[name], **constants)
 
 
 def protocol_for(classes: ClassList, name: str) -> Protocol:
@@ -74,25 +63,50 @@ def protocol_for(classes: ClassList, name: str) -> Protocol:
     return find_protocol(name, classes.name if classes.is_packaged else None)
 
 
+def find_refinement(method: str | None, protocol: Protocol) -> Refinement:
+    """Look a refinement up for a preset: PAMR works at the image's size in ``ovss-naclip``, as in its paper.
+
+    Args:
+        method: ``"none"``, ``"grid"`` or ``"pamr"``; None keeps the protocol's own.
+        protocol: a preset.
+
+    Raises:
+        ProtocolError: if there is no such refinement.
+    """
+    if method is None:
+        return protocol.refine
+    if method not in REFINEMENTS:
+        raise ProtocolError(f"Expected a refinement out of {', '.join(REFINEMENTS)}; got {method!r}.")
+    return Pamr(image_size=protocol.name == "ovss-naclip") if method == "pamr" else REFINEMENTS[method]
+
+
 def with_changes(
     protocol: Protocol,
     short_side_px: int | None = None,
-    background_words: tuple[str, ...] = (),
+    background_words: str | None = None,
     background_threshold: float | None = None,
+    unknown: float | None = None,
+    refine: str | None = None,
 ) -> Protocol:
     """Change some settings of a protocol; its name then says that it was changed.
 
     Args:
         protocol: the protocol.
         short_side_px: short side of the model input; None keeps the protocol's.
-        background_words: words for a class called background; none keep the protocol's.
+        background_words: for a class called background, ``"wall, floor"`` or ``"auto"``; None keeps the protocol's.
         background_threshold: probability under which a pixel becomes background; None keeps the protocol's.
+        unknown: probability under which a pixel becomes unknown; None keeps the protocol's.
+        refine: name of a refinement; None keeps the protocol's.
+
+    Raises:
+        ProtocolError: as ``find_refinement`` and ``Background``.
+        VocabularyError: if the words cannot be read.
     """
     changes: dict[str, Any] = {}
     if short_side_px is not None:
         changes["short_side_px"] = short_side_px
-    if background_words or background_threshold is not None:
-        old = protocol.background
-        threshold = old.threshold if background_threshold is None else background_threshold
-        changes["background"] = Background(background_words or old.words, threshold)
+    if (given := (background_words, background_threshold, unknown)) != (None, None, None):
+        changes["background"] = protocol.background.changed(*given)
+    if (chosen := find_refinement(refine, protocol)) != protocol.refine:
+        changes["refine"] = chosen
     return replace(protocol, name=f"{protocol.name} (changed)", **changes) if changes else protocol

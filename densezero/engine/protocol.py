@@ -3,50 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from densezero.errors import ProtocolError
+from densezero.examples.recipe import Recipe
+from densezero.vocabulary.background import Background
 
 if TYPE_CHECKING:
     from densezero.images.geometry import Rounding
 
 
 @dataclass(frozen=True)
-class Background:
-    """What happens to pixels that no class describes. By default every pixel gets a class of the list.
+class Grid:
+    """Refinement on a coarse grid, with the arguments of ``densezero.engine.refine.grid_solve``, at least 1 each."""
 
-    Words or a threshold add a class called background as class 0, unless the class list has one of its own.
-
-    Args:
-        words: words that are prompted for the class called background.
-        threshold: a pixel becomes background if its best class has a lower probability, which is softmax(cosine /
-            temperature) over the classes, or softmax(scale x cosine) in a protocol with a scale. 0 turns it off.
-
-    Raises:
-        ProtocolError: if the threshold is not a probability, or a word is empty.
-    """
-
-    words: tuple[str, ...] = ()
-    threshold: float = 0.0
+    method: ClassVar[str] = "grid"
+    cells: int = 80
+    iterations: int = 25
 
     def __post_init__(self) -> None:
-        if not _in_unit_interval(self.threshold):
-            raise ProtocolError(f"Expected a background threshold of 0 (off) or more, below 1; got {self.threshold!r}.")
-        if not isinstance(self.words, tuple) or not all(isinstance(word, str) and word.strip() for word in self.words):
-            raise ProtocolError(f"Expected background words as a tuple of non-empty text; got {self.words!r}.")
+        _check_counts(cells=self.cells, iterations=self.iterations)
 
-    @property
-    def is_on(self) -> bool:
-        """Whether a class called background is needed."""
-        return bool(self.words) or self.threshold > 0
+
+@dataclass(frozen=True)
+class Pamr:
+    """Refinement by pixels of similar colour, with the arguments of ``densezero.engine.refine.pamr``, at least 1 each.
+
+    Args:
+        iterations: number of means.
+        dilations: distances of the neighbours, pixels; one or more.
+        image_size: whether it works at the size of the image, and not of the model input.
+    """
+
+    method: ClassVar[str] = "pamr"
+    iterations: int = 10
+    dilations: tuple[int, ...] = (8, 16)
+    image_size: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.dilations, tuple) or not self.dilations:
+            raise ProtocolError(f"Expected dilations as a tuple of at least one number; got {self.dilations!r}.")
+        _check_counts(iterations=self.iterations, **{f"dilation {each}": each for each in self.dilations})
+
+
+Refinement = Grid | Pamr | None
 
 
 @dataclass(frozen=True)
 class Protocol:
     """Every choice between an image and its label map, apart from the encoder and the words.
 
-    A class with synonyms gets the score of its best word. Without ``scale`` that is the highest cosine at each patch,
-    with it the highest probability at each pixel.
+    A class with synonyms gets the score of its best word. With ``scale`` that is the highest probability at each pixel,
+    without it the highest cosine at each patch, or the highest refined cosine.
 
     Args:
         name: name of the preset, or your own.
@@ -64,6 +72,8 @@ class Protocol:
         background: what happens to pixels that no class describes.
         min_area_share: classes that cover at most this share of the foreground, before the threshold, are dropped; 0
             (off) or more, below 1.
+        refine: what makes the averaged cosines follow the edges of the image, ``Grid()`` or ``Pamr()``; None for
+            nothing. The cosines of words are averaged over windows then, whatever ``window_scores`` is.
 
     Raises:
         ProtocolError: if a setting is out of range or contradicts another.
@@ -81,6 +91,7 @@ class Protocol:
     templates: str = "tcl9"
     background: Background = field(default_factory=Background)
     min_area_share: float = 0.0
+    refine: Refinement = None
 
     def __post_init__(self) -> None:
         _check_sides(self)
@@ -91,17 +102,35 @@ class Protocol:
             raise ProtocolError(f"Expected a finite scale above 0, or None; got {self.scale!r}.")
         if self.scale is not None and self.window_scores != "cosine":
             raise ProtocolError("A scale is applied to averaged cosines. Set window_scores to 'cosine'.")
-        if not _in_unit_interval(self.min_area_share):
+        if not isinstance(self.min_area_share, int | float) or not 0 <= self.min_area_share < 1:
             raise ProtocolError(f"Expected min_area_share of 0 or more, below 1; got {self.min_area_share!r}.")
+        if not isinstance(self.refine, Grid | Pamr | None):
+            raise ProtocolError(f"Expected refine to be Grid(...), Pamr(...) or None; got {self.refine!r}.")
 
     @property
     def labels_patch_grid(self) -> bool:
         """Whether scores are resized once, from the patch grid to the image: whole images, plain cosines, no scale."""
-        return self.window_px is None and self.scale is None and self.window_scores == "cosine"
+        return self.window_px is None and self.scale is None and self.refine is None and not self.averages_softmax
+
+    @property
+    def averages_softmax(self) -> bool:
+        """Whether softmax values are averaged over windows, and not cosines."""
+        return self.window_scores == "softmax" and self.refine is None
+
+    @property
+    def recipe(self) -> Recipe:
+        """The part that decides the features of an image."""
+        sizes = (self.short_side_px, self.long_side_cap_px, self.rounding)
+        return Recipe(*sizes, self.window_px, self.stride_px, self.readout)
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values for a report. ``Protocol.from_json`` reads them back."""
-        return asdict(self)
+        """Give plain values for a report. ``Protocol.from_json`` reads them back.
+
+        Without refinement there is no ``refine``, so results of versions that had none are recognised.
+        """
+        values = {**asdict(self), "background": self.background.to_json()}
+        refine = values.pop("refine")
+        return values if self.refine is None else {**values, "refine": {"method": self.refine.method, **refine}}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Protocol:
@@ -111,19 +140,27 @@ class Protocol:
             ProtocolError: if a field is unknown or missing.
         """
         try:
-            background = dict(values["background"])
-            if set(values) != {known.name for known in fields(cls)} or not isinstance(
-                background["words"], list | tuple
-            ):
-                raise TypeError("fields are missing or unknown")
-            background["words"] = tuple(background["words"])
-            return cls(**{**values, "background": Background(**background)})
+            values = {"refine": None, **values}
+            if wrong := set(values) ^ {known.name for known in fields(cls)}:
+                raise TypeError(f"missing or unknown: {', '.join(sorted(wrong))}")
+            refine = None if values["refine"] is None else _read_refine(**values["refine"])
+            return cls(**{**values, "background": Background.from_json(values["background"]), "refine": refine})
         except (TypeError, KeyError, ValueError) as error:
             raise ProtocolError(f"Expected the fields of a protocol; got {values!r} ({error}).") from None
 
 
-def _in_unit_interval(value: object) -> bool:
-    return isinstance(value, int | float) and 0 <= value < 1
+def _read_refine(method: str, **settings: Any) -> Grid | Pamr:
+    if method == Grid.method:
+        return Grid(**settings)
+    if method == Pamr.method:
+        return Pamr(**{**settings, "dilations": tuple(settings["dilations"])})
+    raise ValueError(f"unknown refinement {method!r}")
+
+
+def _check_counts(**counts: object) -> None:
+    for name, count in counts.items():
+        if type(count) is not int or count < 1:
+            raise ProtocolError(f"Expected {name} as a whole number of at least 1; got {count!r}.")
 
 
 def _check_sides(protocol: Protocol) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from densezero.encoders.cpu_threads import parallel_for
+from densezero.encoders.device import to_device
 from densezero.engine.bilinear import Neighbours, bilinear, find_neighbours
+from densezero.images.region_maps import RegionMap
 from densezero.images.windows import Window
 
 # Columns of a tile, and values in it: 1 MB of float32 on a CPU, 128 MB on a GPU.
@@ -100,21 +105,98 @@ class ScoreMap:
             mean /= count
         return bilinear(mean, tile.rows.neighbours, tile.columns.neighbours)
 
-    def compute_all(self) -> Tensor:
-        """Compute the scores of the whole map: (h, w, K) float32."""
-        scores = self.grids.new_empty(*self.hw, self.grids.shape[3])
-        for tile in self.plan_tiles(self.hw):
+    def for_each_tile(self, work: Callable[[Tile], None], image_hw: tuple[int, int]) -> None:
+        """Call ``work`` on every tile of an image of (H, W), on a CPU in several threads."""
+        on_cpu = self.grids.device.type == "cpu"
+        parallel_for(work, self.plan_tiles(image_hw), threads=torch.get_num_threads() if on_cpu else 1)
+
+    def compute_all(self, image_hw: tuple[int, int] | None = None) -> Tensor:
+        """Compute the scores of a whole image of (H, W), or without it of the map itself: (H, W, K) float32."""
+        image_hw = image_hw or self.hw
+        scores = self.grids.new_empty(*image_hw, self.grids.shape[3])
+
+        def fill(tile: Tile) -> None:
             scores[tile.rows.pixels, tile.columns.pixels] = self.compute(tile)
+
+        self.for_each_tile(fill, image_hw)
         return scores
+
+    def pool(self, step: tuple[int, int]) -> Tensor:
+        """Average the cosines of the map over blocks of ``step`` pixels; what remains at the end is dropped.
+
+        All steps on the way are linear along each axis. So two small matrices for each window take the place of a map.
+
+        Returns:
+            (h // step, w // step, K) float32.
+        """
+        assert not self.softmax, "probabilities are not linear in the cosines of the patches"
+        pooled = []
+        for grid, window in zip(self.grids, self.windows, strict=True):
+            rows, columns = (self._block_weights(axis, window[axis], step[axis]) for axis in (0, 1))
+            pooled.append(torch.einsum("rg,ghk,ch->rck", rows, grid, columns))
+        return torch.stack(pooled).sum(0)
 
     def _upsample(self, grid: Tensor, rows: WindowOverlap, columns: WindowOverlap) -> Tensor:
         scores = bilinear(grid, rows.neighbours, columns.neighbours)  # map rows, map columns, K
         return scores.softmax(-1) if self.softmax else scores
 
+    def _block_weights(self, axis: int, start: int, step: int) -> Tensor:
+        """Weigh the patches of a window, which begins at ``start``, in each block of map pixels: (blocks, patches)."""
+        patches, length = self.grids.shape[1 + axis], self.windows[0].hw[axis]
+        windows = torch.zeros(self.hw[axis], 1, device=self.grids.device)  # that cover a pixel
+        for first in {window[axis] for window in self.windows}:
+            windows[first : first + length] += 1
+        weights = windows.new_zeros(self.hw[axis], patches)
+        one_hot = torch.eye(patches, device=self.grids.device)
+        weights[start : start + length] = F.interpolate(one_hot[None], length, mode="linear")[0].T
+        blocks = self.hw[axis] // step
+        return (weights / windows)[: blocks * step].view(blocks, step, patches).mean(1)
+
     def _plan_axis(self, axis: int, image_length: int, step: int) -> tuple[AxisTile, ...]:
         starts = tuple(sorted({window[axis] for window in self.windows}))  # top edges, or left edges
         lengths = (self.grids.shape[1 + axis], self.windows[0].hw[axis], self.hw[axis], image_length)
         return plan_axis(*lengths, starts, step, self.grids.device)
+
+
+@dataclass(frozen=True)
+class VotedScoreMap(ScoreMap):
+    """A map for an image of (H, W), after the region vote: the pixels of a region share the mean of their scores.
+
+    Args:
+        regions: (H, W) int32, k in region k, 0 in no region. There a pixel keeps its own scores.
+        means: (R + 1, K) float32 scores of each region.
+    """
+
+    regions: Tensor
+    means: Tensor
+
+    def compute(self, tile: Tile) -> Tensor:
+        """Compute the scores of one tile of the image: (th, tw, K) float32."""
+        region = self.regions[tile.rows.pixels, tile.columns.pixels]  # (th, tw)
+        means, inside = self.means[region], region[..., None] > 0
+        return means if bool(inside.all()) else torch.where(inside, means, super().compute(tile))
+
+
+def vote(scores: ScoreMap, regions: RegionMap | None) -> ScoreMap:
+    """Average the scores of each region of an image; None returns the map itself."""
+    if regions is None:
+        return scores
+    placed = to_device(regions, scores.grids.device)  # (H, W)
+    parts: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+
+    def add_up(tile: Tile) -> None:
+        rows, columns = tile.rows.pixels, tile.columns.pixels
+        found, row = torch.unique(placed[rows, columns].flatten(), return_inverse=True)
+        values = scores.compute(tile).flatten(0, 1).double()  # (th * tw, K)
+        sums = values.new_zeros(len(found), values.shape[1]).index_add_(0, row, values)
+        parts[rows.start, columns.start] = (found, sums)
+
+    scores.for_each_tile(add_up, (regions.shape[0], regions.shape[1]))
+    pixels = placed.flatten().bincount()  # (R + 1,)
+    totals = torch.zeros(len(pixels), scores.grids.shape[3], dtype=torch.float64, device=placed.device)
+    for _, (found, sums) in sorted(parts.items()):  # in one order, whichever thread was first
+        totals[found] += sums
+    return VotedScoreMap(**vars(scores), regions=placed, means=(totals / pixels[:, None]).float())
 
 
 @lru_cache(maxsize=128)  # many images have the same size

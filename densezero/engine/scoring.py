@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -11,10 +12,12 @@ from torch import Tensor
 from densezero.encoders.base import DenseEncoder
 from densezero.encoders.batches import encode_crops
 from densezero.encoders.device import plain_torch
-from densezero.engine.protocol import Protocol
+from densezero.engine.protocol import Grid, Pamr, Protocol
+from densezero.engine.refine.grid import pool_step, solve
+from densezero.engine.refine.pixel_adaptive import pamr
 from densezero.engine.score_map import ScoreMap
 from densezero.errors import InputError
-from densezero.images.windows import Window, window_boxes
+from densezero.images.windows import Window
 from densezero.vocabulary.text_bank import TextBank
 
 
@@ -26,7 +29,8 @@ def dense_scores(encoder: DenseEncoder, pixels: Tensor, text: TextBank | Tensor,
         encoder: gives patch features; any object with ``encode_dense`` works.
         pixels: (1, 3, h, w) or (3, h, w) float32 in [0, 1].
         text: the text bank, or (C, D) vectors, one for each class.
-        protocol: its windows, read-out and averaging are used here.
+        protocol: its windows, read-out, averaging and refinement are used here. A refinement at the size of the image
+            comes after the last resize, and so not here.
 
     Returns:
         (C, h, w) float32, minus infinity for a class without words. With a scale (P, h, w), the cosines of words. Where
@@ -37,9 +41,12 @@ def dense_scores(encoder: DenseEncoder, pixels: Tensor, text: TextBank | Tensor,
     """
     if isinstance(text, Tensor):
         text = TextBank(F.normalize(text.float(), dim=-1), torch.arange(len(text), device=text.device), len(text))
-    (scores,) = score_images(encoder, [pixels if pixels.ndim == 4 else pixels[None]], text, protocol)
+    if isinstance(protocol.refine, Pamr) and protocol.refine.image_size:
+        protocol = replace(protocol, refine=None, window_scores="cosine")
+    pixels = pixels if pixels.ndim == 4 else pixels[None]
+    (scores,) = score_images(encoder, [pixels], text, protocol)
     require_finite(scores, encoder)
-    whole = scores.compute_all()  # (h, w, K)
+    whole = refine_map(scores, pixels, text, protocol, scores.hw).compute_all()  # (h, w, K)
     return (whole if protocol.scale is not None else text.to(whole.device).scatter(whole)).permute(2, 0, 1)
 
 
@@ -53,7 +60,8 @@ def score_images(encoder: DenseEncoder, images: Sequence[Tensor], bank: TextBank
         protocol: windows or whole images, read-out and averaging.
 
     Returns:
-        One map for each image. Its channels are words where the protocol has a scale, else the classes with words.
+        One map for each image, before refinement. Its channels are words where the protocol has a scale or a
+        refinement, else the classes with words.
 
     Raises:
         InputError: for pixels of another shape.
@@ -63,10 +71,41 @@ def score_images(encoder: DenseEncoder, images: Sequence[Tensor], bank: TextBank
             raise InputError(
                 f"Expected the pixels of one image as (1, 3, h, w) float32; got {tuple(pixels.shape)}, {pixels.dtype}."
             )
-    cut = [(pixels, _windows_of(pixels, protocol)) for pixels in images]
+    cut = [(pixels, protocol.recipe.windows((pixels.shape[2], pixels.shape[3]))) for pixels in images]
     crops = [pixels[:, :, w.top : w.bottom, w.left : w.right] for pixels, windows in cut for w in windows]
     grids = iter(_score_crops(encoder, crops, bank, protocol))  # (gh, gw, K) each
     return [_build_map([next(grids) for _ in windows], windows, pixels, protocol) for pixels, windows in cut]
+
+
+def refine_map(
+    scores: ScoreMap, pixels: Tensor, bank: TextBank, protocol: Protocol, image_hw: tuple[int, int]
+) -> ScoreMap:
+    """Refine the map of an image, if the protocol says so.
+
+    Args:
+        scores: cosines of words, as ``score_images`` gives them.
+        pixels: (1, 3, h, w) float32 in [0, 1].
+        bank: unit text vectors.
+        protocol: its refinement, and whether a class has the best cosine of its words now.
+        image_hw: (H, W) of the image, for a refinement at that size.
+
+    Returns:
+        A map that is one grid: cells, or pixels. Its channels are words where the protocol has a scale, else classes.
+    """
+    settings, hw = protocol.refine, scores.hw
+    if settings is None:
+        return scores
+    image, bank = pixels[0].to(scores.grids.device), bank.to(scores.grids.device)
+    if isinstance(settings, Grid):
+        step = pool_step(hw, settings.cells)
+        refined = solve(F.avg_pool2d(image, step), scores.pool(step), bank.units, settings.iterations)
+    else:
+        hw = image_hw if settings.image_size else hw
+        image = F.interpolate(image[None], hw, mode="bilinear", align_corners=False)[0]
+        planes = scores.compute_all(hw).permute(2, 0, 1)  # (P, H, W), or (P, h, w)
+        refined = pamr(image, planes, settings.iterations, settings.dilations).permute(1, 2, 0)
+    best = refined if protocol.scale is not None else bank.best_of_class(refined)  # (rows, columns, K)
+    return ScoreMap(best[None], [Window(0, 0, *hw)], hw, softmax=False)
 
 
 def require_finite(scores: ScoreMap, encoder: DenseEncoder) -> None:
@@ -79,11 +118,6 @@ def require_finite(scores: ScoreMap, encoder: DenseEncoder) -> None:
         )
 
 
-def _windows_of(pixels: Tensor, protocol: Protocol) -> list[Window]:
-    h, w = pixels.shape[-2:]
-    return window_boxes(h, w, protocol.window_px, protocol.stride_px) if protocol.window_px else [Window(0, 0, h, w)]
-
-
 def _build_map(grids: list[Tensor], windows: list[Window], pixels: Tensor, protocol: Protocol) -> ScoreMap:
     """Build the map of an image from the scores (gh, gw, K) of its windows."""
     stacked = torch.stack(grids)  # (N, gh, gw, K); a copy, so that no map keeps the scores of other images
@@ -93,7 +127,7 @@ def _build_map(grids: list[Tensor], windows: list[Window], pixels: Tensor, proto
     if protocol.labels_patch_grid:
         hw = (stacked.shape[1], stacked.shape[2])
         windows = [Window(0, 0, *hw)]
-    return ScoreMap(stacked, windows, hw, protocol.window_scores == "softmax")
+    return ScoreMap(stacked, windows, hw, protocol.averages_softmax)
 
 
 def _score_crops(encoder: DenseEncoder, crops: list[Tensor], bank: TextBank, protocol: Protocol) -> list[Tensor]:
@@ -102,6 +136,7 @@ def _score_crops(encoder: DenseEncoder, crops: list[Tensor], bank: TextBank, pro
     for indices, features in encode_crops(encoder, crops, protocol.readout):
         on_device = bank.to(features.device)
         cosines = on_device.cosines(features.float())  # (B, gh, gw, P)
-        best = cosines if protocol.scale is not None else on_device.best_of_class(cosines)  # (B, gh, gw, K)
+        best_now = protocol.scale is None and protocol.refine is None
+        best = on_device.best_of_class(cosines) if best_now else cosines  # (B, gh, gw, K)
         scores.update(zip(indices, best, strict=True))
     return [scores[index] for index in range(len(crops))]

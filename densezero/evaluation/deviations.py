@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from densezero.datasets import DEFAULT_SPLIT, OFFICIAL_IMAGES, describe_part
+from densezero.datasets.papers import class_list_for
 from densezero.encoders.catalog import MODELS
-from densezero.engine.presets import PROTOCOLS, class_list_for, find_protocol
+from densezero.engine.presets import PROTOCOLS, find_protocol
 from densezero.engine.protocol import Protocol
 from densezero.errors import ProtocolError
 from densezero.evaluation.differences import list_differences
@@ -28,6 +29,21 @@ def readout_of(report: Report) -> str:
     protocol = report.request.get("protocol")
     usual = PROTOCOLS[report.protocol].readout if report.protocol in PROTOCOLS else Protocol.readout
     return str(protocol.get("readout", usual)) if isinstance(protocol, dict) else usual
+
+
+def other_refinement(report: Report) -> str:
+    """Name the refinement if it is not the protocol's: ``"grid"``, ``"pamr"`` or ``"not refined"``; else empty."""
+    usual = PROTOCOLS[report.protocol].refine if report.protocol in PROTOCOLS else None
+    protocol = report.request.get("protocol")
+    refine = protocol.get("refine") if isinstance(protocol, dict) else None  # older reports have none
+    method = str(refine.get("method")) if isinstance(refine, dict) else None
+    return "" if method == (usual and usual.method) else method or "not refined"
+
+
+def protocol_title(report: Report) -> str:
+    """Give the protocol for a heading, with a refinement that is not its own: ``tips-slide, grid``."""
+    other = other_refinement(report)
+    return f"{report.protocol}, {other}" if other else report.protocol
 
 
 def list_deviations(report: Report, has_published: bool = False) -> list[str]:
@@ -82,14 +98,14 @@ def _usual_templates(report: Report) -> str | None:
 
 
 def _setting_differences(report: Report) -> list[str]:
-    """List the settings that differ from the preset of the same name. The read-out is in the label of the row."""
+    """List the settings that differ from the preset of the same name; the label has read-out and refinement."""
     if report.protocol not in PROTOCOLS:
         return []
     try:
         used = Protocol.from_json(report.request.get("protocol", {}))
     except ProtocolError:
         return []  # older reports keep less
-    usual = replace(find_protocol(report.protocol, report.dataset), readout=used.readout)
+    usual = replace(find_protocol(report.protocol, report.dataset), readout=used.readout, refine=used.refine)
     return list_differences(usual.to_json(), used.to_json(), words=("usually", "here"))
 
 

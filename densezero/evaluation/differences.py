@@ -48,8 +48,8 @@ def list_differences(
             named = "name" in before and before.get("name") != after.get("name")
             inner = [_changed(key, before["name"], after.get("name"), words)] if named else None
             found += inner or list_differences(before, after, f"{prefix}{key}.", words)
-        elif isinstance(before, list) and isinstance(after, list):
-            found.append(_list_change(prefix + key, before, after, words))
+        elif isinstance(before, list | tuple) and isinstance(after, list | tuple):
+            found.append(_list_change(prefix + key, list(before), list(after), words))
         else:
             found.append(_changed(prefix + key, before, after, words))
     return found

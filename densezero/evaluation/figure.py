@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.evaluation.deviations import protocol_title
 from densezero.evaluation.report import Report
 from densezero.features.figure.library import import_matplotlib
 from densezero.features.figure.sheet import FAINT, INK, PALE, axes_at, draw_sheet, fit_text, text_width_in, write_at
@@ -206,7 +207,7 @@ def about(report: Report) -> str:
     """Say what was evaluated, in one line."""
     model = fit_text(report.model, 2.2, _PT)
     images = "1 image" if report.images == 1 else f"{report.images} images"
-    return f"{model} on {report.title}, {report.protocol}, {images}"
+    return f"{model} on {report.title}, {protocol_title(report)}, {images}"
 
 
 def write_title(figure: Figure, title: str, under: str) -> None:

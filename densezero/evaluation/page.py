@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from densezero.evaluation.deviations import protocol_title
 from densezero.evaluation.report import Report
 from densezero.features.figure.sheet import DPI
 from densezero.output.html import begin_page, data_address
@@ -43,7 +44,7 @@ def make_page(report: Report, figures: Mapping[str, bytes]) -> str:
     Returns:
         The text of the HTML file. Equal input gives equal text.
     """
-    heading = f"{report.model} on {report.title}, {report.protocol}"
+    heading = f"{report.model} on {report.title}, {protocol_title(report)}"
     parts = [
         begin_page(heading, _STYLE),
         f"<h1>{escape(heading)}</h1>",

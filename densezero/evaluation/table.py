@@ -13,10 +13,12 @@ from densezero.evaluation.deviations import (
     UNSTATED_RESOLUTION,
     encoder_of,
     list_deviations,
+    other_refinement,
     readout_of,
     unstated_words,
 )
 from densezero.evaluation.published import COLUMNS, PublishedRow, published_miou, published_rows
+from densezero.evaluation.published_field import MARKS, FieldRow, field_rows
 from densezero.evaluation.report import Report
 
 TITLES: Final = {
@@ -72,19 +74,32 @@ class Table:
     blocks: dict[str, tuple[Row, ...]]
 
 
-def make_table(measured: Sequence[Measured], *, published: bool | None = None, difference: bool = False) -> Table:
+def make_table(
+    measured: Sequence[Measured],
+    *,
+    published: bool | None = None,
+    difference: bool = False,
+    published_field: bool = False,
+) -> Table:
     """Put reports and published numbers into a table.
 
     Args:
         measured: the reports. A model has one row in each protocol, or more if a data set comes twice.
         published: True for all published rows, False for none; None for those of the measured models.
         difference: below a measured row with published numbers, a row of measured minus published.
+        published_field: add the published rows of the field's methods, in blocks by their mark. Their protocols are
+            those of their papers.
     """
     blocks: dict[str, list[Row]] = {}
     rows = [] if published is False else [row for row in published_rows() if published or _is_asked(row, measured)]
     for row in rows:
         blocks.setdefault(row.protocol, []).append(_published_row(row))
-    titles = {} if measured and not published else dict.fromkeys(name for row in rows for name in row.miou)
+    of_field = field_rows() if published_field else ()
+    for mark in MARKS if published_field else ():
+        blocks[f"field, {mark}"] = [_field_row(row) for row in of_field if row.mark == mark]
+    alone = not measured or published or published_field
+    printed = [*(row.miou for row in rows), *(row.miou for row in of_field)] if alone else []
+    titles = {name for miou in printed for name in miou}
     own: dict[str, str] = {}
     for each in measured:
         own[each.report.column] = TITLES.get(each.report.column, each.report.title)
@@ -145,7 +160,8 @@ def _names(given: Sequence[str], known: list[str], option: str) -> dict[str, str
 def _is_asked(row: PublishedRow, measured: Sequence[Measured]) -> bool:
     """Whether a published row has a number that stands beside a measured one."""
     asked = (row.model, row.protocol, row.readout)
-    return any(asked == _identity(each.report) and each.report.column in row.miou for each in measured)
+    reports = [each.report for each in measured if not other_refinement(each.report)]
+    return any(asked == _identity(report) and report.column in row.miou for report in reports)
 
 
 def _identity(report: Report) -> tuple[str, str, str]:
@@ -157,6 +173,11 @@ def _published_row(row: PublishedRow) -> Row:
     cells = {name: Cell(miou, unstated_words(row, name)) for name, miou in row.miou.items()}
     resolution = (UNSTATED_RESOLUTION,) if row.protocol == "tips-simple" else ()
     return Row(row.method, "published", cells, (f"published: {row.source}", *resolution))
+
+
+def _field_row(row: FieldRow) -> Row:
+    cells = {name: Cell(miou) for name, miou in row.miou.items()}
+    return Row(row.label, "published", cells, (f"published: {row.source}", MARKS[row.mark], *row.notes))
 
 
 def _add(rows: list[Row], each: Measured) -> None:
@@ -173,14 +194,17 @@ def _add(rows: list[Row], each: Measured) -> None:
 
 
 def _label(report: Report) -> str:
-    """The model, and its read-out where it is not the protocol's."""
+    """The model, and its read-out and refinement where they are not the protocol's."""
     usual = PROTOCOLS[report.protocol].readout if report.protocol in PROTOCOLS else ""
     readout = readout_of(report)
-    return report.model if readout == usual or not usual else f"{report.model}, {readout}"
+    parts = (report.model, "" if readout == usual or not usual else readout, other_refinement(report))
+    return ", ".join(part for part in parts if part)
 
 
 def _published(report: Report) -> float | None:
-    """The published number of the same encoder, protocol, read-out and benchmark."""
+    """The published number of the same encoder, protocol, read-out and benchmark; refined numbers have none."""
+    if other_refinement(report):
+        return None
     encoder, protocol, readout = _identity(report)
     row = published_miou(encoder, protocol, report.column, readout)
     return row.miou[report.column] if row else None

@@ -50,6 +50,11 @@ def as_rgb(image: AnyImage) -> NDArray[np.uint8]:
     return image
 
 
+def to_pillow(rgb: NDArray[np.uint8]) -> Image.Image:
+    """Convert an array (H, W, 3) to a Pillow image, for other libraries."""
+    return Image.fromarray(rgb)
+
+
 def _advice(image: object) -> str:
     """Say what to do with things that people give by mistake."""
     if image is None:

@@ -6,7 +6,7 @@ import re
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from densezero.errors import InputError
@@ -20,10 +20,12 @@ class FoundImage:
     Attributes:
         path: path of the file, as the input was given.
         relative: path below the given folder; the name of the file if the file itself was given.
+        companions: files that are read together with the image. What is made of it depends on them too.
     """
 
     path: Path
     relative: PurePosixPath
+    companions: tuple[Path, ...] = field(default=(), kw_only=True)
 
     def __fspath__(self) -> str:
         return str(self.path)

@@ -58,3 +58,24 @@ def _starts(length: int, side: int, stride: int) -> list[int]:
     steps = max(length - side + stride - 1, 0) // stride + 1
     last = max(length - side, 0)
     return [min(step * stride, last) for step in range(steps)]
+
+
+def row_strips(h: int, w: int, most_px: int, halo: int) -> list[tuple[slice, slice]]:
+    """Cut h x w pixels into strips of rows, each with more rows around it that influence it.
+
+    Args:
+        h: rows of the image, at least 1.
+        w: columns of the image, at least 1.
+        most_px: pixels of a strip with its halos. A strip has at least as many rows of its own as one halo, though.
+        halo: rows on each side that influence a row.
+
+    Returns:
+        For each strip its own rows, and the rows that it needs. The own rows cover the image once.
+
+    Example:
+        >>> row_strips(6, 10, most_px=50, halo=1)
+        [(slice(0, 3, None), slice(0, 4, None)), (slice(3, 6, None), slice(2, 6, None))]
+    """
+    rows = h if h * w <= most_px else max(most_px // w - 2 * halo, halo)
+    owned = [slice(top, min(top + rows, h)) for top in range(0, h, rows)]
+    return [(own, slice(max(own.start - halo, 0), min(own.stop + halo, h))) for own in owned]

@@ -43,7 +43,8 @@ def load_results(folder: str | Path) -> Results:
     try:
         classes = ClassList.from_json(json.dumps(listed))
         request = manifest["request"]
-        known = {name: request[name] for name in (field.name for field in fields(Provenance))}
+        known = {name: request[name] for name in (field.name for field in fields(Provenance)) if name in request}
+        known["examples"] = tuple(request.get("examples", ()))
         provenance = Provenance(**{**known, "protocol": Protocol.from_json(request["protocol"])})
         entries = [ImageEntry.from_json(values) for values in manifest["images"]]
         failed = {entry.relative: entry.error or "" for entry in entries if entry.status != DONE}

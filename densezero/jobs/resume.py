@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from densezero.errors import OutputError
@@ -82,13 +81,14 @@ class Plan:
         changed = []
         for name, image in self.images.items():
             entry = self.earlier.entries.get(name)
-            if entry is None or not is_unchanged(image.path, entry.stamp, entry.sha256):
+            if entry is None or not is_unchanged(image.path, entry.stamp, entry.sha256, *image.companions):
                 self.waiting.add(name)
                 changed += [name] if entry is not None and entry.status == DONE else []
             elif not self._is_whole(entry):
                 self.waiting.add(name)
         if changed:
-            listener.note(f"{_few(changed, 'picture')} changed since the last run, and will be done again")
+            regions = ", or the regions," if any(image.companions for image in self.images.values()) else ""
+            listener.note(f"{_few(changed, 'picture')}{regions} changed since the last run, and will be done again")
 
     def _is_whole(self, entry: ImageEntry) -> bool:
         """Whether everything that is asked for of an image was made, and is there."""
@@ -143,7 +143,7 @@ class Plan:
         for entry in self.earlier.entries.values():
             for output in entry.outputs:
                 image = self.images.get(owners.get(output, entry.relative))
-                if image is None or _is_same_picture(entry, image.path):
+                if image is None or _is_same_picture(entry, image):
                     continue
                 if not self.overwrite:
                     raise OutputError(
@@ -156,14 +156,14 @@ class Plan:
         self.replaced = replaced - set(self.images)
 
 
-def _is_same_picture(entry: ImageEntry, path: Path) -> bool:
+def _is_same_picture(entry: ImageEntry, image: FoundImage) -> bool:
     """Whether a picture is the one that an entry was made of: the same file, or a copy."""
     try:
-        if entry.source == str(path.absolute()) or path.samefile(entry.source):
+        if entry.source == str(image.path.absolute()) or image.path.samefile(entry.source):
             return True
     except (OSError, ValueError):  # one of them has gone
         pass
-    return entry.sha256 != "" and entry.sha256 == sha256_of(path)
+    return entry.sha256 != "" and entry.sha256 == sha256_of(image.path, *image.companions)
 
 
 def _few(names: Sequence[str], what: str) -> str:

@@ -270,10 +270,10 @@ class ImageRun:
                 writing = None
 
     def _read(self, image: FoundImage) -> _Task:
-        task = _Task(image, stamp_of(image.path), held=image)
+        task = _Task(image, stamp_of(image.path, *image.companions), held=image)
         task.advance(self.job.read)
         if task.error is None:
-            task.sha256 = sha256_of(image.path)
+            task.sha256 = sha256_of(image.path, *image.companions)
         return task
 
     def _write(self, task: _Task) -> ImageEntry:

@@ -11,13 +11,16 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from densezero.classifiers.classifier import Classifier, classifier_segmenter, load_classifier
 from densezero.encoders.catalog import load_encoder, model_files
 from densezero.encoders.device import images_at_once
-from densezero.engine.background import with_background
 from densezero.engine.labelling import BYTE_CLASSES
 from densezero.engine.presets import protocol_for, with_changes
 from densezero.engine.protocol import Protocol
 from densezero.engine.segmenter import Prepared, Scored, Segmenter
+from densezero.evaluation.confidence import ConfidenceCounts, confidence_map
+from densezero.examples.classes import with_example_classes
+from densezero.examples.example import Example, parse_example
 from densezero.images import FoundImage, read_rgb
 from densezero.jobs.manifest import MANIFEST, Manifest
 from densezero.jobs.places import OutputFolder, check_all, find_inputs
@@ -31,7 +34,10 @@ from densezero.output.formats import RUN_FORMATS
 from densezero.output.paths import refuse_unusable_outputs
 from densezero.output.writer import FORMATS, ImageResult, OutputPlan, plan_outputs
 from densezero.progress import Listener
+from densezero.regions.open import open_regions
+from densezero.regions.source import RegionSource
 from densezero.vocabulary import ClassList, Templates, describe_classes, load_class_list, load_templates, parse_inline
+from densezero.vocabulary.background import check_background, refuse_unknown_temperature
 
 OfModel = TypeVar("OfModel")
 
@@ -45,16 +51,23 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
     listener = listener or Listener()
     passed_over: Counter[str] = Counter()
     images = find_inputs(settings.inputs, settings.images, listener, passed_over)
+    regions = open_regions(settings.regions, images, listener.note)
+    images = regions.images
     folder = OutputFolder(settings.out)
     plan, words = check_all(lambda: _plan_outputs(settings, images, folder), lambda: read_words(settings))
     with folder.locked(settings.dry_run):
         segmenter = build_segmenter(settings, words, listener)
         plan = plan.also(look_back(folder, settings.overwrite).files)
-        job = SegmentJob(segmenter, plan, folder)
+        job = SegmentJob(segmenter, plan, folder, regions, settings.show_confidence)
         words_of_classes = ["|".join(of_class) for of_class in segmenter.classes.words]  # says which classes differ
-        request = {**segmenter.provenance.to_json(), "classes": words_of_classes}
+        of_regions = regions.start(segmenter.encoder.device)
+        request = {**segmenter.provenance.to_json(), "classes": words_of_classes, **of_regions}
         run = ImageRun(folder, request, job, listener)
-        return run.over(images, settings, {"device": str(segmenter.encoder.device), "passed_over": passed_over})
+        about = {"device": str(segmenter.encoder.device), "passed_over": passed_over, **regions.about()}
+        summary = run.over(images, settings, about)
+        if job.confidence is not None and not settings.dry_run:
+            listener.result(job.confidence.describe())
+        return summary
 
 
 def _plan_outputs(settings: SegmentSettings, images: Sequence[FoundImage], folder: OutputFolder) -> OutputPlan:
@@ -62,16 +75,21 @@ def _plan_outputs(settings: SegmentSettings, images: Sequence[FoundImage], folde
     plan = plan_outputs([image.relative for image in images], settings.save, settings.keep_suffix)
     names = [name for image in images for name in plan.files(image.relative).values()]
     of_run = (CLASSES, MANIFEST, *RUN_FORMATS.values())
-    given = [Path(name) for name in (settings.vocabulary, settings.templates) if name is not None]
-    read = (*settings.inputs, *(image.path for image in images), *given, *model_files(settings.model))
+    given = [Path(name) for name in (settings.vocabulary, settings.templates, settings.classifier) if name is not None]
+    of_images = (file for image in images for file in (image.path, *image.companions))
+    of_examples = (file for text in settings.examples for file in parse_example(text).files)
+    read = (*settings.inputs, *of_images, *of_examples, *given, *model_files(settings.model))
     refuse_unusable_outputs(settings.out, map(folder.path, (*names, *of_run)), read)
     return plan
 
 
 @dataclass(frozen=True)
 class Words:
-    """What is searched for, and how."""
+    """What is searched for, and how. Without ``listed`` examples alone define the classes, or a classifier."""
 
+    classifier: Classifier | None
+    listed: ClassList | None
+    examples: tuple[Example, ...]
     classes: ClassList
     protocol: Protocol
     templates: Templates
@@ -83,14 +101,21 @@ def read_words(settings: SegmentSettings) -> Words:
     Raises:
         DenseZeroError: if one of them is unknown or malformed.
     """
+    classifier = None if settings.classifier is None else load_classifier(settings.classifier)
+    listed = None if classifier is None else classifier.classes
     if settings.classes is not None:
-        classes = parse_inline(settings.classes)
-    else:
-        assert settings.vocabulary is not None, "checked by SegmentSettings"
-        classes = load_class_list(settings.vocabulary)
-    changes = (settings.short_side_px, settings.background_words, settings.background_threshold)
-    protocol = with_changes(protocol_for(classes, settings.protocol), *changes)
-    return Words(classes, protocol, load_templates(settings.templates or protocol.templates))
+        listed = parse_inline(settings.classes)
+    if settings.vocabulary is not None:
+        listed = load_class_list(settings.vocabulary)
+    examples = tuple(map(parse_example, settings.examples))
+    classes, _ = with_example_classes(listed, [example.name for example in examples])
+    protocol = with_changes(
+        protocol_for(classes, settings.protocol), settings.short_side_px, settings.background,
+        settings.background_threshold, settings.unknown, settings.refine,
+    )  # fmt: skip
+    check_background(classes, protocol.background, has_scale=protocol.scale is not None)
+    templates = load_templates(settings.templates or protocol.templates)
+    return Words(classifier, listed, examples, classes, protocol, templates)
 
 
 def build_segmenter(settings: SegmentSettings, words: Words, listener: Listener) -> Segmenter:
@@ -99,9 +124,17 @@ def build_segmenter(settings: SegmentSettings, words: Words, listener: Listener)
     if encoder.note:
         listener.note(encoder.note)
     listener.understood(describe_classes(words.classes))
-    if len(with_background(words.classes, words.protocol.background).classes) == 1:
-        listener.note("one class alone covers every pixel; name what else may be there, or add --background-word")
-    segmenter = Segmenter(encoder, words.classes, words.protocol, words.templates, listener.embedding)
+    if settings.show_confidence:
+        refuse_unknown_temperature(encoder, words.protocol.scale, "--show-confidence")
+    if words.classifier is not None:
+        return classifier_segmenter(encoder, words.classifier, words.protocol)
+    segmenter = Segmenter(
+        encoder, words.listed, words.protocol, words.templates, listener.embedding, examples=words.examples
+    )
+    if len(segmenter.classes) == 1:
+        listener.note("one class alone covers every pixel; name what else may be there, or add --background auto")
+    if text := words.protocol.background.describe_choice(segmenter.protocol.background):
+        listener.understood(text)
     encoder.release_text()
     return segmenter
 
@@ -117,8 +150,11 @@ class _Picture(Generic[OfModel]):
 class SegmentJob(ImageJob[FoundImage, _Picture[Prepared], _Picture[Scored], ImageResult]):
     """Each image becomes a label map, an overlay and what else was asked for."""
 
-    def __init__(self, segmenter: Segmenter, plan: OutputPlan, folder: OutputFolder) -> None:
-        self.segmenter, self.plan, self.folder = segmenter, plan, folder
+    def __init__(
+        self, segmenter: Segmenter, plan: OutputPlan, folder: OutputFolder, regions: RegionSource, counts: bool
+    ) -> None:
+        self.segmenter, self.plan, self.folder, self.regions = segmenter, plan, folder, regions
+        self.confidence = ConfidenceCounts(segmenter.rule) if counts else None
         self.at_once = images_at_once(segmenter.encoder.device, segmenter.encoder.batch_pixels)
         self.run_files = (CLASSES, *plan.run_files().values())
         self.needs_pieces = "coco" in plan.run_formats
@@ -134,19 +170,21 @@ class SegmentJob(ImageJob[FoundImage, _Picture[Prepared], _Picture[Scored], Imag
             self.folder.write(CLASSES, encode_classes_json(self.segmenter.classes))
 
     def read(self, image: FoundImage) -> _Picture[Prepared]:
-        """Read the image, and resize it for the model."""
+        """Read the image and its regions, and resize the image for the model."""
         rgb = read_rgb(image.path)  # (H, W, 3)
-        return _Picture(rgb, self.segmenter.prepare(rgb))
+        return _Picture(rgb, self.segmenter.prepare(rgb, self.regions.read(image, (rgb.shape[0], rgb.shape[1]))))
 
     def together(self, images: Sequence[_Picture[Prepared]]) -> list[_Picture[Scored]]:
-        """Score several images."""
-        scored = self.segmenter.score([image.model for image in images])
+        """Make the regions of several images where a model does that, and score the images."""
+        scored = self.segmenter.score([self.regions.complete(image.model, image.rgb) for image in images])
         return [_Picture(image.rgb, scores) for image, scores in zip(images, scored, strict=True)]
 
     def work(self, content: _Picture[Scored]) -> ImageResult:
         """Label the image."""
         labels = self.segmenter.label(content.model)  # (H, W)
         scores = self.segmenter.class_scores(content.model) if self.has_scores else None  # (C, H, W)
+        if self.confidence is not None:
+            self.confidence.add(confidence_map(content.model.scores, content.model.image_hw, self.segmenter.rule))
         return ImageResult(content.rgb, labels, self.segmenter.classes, scores)
 
     def write(self, image: FoundImage, result: ImageResult) -> Outcome:
@@ -159,10 +197,10 @@ class SegmentJob(ImageJob[FoundImage, _Picture[Prepared], _Picture[Scored], Imag
         return Outcome((height, width), class_pixels(result.labels, count), pieces)
 
     def held_bytes(self, hw: tuple[int, int]) -> int:
-        """The image, its labels, its scores where they are kept, and what the model takes."""
+        """The image, its regions, its labels, its scores where they are kept, and what the model takes."""
         classes = len(self.segmenter.classes)
         px_bytes = 3 + (1 if classes <= BYTE_CLASSES else 2) + (4 * classes if self.has_scores else 0)
-        return px_bytes * hw[0] * hw[1] + self.segmenter.prepared_bytes(hw)
+        return (px_bytes + self.regions.px_bytes) * hw[0] * hw[1] + self.segmenter.prepared_bytes(hw)
 
     def recall(self) -> Iterator[tuple[str, list[Any]]]:
         """The masks of earlier images."""

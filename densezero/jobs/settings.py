@@ -1,15 +1,19 @@
-"""The settings of runs over many images, and of ``segment``. Importing this does not load torch."""
+"""The settings of runs over many images, of ``segment``, ``try`` and ``fit``. Importing this does not load torch."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from densezero.encoders.catalog import DEFAULT_MODEL
 from densezero.engine.presets import DEFAULT_PROTOCOL
 from densezero.errors import InputError, OutputError, VocabularyError
+from densezero.examples.example import parse_example
+from densezero.features.choices import FIGURE_SUFFIXES, is_figure
 
 LEAST_SIDE_PX = 32
+MOST_VARIANTS = 24  # more ways to segment an image nobody compares
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,20 @@ class SegmentSettings(FolderSettings):
         protocol: a preset's name; an ``ovss`` preset takes its paper's constants for the benchmark of the vocabulary.
         templates: prompt templates, a name or a file; None takes the protocol's.
         short_side_px: short side of the model input; None takes the protocol's.
-        background_words: words for a class called background.
+        background: words for a class called background, ``wall, floor`` or ``auto``; None takes the protocol's.
         background_threshold: probability under which a pixel becomes background; None takes the protocol's.
+        unknown: probability under which a pixel becomes unknown; None takes the protocol's.
+        refine: ``"none"``, ``"grid"`` or ``"pamr"``; None takes the protocol's.
         save: formats to write.
+        show_confidence: show the distribution of the confidence of all pixels at the end.
+        regions: masks that get one label each, a folder, a COCO file, ``sam2`` or ``sam2:NAME``; or None.
+        examples: pictures that show a class, ``mug=photo.jpg,mask.png``, as ``parse_example`` reads them.
+        classifier: a file that ``densezero fit`` wrote, in place of words and examples; or None.
 
     Raises:
-        VocabularyError: if both or neither of classes and vocabulary are given.
-        InputError: if the short side is too small to hold anything.
+        VocabularyError: if both classes and vocabulary are given, or neither of them and no examples; or if there is a
+            classifier and one of these, templates or a background beside it.
+        InputError: if the short side is too small to hold anything, or an example is not written as it should be.
         OutputError: if there is no format to save.
     """
 
@@ -64,20 +75,128 @@ class SegmentSettings(FolderSettings):
     protocol: str = DEFAULT_PROTOCOL
     templates: str | None = None
     short_side_px: int | None = None
-    background_words: tuple[str, ...] = ()
+    background: str | None = None
     background_threshold: float | None = None
+    unknown: float | None = None
+    refine: str | None = None
     save: tuple[str, ...] = ("labels", "overlay")
+    show_confidence: bool = False
+    regions: str | None = None
+    examples: tuple[str, ...] = ()
+    classifier: Path | None = None
 
     def __post_init__(self) -> None:
-        if (self.classes is None) == (self.vocabulary is None):
-            raise VocabularyError(
-                'Expected either --classes "sky, grass, boat=sailing ship|yacht" or --vocabulary NAME|FILE; got '
-                f"{'neither' if self.classes is None else 'both'}. `densezero vocabularies list` shows the packaged "
-                "lists."
-            )
+        self._check_words()
         if self.short_side_px is not None and self.short_side_px < LEAST_SIDE_PX:
             raise InputError(
                 f"Expected --short-side of at least {LEAST_SIDE_PX} pixels, two patches; got {self.short_side_px}."
             )
         if not self.save:
             raise OutputError("Expected at least one format to save, for example --save labels,overlay; got none.")
+
+    def _check_words(self) -> None:
+        if self.classifier is not None:
+            words = {"--classes": self.classes, "--vocabulary": self.vocabulary, "--templates": self.templates}
+            backgrounds = {"--background": self.background, "--background-threshold": self.background_threshold}
+            others = {**words, **backgrounds, "--unknown": self.unknown, "--example": self.examples or None}
+            if beside := [name for name, value in others.items() if value is not None]:
+                raise VocabularyError(
+                    f"Expected --classifier without {', '.join(beside)}, because a classifier has its own classes. "
+                    "Leave one of them out."
+                )
+            return
+        given = (self.classes is not None) + (self.vocabulary is not None)
+        if given == 2 or (given == 0 and not self.examples):
+            raise VocabularyError(
+                'Expected either --classes "sky, grass, boat=sailing ship|yacht" or --vocabulary NAME|FILE; got '
+                f"{'both' if given else 'neither, and no --example'}. `densezero vocabularies list` shows the packaged "
+                "lists."
+            )
+        for example in self.examples:
+            parse_example(example)
+
+
+@dataclass(frozen=True)
+class TrySettings:
+    """One request to try words.
+
+    Args:
+        image: the file.
+        out: a ``.png``, ``.pdf`` or ``.svg``.
+        classes: word lists inline.
+        vocabularies: names of packaged class lists, or files.
+        protocols: presets.
+        refine: refinements; empty takes the protocol's.
+        model: a name or a path.
+        templates: prompt templates, a name or a file; None takes the protocol's.
+        short_side_px: short side of the model input; None takes the protocol's.
+        device: where to compute.
+        dtype: numeric type of the vision tower.
+        dpi: pixels per inch of the picture.
+        overwrite: replace a file that densezero did not write.
+
+    Raises:
+        InputError: if there are no words, or more ways than a reader can compare.
+        OutputError: if the output is no figure.
+    """
+
+    image: Path
+    out: Path
+    classes: tuple[str, ...] = ()
+    vocabularies: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = (DEFAULT_PROTOCOL,)
+    refine: tuple[str, ...] = ()
+    model: str = DEFAULT_MODEL
+    templates: str | None = None
+    short_side_px: int | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    dpi: int = 150
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        lists = len(self.classes) + len(self.vocabularies)
+        if not lists:
+            raise InputError('Expected words to try: --classes "sky, grass" or --vocabulary NAME|FILE; got neither.')
+        count = lists * len(self.protocols) * max(len(self.refine), 1)
+        if count > MOST_VARIANTS:
+            raise InputError(
+                f"Expected at most {MOST_VARIANTS} ways to segment the image; {lists} lists, {len(self.protocols)} "
+                f"protocols and {len(self.refine)} refinements make {count}. Give fewer of one of them."
+            )
+        if not is_figure(self.out):
+            raise OutputError(f"Expected --out as a file ending in {', '.join(FIGURE_SUFFIXES)}; got {self.out}.")
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """One request to fit a classifier.
+
+    Args:
+        folder: holds ``images/``, ``masks/`` and ``classes.json``.
+        out: the file to write.
+        model: a model's name, or a path.
+        protocol: a preset's name. Its sizes, windows and read-out decide the features.
+        short_side_px: short side of the model input; None takes the protocol's.
+        device: where to compute.
+        dtype: numeric type of the vision tower.
+        overwrite: replace a file that is there.
+
+    Raises:
+        OutputError: if the file has another ending than ``.safetensors``, or is there.
+    """
+
+    folder: Path
+    out: Path
+    model: str = DEFAULT_MODEL
+    protocol: str = DEFAULT_PROTOCOL
+    short_side_px: int | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.out.suffix != ".safetensors":
+            raise OutputError(f"Expected --out as a file ending in .safetensors; got {self.out}.")
+        if os.path.lexists(self.out) and not self.overwrite:
+            raise OutputError(f"{self.out} is there already. Choose another --out, or replace it with --overwrite.")

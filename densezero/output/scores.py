@@ -13,7 +13,8 @@ def encode_scores(scores: NDArray[np.floating], classes: ClassList) -> bytes:
     """Encode the scores of all classes in half precision; reading needs no pickle.
 
     Args:
-        scores: (C, h, w) scores, at the size that the protocol defines before its last resize.
+        scores: (C, h, w) scores, at the size that the protocol defines before its last resize. All of minus infinity
+            for a class without words, which a threshold alone finds.
         classes: the C classes.
 
     Returns:
@@ -29,7 +30,8 @@ def encode_scores(scores: NDArray[np.floating], classes: ClassList) -> bytes:
         )
     with np.errstate(over="ignore"):  # told below, in words
         half = scores.astype(np.float16)
-    if not np.isfinite(half).all():
+    worded = [plane for plane, whole in zip(half, scores, strict=True) if not np.isneginf(whole).all()]
+    if not all(np.isfinite(plane).all() for plane in worded):
         raise OutputError(
             "Expected finite scores within ±65504, the range of half precision, got values beyond it or no numbers. "
             "Check the model's output, or leave the scores format away."

@@ -42,10 +42,12 @@ class Provenance:
     encoder: str
     weights_sha256: str
     dtype: str
+    examples: tuple[dict[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values for a manifest."""
-        return {**vars(self), "protocol": self.protocol.to_json()}
+        """Give plain values for a manifest. Without examples they are those of versions that had none."""
+        values = {**vars(self), "protocol": self.protocol.to_json(), "examples": list(self.examples)}
+        return values if self.examples else {name: value for name, value in values.items() if name != "examples"}
 
 
 class Area(NamedTuple):

@@ -29,20 +29,23 @@ class TextBank:
     """Unit text vectors, and the class that each belongs to.
 
     Args:
-        vectors: (P, D) float32 of length 1, one row for each word.
+        vectors: (P, D) float32 of length 1, one row for each word. Rows made from examples may have another length.
         class_of: (P,) int64 class index of each row, rising; a class may have no row.
         classes: number of classes C.
+        offsets: (P,) added to the cosines of each row; None adds nothing.
     """
 
     vectors: Tensor
     class_of: Tensor
     classes: int
+    offsets: Tensor | None = None
 
     def to(self, device: torch.device) -> TextBank:
         """Copy the bank to another device; return the bank itself where it is there already."""
         if self.vectors.device == self.class_of.device == device:
             return self
-        return TextBank(self.vectors.to(device), self.class_of.to(device), self.classes)
+        offsets = None if self.offsets is None else self.offsets.to(device)
+        return TextBank(self.vectors.to(device), self.class_of.to(device), self.classes, offsets)
 
     def cosines(self, features: Tensor) -> Tensor:
         """Compute the cosine of every feature with every word.
@@ -51,9 +54,10 @@ class TextBank:
             features: (..., D) float32 of any length, on the bank's device.
 
         Returns:
-            (..., P) float32 in [-1, 1]; 0 for a feature of length 0.
+            (..., P) float32, for words in [-1, 1]; 0 for a feature of length 0.
         """
-        return linear(F.normalize(features, dim=-1), self.vectors)
+        products = linear(F.normalize(features, dim=-1), self.vectors)
+        return products if self.offsets is None else products + self.offsets
 
     def best_of_class(self, scores: Tensor) -> Tensor:
         """Take the maximum over the words of each class, for the F classes that have words.
@@ -85,6 +89,11 @@ class TextBank:
         placed = scores.new_full((*scores.shape[:-1], self.classes), -torch.inf)
         placed[..., self.worded_classes] = scores
         return placed
+
+    @property
+    def units(self) -> Tensor:
+        """(P, D) the rows at length 1. Those of words have it already, and stay as they are."""
+        return self.vectors if self.offsets is None else F.normalize(self.vectors, dim=1)
 
     @cached_property
     def worded_classes(self) -> Tensor:
@@ -145,14 +154,28 @@ def build_text_bank(
     """
     flat = [word for of_class in words for word in of_class]
     class_of = torch.tensor([index for index, of_class in enumerate(words) for _ in of_class], dtype=torch.int64)
-    file = bank_file(encoder.text_hash, flat, templates)
-    vectors = read_vectors(file, (len(flat), encoder.width))
-    if vectors is None:
-        vectors = embed_words(encoder, flat, templates, progress)
-        write_vectors(file, vectors.cpu())
+    vectors = recall_words(encoder, flat, templates, progress)
     tell_of_cut_words(encoder, flat, templates)
     refuse_equal_classes(words, vectors)
     return TextBank(vectors, class_of, len(words)).to(encoder.device)
+
+
+def recall_words(
+    encoder: DenseEncoder,
+    words: Sequence[str],
+    templates: Templates,
+    progress: Callable[[int, int], None] | None = None,
+) -> Tensor:
+    """Read the vectors of words from disk, or embed them and keep them there: (P, D) float32 unit vectors.
+
+    The device is the CPU if they are read, else the encoder's.
+    """
+    file = bank_file(encoder.text_hash, words, templates)
+    vectors = read_vectors(file, (len(words), encoder.width))
+    if vectors is None:
+        vectors = embed_words(encoder, words, templates, progress)
+        write_vectors(file, vectors.cpu())
+    return vectors
 
 
 @plain_torch()
@@ -180,7 +203,7 @@ def embed_words(
 
 @plain_torch()
 def bank_from_vectors(
-    encoder: DenseEncoder, words: Sequence[Sequence[str]], vectors: NDArray[np.floating] | Tensor
+    encoder: DenseEncoder, words: Sequence[Sequence[str]], vectors: NDArray[np.floating] | Tensor | TextBank
 ) -> TextBank:
     """Make a text bank of a user's own vectors.
 
@@ -188,6 +211,7 @@ def bank_from_vectors(
         encoder: its patch features are compared with the vectors.
         words: the words of each class. A class that the background threshold alone finds has none, and gets no vector.
         vectors: (P, D) one row for each word, or one row for each class that has words, in their order; of any length.
+            A bank is taken as it is.
 
     Returns:
         The bank, on the encoder's device.
@@ -195,6 +219,8 @@ def bank_from_vectors(
     Raises:
         VocabularyError: for another shape, or a row that is zero or not finite.
     """
+    if isinstance(vectors, TextBank):
+        return vectors.to(encoder.device)
     rows = torch.as_tensor(vectors, device="cpu").detach().to(torch.float32)
     worded = [index for index, of_class in enumerate(words) if of_class]
     of_words = [index for index, of_class in enumerate(words) for _ in of_class]

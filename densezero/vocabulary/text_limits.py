@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +19,20 @@ LONG = 60
 
 _MORE = " zebra"
 _SHOWN = 60
+
+
+class CutWord(NamedTuple):
+    """A word that is longer than the text tower reads.
+
+    Args:
+        word: the whole word.
+        read: its beginning, which the tower reads.
+        cut: the rest, which decides nothing.
+    """
+
+    word: str
+    read: str
+    cut: str
 
 
 def refuse_equal_classes(words: Sequence[Sequence[str]], vectors: Tensor) -> None:
@@ -48,17 +63,28 @@ def refuse_equal_classes(words: Sequence[Sequence[str]], vectors: Tensor) -> Non
 
 def tell_of_cut_words(encoder: DenseEncoder, words: Sequence[str], templates: Templates) -> None:
     """Warn of words that are longer than the text tower reads: what follows its limit decides nothing."""
+    for word, read, cut in find_cut_words(encoder, words, templates):
+        warnings.warn(
+            f"the model reads {_short(word)} up to {read[-20:]!r}; cut off is {_short(cut)}",
+            DenseZeroWarning,
+            stacklevel=2,
+        )
+
+
+def find_cut_words(encoder: DenseEncoder, words: Sequence[str], templates: Templates) -> Iterator[CutWord]:
+    """Find the words that are longer than the text tower reads, in the first of the templates.
+
+    Args:
+        encoder: its text tower reads the words.
+        words: of a class list; those under ``LONG`` characters are not tried.
+        templates: the first one is used.
+    """
     for word in words:
         if len(word) < LONG:
             continue
         read = _read_part(encoder, word, templates)
         if read != word:
-            cut = word[len(read) :].strip()
-            warnings.warn(
-                f"the model reads {_short(word)} up to {read[-20:]!r}; cut off is {_short(cut)}",
-                DenseZeroWarning,
-                stacklevel=2,
-            )
+            yield CutWord(word, read, word[len(read) :].strip())
 
 
 def _read_part(encoder: DenseEncoder, word: str, templates: Templates) -> str:

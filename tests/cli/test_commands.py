@@ -8,10 +8,12 @@ from typer.testing import CliRunner
 
 from densezero import __version__
 from densezero.cli import main as cli
+from densezero.datasets.papers import BENCHMARKS
 from densezero.encoders.catalog import MODELS
-from densezero.engine.papers import BENCHMARKS
 from densezero.engine.presets import PROTOCOLS
 from densezero.errors import DenseZeroError, DenseZeroWarning
+from tests.conftest import ROOT
+from tests.datasets.devkits import draw_voc
 from tests.jobs.photos import write_scenes
 
 WORDS = "sky, grass, sea, house=home|cottage"
@@ -154,7 +156,7 @@ def test_a_warning_of_ours_is_a_note_and_others_are_passed_on(capsys, monkeypatc
 
 def test_protocols_are_listed_and_shown_with_their_constants():
     listed = run("protocols", "list").output
-    assert [line.split()[0] for line in listed.splitlines()[::2]] == list(PROTOCOLS)
+    assert [line.split()[0] for line in listed.splitlines()[::3]] == list(PROTOCOLS)
     shown = run("protocols", "show", "ovss", "--dataset", "voc21").output
     assert "ovss-voc21" in shown
     assert re.search(r"scale +65 ", shown)
@@ -164,6 +166,71 @@ def test_protocols_are_listed_and_shown_with_their_constants():
     facts = json.loads(run("protocols", "show", "tips-slide", "--json").output)
     assert (facts["window_px"], facts["stride_px"], facts["templates"]) == (448, 336, "tcl9")
     assert json.loads(run("protocols", "list", "--json").output)[0]["name"] == "tips-simple"
+
+
+def test_the_grid_of_pearl_is_listed_with_its_source_and_its_constants():
+    listed = json.loads(run("protocols", "list", "--json").output)
+    assert "arXiv 2603.21528" in {each["name"]: each["source"] for each in listed}["pearl-grid"]
+    assert "Source: PEARL (arXiv 2603.21528)" in run("protocols", "list").output
+    shown = run("protocols", "show", "pearl-grid").output
+    for constant in (r"refine +grid ", r"refine\.cells +80", r"refine\.iterations +25"):
+        assert re.search(constant, shown)
+    assert json.loads(run("protocols", "show", "pearl-grid", "--json").output)["refine"]["method"] == "grid"
+    assert json.loads(run("protocols", "show", "ovss", "--json").output)["refine"] is None
+
+
+def test_protocols_say_what_a_refinement_does_with_them():
+    assert "mean cosine takes the place of the mean softmax" in run("protocols", "show", "tips-slide").output
+    assert "PAMR works at the size of the image" in run("protocols", "show", "ovss-naclip").output
+
+
+@pytest.mark.parametrize("method", ["grid", "pamr"])
+def test_scenes_are_refined_and_the_next_run_with_another_refinement_is_refused(tmp_path, quick, method):
+    scenes = [str(ROOT / "assets" / "scenes" / name) for name in ("lake.jpg", "night.jpg")]
+    words = ("segment", *scenes, "--classes", WORDS, "--out", str(tmp_path / "out"), *quick)
+    assert run(*words, "--refine", method).stdout.startswith("2 written")
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["request"]["protocol"]["refine"]["method"] == record["settings"]["refine"] == method
+    assert run(*words, "--refine", method).stdout.startswith("0 written, 2 there already")
+    with pytest.raises(DenseZeroError, match="holds results of another request"):
+        run(*words)
+    with pytest.raises(DenseZeroError, match=r"protocol\.refine"):
+        run(*words, "--refine", {"grid": "pamr", "pamr": "grid"}[method])
+    like = ("segment", *scenes, "--like", str(tmp_path / "out" / "run.json"), "--out", str(tmp_path / "again"))
+    assert run(*like).exit_code == 0
+    again = json.loads((tmp_path / "again" / "run.json").read_text())
+    assert again["request"] == record["request"]
+
+
+def test_an_unknown_refinement_has_a_suggestion(tmp_path, quick):
+    with pytest.raises(DenseZeroError, match=r"one of the known names; got 'grids'\. Did you mean 'grid'"):
+        run("segment", str(tmp_path), "--classes", WORDS, "--out", str(tmp_path / "o"), *quick, "--refine", "grids")
+
+
+def test_an_evaluation_takes_a_refinement_and_passes_it_on_with_its_settings(tmp_path):
+    draw_voc(tmp_path / "voc")
+    words = ("evaluate", "voc21", "--root", str(tmp_path / "voc"), "--model", "nano", "--templates", "plain")
+    first, again = str(tmp_path / "first.json"), str(tmp_path / "again.json")
+    assert run(*words, "--protocol", "tips-simple", "--refine", "grid", "--out", first).exit_code == 0
+    assert (
+        run(
+            "evaluate",
+            "voc21",
+            "--root",
+            str(tmp_path / "voc"),
+            "--like",
+            first,
+            "--templates",
+            "plain",
+            "--out",
+            again,
+        ).exit_code
+        == 0
+    )
+    requests = [json.loads((tmp_path / name).read_text())["request"] for name in ("first.json", "again.json")]
+    assert requests[0]["protocol"]["refine"] == {"method": "grid", "cells": 80, "iterations": 25}
+    assert requests[0] == requests[1]
+    assert "nano, grid" in run("table", first).output
 
 
 def test_every_protocol_is_shown_for_every_benchmark():
@@ -177,3 +244,43 @@ def test_an_unknown_protocol_or_benchmark_has_a_suggestion():
         outcome = CliRunner().invoke(cli.app, ["protocols", "show", *words])
         assert isinstance(outcome.exception, DenseZeroError)
         assert "Did you mean" in str(outcome.exception)
+
+
+def test_an_evaluation_takes_background_words_and_passes_the_chosen_ones_on(tmp_path):
+    draw_voc(tmp_path / "voc")
+    words = ("evaluate", "voc21", "--root", str(tmp_path / "voc"), "--model", "nano", "--protocol", "tips-simple")
+    first, again = str(tmp_path / "first.json"), str(tmp_path / "again.json")
+    made = run(*words, "--background", "auto", "--out", first)
+    assert made.exit_code == 0
+    requests = [json.loads((tmp_path / "first.json").read_text())["request"]]
+    chosen = requests[0]["protocol"]["background"]["words"]
+    assert f"background: 64 words chosen: {', '.join(chosen)}\n" in made.stderr
+    assert run(*words[:4], "--like", first, "--out", again).exit_code == 0
+    requests.append(json.loads((tmp_path / "again.json").read_text())["request"])
+    assert requests[0] == requests[1]
+
+
+def test_the_confidence_is_printed_on_standard_output_also_by_a_quiet_run(tmp_path, quick):
+    folder = write_scenes(tmp_path / "in", ["a.png"])
+    words = ("segment", str(folder), "--classes", WORDS, *quick, "--show-confidence", "-q")
+    made = run(*words, "--out", str(tmp_path / "out"))
+    assert made.exit_code == 0
+    assert made.stdout.startswith("confidence of 1 image, 3,072 pixels: highest softmax(cosine / ")
+    dry = run(*words, "--dry-run", "--out", str(tmp_path / "dry"))
+    assert "confidence of" not in dry.stdout
+
+
+def test_background_and_unknown_are_options_and_the_old_one_is_gone(tmp_path, quick):
+    shown = " ".join(run("segment", "--help").stdout.split())
+    assert 'Words for a class called background: "wall, floor"; or auto' in shown
+    assert "--background-word " not in shown
+    folder = write_scenes(tmp_path / "in", ["a.png"])
+    words = ("segment", str(folder), "--classes", WORDS, *quick, "--background", "wall, floor", "--unknown", "0.9")
+    assert run(*words, "--out", str(tmp_path / "out")).exit_code == 0
+    request = json.loads((tmp_path / "out" / "run.json").read_text())["request"]
+    assert request["protocol"]["background"] == {"words": ["wall", "floor"], "threshold": 0.0, "unknown": 0.9}
+    assert request["classes"][0] == "wall|floor"
+    assert request["classes"][-1] == "unknown"
+    like = ("segment", str(folder), "--like", str(tmp_path / "out" / "run.json"), "--out", str(tmp_path / "again"))
+    assert run(*like, "--device", "cpu").exit_code == 0
+    assert json.loads((tmp_path / "again" / "run.json").read_text())["request"] == request

@@ -142,7 +142,7 @@ def test_the_settings_of_an_earlier_run_are_taken_over_and_what_is_given_wins(tm
         *SEGMENT,
         "--save",
         "labels,csv",
-        "--background-word",
+        "--background",
         "wall",
         "--out",
         str(first),

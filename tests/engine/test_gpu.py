@@ -9,6 +9,8 @@ import torch
 import densezero
 from densezero.encoders.batches import encode_crops
 from densezero.engine.labelling import class_scores, label_map
+from densezero.engine.presets import with_changes
+from densezero.engine.refine import grid_solve, pamr
 from densezero.engine.score_map import ScoreMap
 from densezero.errors import DenseZeroWarning
 from densezero.pretrain.concepts import CONCEPTS
@@ -49,6 +51,28 @@ def test_labels_and_scores_equal_those_of_the_cpu(gpu, preset, threshold):
     np.testing.assert_allclose(scores[finite], expected_scores[finite], rtol=0, atol=5e-5)
     assert (result.labels == expected.labels).mean() > 0.9995
     assert len(np.unique(result.labels)) > 3
+
+
+@each_gpu
+@pytest.mark.parametrize("name", ["refine_a", "refine_b"])
+def test_refinements_equal_the_reference(gpu, golden, name):
+    io = {key: torch.from_numpy(value).to(gpu) for key, value in golden(name).items()}
+    grid, smooth = grid_solve(io["image"], io["cosines"], io["text"]), pamr(io["image"], io["cosines"])
+    assert grid.device.type == smooth.device.type == gpu
+    torch.testing.assert_close(grid, io["grid_80"], rtol=0, atol=5e-5)
+    torch.testing.assert_close(smooth, io["pamr_10_8_16"], rtol=0, atol=1e-5)
+
+
+@each_gpu
+@pytest.mark.parametrize("method", ["grid", "pamr"])
+@pytest.mark.parametrize("preset", [*PRESETS, "ovss-naclip"])
+def test_refined_labels_equal_those_of_the_cpu(gpu, preset, method):
+    protocol = with_changes(densezero.find_protocol(preset), refine=method)
+    labels = []
+    for device in (gpu, "cpu"):
+        encoder = densezero.load_encoder("nano", device=device, dtype="float32")
+        labels.append(densezero.Segmenter(encoder, NAMES, protocol, "plain").segment(scene()).labels)
+    assert (labels[0] == labels[1]).mean() > 0.999
 
 
 @each_gpu

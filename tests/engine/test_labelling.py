@@ -148,6 +148,21 @@ def test_the_background_takes_pixels_under_the_threshold_whatever_its_index():
         assert labels.tolist() == [[0, background]]
 
 
+def test_the_last_class_takes_unknown_pixels_and_the_background_keeps_its_own():
+    # Softmax of 40 x (0.5, 0, 0) is sure; of 40 x (0, 0.001, 0) it is 0.338. In the third pixel the background wins.
+    scores = one_row([[0.5, 0.0, 0.0], [0.0, 0.001, 0.5], [0.0, 0.0, 0.0]])
+    protocol = replace(protocol_of(scale=40.0), background=Background(("wall",), unknown=0.4))
+    labels = label_map(scores, (1, 3), rule_of(protocol, [0, 1, 2], background=1, classes=4))
+    assert labels.tolist() == [[0, 3, 1]]
+
+
+def test_the_class_unknown_counts_as_no_small_class():
+    # Each class has half of the pixels, at most the share 0.6: none is dropped, with and without the class unknown.
+    scores = one_row([[0.9, 0.1], [0.1, 0.9]])
+    protocol = replace(protocol_of(scale=40.0, min_area_share=0.6), background=Background(unknown=0.6))
+    assert label_map(scores, (1, 2), rule_of(protocol, [0, 1], classes=3)).tolist() == [[0, 1]]
+
+
 def test_a_threshold_without_a_background_class_changes_nothing():
     rule = rule_of(protocol_of(scale=40.0, threshold=0.9), [0, 1])
     assert label_map(one_row([[0.0], [0.001]]), (1, 1), rule).tolist() == [[1]]

@@ -4,6 +4,8 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from densezero.engine import DEFAULT_PROTOCOL, PROTOCOLS, Background, Protocol, find_protocol
+from densezero.engine.presets import find_refinement, with_changes
+from densezero.engine.protocol import Grid, Pamr
 from densezero.errors import ProtocolError
 from densezero.vocabulary import CATALOG, TEMPLATES
 
@@ -120,20 +122,19 @@ def test_settings_out_of_range_or_against_each_other_are_refused(change, message
         replace(Protocol("mine"), **change)
 
 
-@pytest.mark.parametrize("threshold", [-0.1, 1, 50, float("nan"), "0.1", None])
-def test_a_background_threshold_is_a_probability_below_one(threshold):
-    with pytest.raises(ProtocolError, match="threshold"):
-        Background(threshold=threshold)
-
-
-@pytest.mark.parametrize("words", ["wall", ("wall", " "), ["wall"], ("wall", 3)])
-def test_background_words_are_a_tuple_of_text(words):
-    with pytest.raises(ProtocolError, match="background words as a tuple of non-empty text"):
-        Background(words)
-
-
 def test_a_background_is_on_with_words_or_with_a_threshold():
     assert [Background().is_on, Background(("wall",)).is_on, Background(threshold=0.1).is_on] == [False, True, True]
+
+
+def test_each_background_setting_changes_the_protocol_alone():
+    slide, voc = find_protocol("tips-slide"), find_protocol("ovss", "voc21")
+    made = with_changes(slide, background_words="wall, floor", background_threshold=0.3)
+    assert made == replace(slide, name="tips-slide (changed)", background=Background(("wall", "floor"), 0.3))
+    assert with_changes(slide, background_words="auto").background == Background("auto")
+    assert with_changes(voc, background_words="wall").background == Background(("wall",), 0.1)
+    assert with_changes(voc, background_threshold=0.0, unknown=0.2).background == Background(unknown=0.2)
+    with pytest.raises(ProtocolError, match="got both"):  # the paper has a threshold here
+        with_changes(voc, unknown=0.2)
 
 
 def test_a_stride_beside_no_window_does_not_matter():
@@ -175,3 +176,86 @@ def test_naclip_takes_the_whole_image_on_voc_and_windows_elsewhere():
     assert find_protocol("ovss-naclip", "ovss-voc20").window_px is None
     assert find_protocol("ovss-naclip", "pascal-context60").window_px == 224
     assert find_protocol("ovss-naclip", "cityscapes").short_side_px == 560
+
+
+def test_without_refinement_the_values_are_those_of_versions_that_had_none():
+    # Literal: an unfinished run goes on only if its request is the same.
+    assert find_protocol("tips-slide").to_json() == {
+        "name": "tips-slide", "short_side_px": 448, "long_side_cap_px": 4096, "rounding": "down", "window_px": 448,
+        "stride_px": 336, "readout": "value", "window_scores": "softmax", "scale": None, "templates": "tcl9",
+        "background": {"words": (), "threshold": 0.0}, "min_area_share": 0.0,
+    }  # fmt: skip
+    assert not any("refine" in find_protocol(name).to_json() for name in PROTOCOLS if name != "pearl-grid")
+    assert "unknown" in with_changes(find_protocol("tips-slide"), unknown=0.3).to_json()["background"]
+    assert with_changes(find_protocol("tips-slide"), refine="none") == find_protocol("tips-slide")
+
+
+@pytest.mark.parametrize("refine", [None, Grid(), Grid(40, 7), Pamr(), Pamr(3, (1, 2, 4), image_size=True)])
+def test_a_refinement_survives_json(refine):
+    protocol = replace(find_protocol("tips-slide"), refine=refine)
+    assert Protocol.from_json(json.loads(json.dumps(protocol.to_json()))) == protocol
+    assert Protocol.from_json({"refine": None, **find_protocol("ovss").to_json()}) == find_protocol("ovss")
+
+
+@pytest.mark.parametrize(
+    "refine",
+    [
+        {"method": "blur"},
+        {"cells": 80},
+        {"method": "grid", "cells": 0},
+        {"method": "pamr"},
+        "grid",
+        {"method": "grid", "x": 1},
+    ],
+)
+def test_json_of_no_refinement_is_refused(refine):
+    with pytest.raises(ProtocolError):
+        Protocol.from_json({**find_protocol("tips-slide").to_json(), "refine": refine})
+
+
+def test_refinements_out_of_range_are_refused():
+    for make, message in (
+        (lambda: Grid(cells=0), "cells as a whole number of at least 1; got 0"),
+        (lambda: Grid(iterations=True), "iterations as a whole number"),
+        (lambda: Pamr(dilations=()), "dilations as a tuple of at least one number"),
+        (lambda: Pamr(dilations=(8, 0)), "dilation 0 as a whole number of at least 1"),
+        (
+            lambda: replace(find_protocol("ovss"), refine="grid"),
+            r"refine to be Grid\(...\), Pamr\(...\) or None; got 'grid'",
+        ),
+        (lambda: find_refinement("crf", find_protocol("ovss")), "a refinement out of none, grid, pamr; got 'crf'"),
+    ):
+        with pytest.raises(ProtocolError, match=message):
+            make()
+
+
+def test_a_refinement_is_looked_up_for_its_protocol():
+    naclip, slide, pearl = (find_protocol(name) for name in ("ovss-naclip", "tips-slide", "pearl-grid"))
+    assert find_refinement("pamr", naclip) == Pamr(image_size=True)
+    assert find_refinement("pamr", slide) == Pamr(10, (8, 16), image_size=False)
+    assert find_refinement("grid", naclip) == Grid(80, 25)
+    assert find_refinement(None, pearl) == Grid()
+    assert find_refinement("none", pearl) is None
+    assert [find_refinement(None, find_protocol(name)) for name in PROTOCOLS if name != "pearl-grid"] == [None] * 6
+
+
+def test_another_refinement_makes_another_protocol_and_the_same_one_does_not():
+    slide, pearl = find_protocol("tips-slide"), find_protocol("pearl-grid")
+    assert with_changes(slide, refine="grid") == replace(slide, name="tips-slide (changed)", refine=Grid())
+    assert with_changes(pearl, refine="grid") is pearl
+    assert with_changes(pearl) is pearl
+    assert with_changes(pearl, refine="none").refine is None
+
+
+def test_pearl_grid_is_ovss_with_the_grid():
+    for class_list in ("voc21", "ovss-voc21", "ade20k", "cityscapes", None):
+        ovss = find_protocol("ovss", class_list)
+        assert find_protocol("pearl-grid", class_list) == replace(ovss, name="pearl-grid", refine=Grid())
+
+
+def test_refined_scores_are_mean_cosines_in_every_protocol():
+    slide = find_protocol("tips-slide")
+    assert slide.averages_softmax
+    assert not replace(slide, refine=Grid()).averages_softmax
+    assert find_protocol("tips-simple").labels_patch_grid
+    assert not replace(find_protocol("tips-simple"), refine=Pamr()).labels_patch_grid

@@ -95,3 +95,19 @@ def test_one_window_over_all_equals_the_grid_resized_once():
     expected = F.interpolate(grid.permute(2, 0, 1)[None], (56, 56), mode="bilinear", align_corners=False)[0]
     torch.testing.assert_close(one.compute_all().permute(2, 0, 1), expected, rtol=0, atol=1e-6)
     torch.testing.assert_close(assemble(whole_map(grid), (56, 56)), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("step", [(1, 1), (4, 6), (5, 3), (42, 56)])
+def test_pooled_cosines_equal_the_means_of_the_dense_map(step):
+    scores = windowed(5)  # 42 x 56 in windows of 28 every 14 pixels, of which some overlap four times
+    expected = F.avg_pool2d(oracle_scores(scores, scores.hw, torch.float64), step)
+    torch.testing.assert_close(scores.pool(step).permute(2, 0, 1).double(), expected, rtol=0, atol=1e-6)
+    uneven = windowed(2, hw=(45, 70), side=28, stride=20, patches=3)
+    expected = F.avg_pool2d(oracle_scores(uneven, uneven.hw, torch.float64), step)
+    torch.testing.assert_close(uneven.pool(step).permute(2, 0, 1).double(), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("hw", [(90, 70), (20, 30)])
+def test_all_scores_of_an_image_are_those_of_its_tiles(hw):
+    scores = windowed(3)
+    torch.testing.assert_close(scores.compute_all(hw).permute(2, 0, 1), assemble(scores, hw), rtol=0, atol=0)

@@ -124,11 +124,50 @@ def test_a_threshold_takes_uncertain_pixels_and_leaves_the_rest(rgb, preset):
     np.testing.assert_allclose(scores[1:], plain.scores(), atol=1e-6)
 
 
-def test_two_words_under_a_threshold_are_not_taken_for_background_and_class(rgb):
-    # As many words as classes, though the background has none of them.
-    protocol = replace(find_protocol("tips-simple"), background=Background(threshold=1e-6))
-    result = Segmenter(ColourEncoder(), [["boat", "ship"]], protocol).segment(rgb(60, 90))
-    assert (result.labels == 1).all()
+@pytest.mark.parametrize("preset", PRESETS)
+def test_unknown_takes_the_pixels_that_a_threshold_gives_to_the_background(rgb, preset):
+    def segment(background):
+        protocol = replace(find_protocol(preset), background=background)
+        segmenter = Segmenter(ColourEncoder(temperature=0.2), WORDS, protocol, keep_scores=True)
+        return segmenter.segment(rgb(60, 90))
+
+    unknown, background = segment(Background(unknown=0.8)), segment(Background(threshold=0.8))
+    assert unknown.classes.names == ("sky", "boat", "grass", "house", "unknown")
+    assert np.array_equal(unknown.labels, np.where(background.labels == 0, 4, background.labels.astype(int) - 1))
+    assert 0.05 < unknown.mask("unknown").mean() < 0.95
+    assert (unknown.scores()[4] == -np.inf).all()
+    assert unknown.provenance.protocol.background.unknown == 0.8
+
+
+def test_a_threshold_that_no_pixel_can_be_below_is_refused():
+    # One class with two words: without a scale its probability is always 1, with a scale the words share it.
+    encoder = ColourEncoder()
+    scaled = replace(find_protocol("ovss"), background=Background(threshold=0.6))
+    assert len(Segmenter(encoder, [["boat", "ship"]], scaled).classes) == 2
+    with pytest.raises(ProtocolError, match="The highest probability of a pixel is always at least 1 / 2 here"):
+        Segmenter(encoder, [["boat", "ship"]], replace(scaled, background=Background(unknown=0.5)))
+    for background in (Background(threshold=0.9), Background(unknown=0.9)):
+        protocol = replace(find_protocol("tips-simple"), background=background)
+        with pytest.raises(ProtocolError, match="The highest probability of a pixel is always at least 1 / 1 here"):
+            Segmenter(encoder, [["boat", "ship"]], protocol)
+
+
+def test_background_words_that_are_chosen_stand_in_the_provenance_and_make_the_same_segmenter_again(rgb):
+    encoder = ColourEncoder()
+    protocol = replace(find_protocol("tips-simple"), background=Background("auto"))
+    segmenter = Segmenter(encoder, ["cat", "dog"], protocol, PLAIN)
+    chosen = segmenter.protocol.background.words
+    assert len(chosen) == 64
+    assert segmenter.classes.words == (chosen, ("cat",), ("dog",))
+    written = Protocol.from_json(json.loads(json.dumps(segmenter.provenance.to_json()))["protocol"])
+    again = Segmenter(encoder, ["cat", "dog"], written, PLAIN)
+    assert again.provenance == segmenter.provenance
+    image = rgb(40, 60)
+    assert np.array_equal(again.segment(image).labels, segmenter.segment(image).labels)
+    with pytest.raises(VocabularyError, match="stuff"):
+        Segmenter(encoder, "ade20k", protocol, PLAIN)
+    with pytest.raises(VocabularyError, match="text embeddings of your own"):
+        Segmenter(encoder, ["cat", "dog"], protocol, PLAIN, text_embeddings=np.eye(8)[:2])
 
 
 def test_background_words_compete_with_the_classes(colour_encoder, rgb):
@@ -209,7 +248,7 @@ def test_a_result_carries_all_that_it_was_made_with(colour_encoder, rgb):
     assert (made_with.encoder, made_with.weights_sha256, made_with.dtype) == ("colour", "c" * 64, "float32")
     written = json.loads(json.dumps(made_with.to_json()))
     assert Protocol.from_json(written.pop("protocol")) == made_with.protocol
-    assert written == {name: value for name, value in vars(made_with).items() if name != "protocol"}
+    assert written == {name: value for name, value in vars(made_with).items() if name not in ("protocol", "examples")}
 
 
 def test_other_words_have_another_provenance(colour_encoder):

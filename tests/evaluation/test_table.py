@@ -9,7 +9,7 @@ from densezero.cli.main import app
 from densezero.engine import find_protocol
 from densezero.errors import InputError, ProtocolError
 from densezero.evaluation.bootstrap import Interval, Measured
-from densezero.evaluation.deviations import list_deviations
+from densezero.evaluation.deviations import list_deviations, protocol_title
 from densezero.evaluation.published import published_miou, published_rows
 from densezero.evaluation.table import Cell, Row, Table, make_table, select
 from densezero.evaluation.table_text import NOT_PUBLISHED, Style, format_value, rank_cells, write_table
@@ -379,3 +379,32 @@ def test_the_command_takes_every_option_and_gives_the_same_bytes_twice(tmp_path)
     wrong = CliRunner().invoke(app, ["table", str(file), "--interval"])
     assert isinstance(wrong.exception, InputError)
     assert "r.counts.npz; that file is missing" in str(wrong.exception)
+
+
+def refined(method, **changes):
+    settings = {"grid": {"method": "grid", "cells": 80, "iterations": 25}, "none": None}[method]
+    protocol = {"refine": settings, **find_protocol(changes.get("protocol", "tips-slide")).to_json()}
+    protocol["refine"] = settings
+    return make_report(request={"class_list": "ade20k", "protocol": protocol}, **changes)
+
+
+def test_another_refinement_is_another_row_and_stands_beside_no_published_number():
+    table = table_of(make_report(), refined("grid"), difference=True)
+    rows = [(row.label, row.kind) for row in table.blocks["tips-slide"]]
+    own = [(label, kind) for label, kind in rows if kind != "published"]
+    assert own == [("tipsv2-l14", "measured"), ("tipsv2-l14", "difference"), ("tipsv2-l14, grid", "measured")]
+    alone = table_of(refined("grid"))
+    assert [row.kind for row in alone.blocks["tips-slide"]] == ["measured"]
+    assert "refine" not in " ".join(list_deviations(refined("grid")))
+
+
+def test_a_preset_with_a_refinement_says_where_it_was_left_out():
+    usual, without = refined("grid", protocol="pearl-grid"), refined("none", protocol="pearl-grid")
+    assert [row.label for row in table_of(usual, without).blocks["pearl-grid"]] == [
+        "tipsv2-l14",
+        "tipsv2-l14, not refined",
+    ]
+    assert protocol_title(usual) == "pearl-grid"
+    assert protocol_title(without) == "pearl-grid, not refined"
+    assert protocol_title(refined("grid")) == "tips-slide, grid"
+    assert protocol_title(make_report()) == "tips-slide"

@@ -9,9 +9,9 @@ FLOORS = {
     "atomic": 1, "metrics": 1,
     "encoders": 2, "images": 2,
     "features": 3, "vocabulary": 3, "pretrain": 3,
-    "output": 4, "datasets": 4,
+    "output": 4, "datasets": 4, "examples": 4,
     "engine": 5,
-    "evaluation": 6, "integrations": 6,
+    "evaluation": 6, "integrations": 6, "regions": 6, "classifiers": 6,
     "jobs": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
 
@@ -19,7 +19,7 @@ FLOORS = {
 SITES = {
     "cv2": ("images/", "output/"),
     "PIL": ("images/", "output/"),
-    "sklearn": ("features/",),
+    "sklearn": ("features/", "classifiers/"),
     "open_clip": ("encoders/openclip.py",),
     "timm": ("encoders/timm.py",),
     "supervision": ("output/segmentation.py", "output/detections.py"),
@@ -30,6 +30,7 @@ SITES = {
     "mmcv": ("integrations/mmseg.py",),
     "typer": ("cli/",),
     "huggingface_hub": ("encoders/hub.py",),
+    "transformers": ("regions/sam2.py",),
     "sentencepiece": ("encoders/tips/tokenizer.py", "pretrain/wordpieces.py"),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@ import pytest
 
 from densezero.errors import ProtocolError
 from densezero.images import Window, window_boxes
+from densezero.images.windows import row_strips
 
 GEOMETRIES = [
     (h, w, side, stride)
@@ -81,3 +82,18 @@ def test_numbers_below_one_are_refused(h, w, side, stride):
 def test_a_stride_that_leaves_gaps_is_refused():
     with pytest.raises(ProtocolError, match="side 4, stride 5"):
         window_boxes(9, 9, side=4, stride=5)
+
+
+@pytest.mark.parametrize(("h", "w"), [(1, 1), (7, 5), (60, 11), (61, 11), (500, 3)])
+@pytest.mark.parametrize("most_px", [1, 100, 660, 10**6])
+@pytest.mark.parametrize("halo", [1, 6, 80])
+def test_strips_cover_the_rows_once_and_have_what_they_need(h, w, most_px, halo):
+    strips = row_strips(h, w, most_px, halo)
+    assert [row for own, _ in strips for row in range(own.start, own.stop)] == list(range(h))
+    for own, needed in strips:
+        assert (needed.start, needed.stop) == (max(own.start - halo, 0), min(own.stop + halo, h))
+    if h * w > most_px:
+        longest = max(needed.stop - needed.start for _, needed in strips)
+        assert longest * w <= most_px or longest <= 3 * halo
+    else:
+        assert len(strips) == 1

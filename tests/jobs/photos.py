@@ -39,10 +39,16 @@ class Recorder(Listener):
     """Remembers what it hears."""
 
     def __init__(self):
-        self.notes, self.images = [], []
+        self.notes, self.images, self.understandings, self.results = [], [], [], []
 
     def note(self, text):
         self.notes.append(text)
+
+    def understood(self, text):
+        self.understandings.append(text)
+
+    def result(self, text):
+        self.results.append(text)
 
     def image(self, progress, miou=None):
         self.images.append(progress)

@@ -19,7 +19,8 @@ from densezero.evaluation.image_sums import read_sums, sums_file
 from densezero.evaluation.report import read_report
 from densezero.jobs.evaluate import run as job
 from densezero.jobs.evaluate.processes import Shard
-from densezero.jobs.evaluate.settings import EvaluateSettings
+from densezero.jobs.evaluate.resegment import build_segmenter_again
+from densezero.jobs.evaluate.settings import EvaluateSettings, ReportSettings
 from densezero.metrics import count_boundaries
 from densezero.output.lock import lock
 from densezero.pretrain.concepts import CONCEPTS
@@ -478,4 +479,65 @@ def test_a_file_of_the_user_at_the_place_of_the_counts_is_refused(root, tmp_path
     with pytest.raises(OutputError, match="did not write"):
         job.evaluate_dataset(settings(root, tmp_path / "r.json"))
     assert (tmp_path / "r.counts.npz").read_text() == "mine"
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_a_refinement_is_in_the_report_and_decides_the_numbers(root, tmp_path):
+    plain = job.evaluate_dataset(settings(root, tmp_path / "none.json"))
+    grid = job.evaluate_dataset(settings(root, tmp_path / "grid.json", refine="grid"))
+    assert "refine" not in plain.request["protocol"]
+    assert grid.request["protocol"]["refine"] == {"method": "grid", "cells": 80, "iterations": 25}
+    assert (grid.protocol, plain.protocol) == ("tips-slide", "tips-slide")
+    assert grid.confusion != plain.confusion
+    with pytest.raises(OutputError, match=r"another request; these differ: protocol\.refine"):
+        job.evaluate_dataset(settings(root, tmp_path / "grid.json", refine="pamr"))
+    again = job.evaluate_dataset(settings(root, tmp_path / "again.json", protocol="pearl-grid", refine="none"))
+    assert again.request["protocol"].get("refine") is None
+
+
+def test_counts_of_another_refinement_are_not_taken_over(root, tmp_path):
+    stop_after(root, tmp_path / "r.json", 3, refine="pamr")
+    with pytest.raises(OutputError, match=r"protocol\.refine"):
+        job.evaluate_dataset(settings(root, tmp_path / "r.json"))
+    whole = job.evaluate_dataset(settings(root, tmp_path / "r.json", refine="pamr"))
+    assert whole.confusion == job.evaluate_dataset(settings(root, tmp_path / "w.json", refine="pamr")).confusion
+
+
+def test_chosen_background_words_are_in_the_report_which_makes_the_same_numbers_again(tmp_path):
+    draw_voc(tmp_path)
+
+    def evaluate(name, **changes):
+        chosen = EvaluateSettings("voc21", tmp_path, tmp_path / name, "nano", "tips-simple", **changes)
+        return job.evaluate_dataset(chosen)
+
+    report, plain = evaluate("auto.json", background="auto"), evaluate("plain.json")
+    words = report.request["protocol"]["background"]["words"]
+    assert len(words) == 64
+    assert report.confusion != plain.confusion
+    assert evaluate("again.json", background=", ".join(words)).confusion == report.confusion
+    assert [note.split(":")[0] for note in list_deviations(report) if "background" in note] == [
+        "background.words (only here"
+    ]
+    dataset, listener = load_dataset("voc21", tmp_path, "val"), Listener()
+    again = build_segmenter_again(report, ReportSettings(tmp_path / "auto.json", tmp_path / "x"), dataset, listener)
+    assert again.provenance.to_json() == {name: report.request[name] for name in again.provenance.to_json()} | {
+        "protocol": again.protocol.to_json()
+    }
+    assert again.protocol.background.words == tuple(words)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "background", "says"),
+    [
+        ("voc20", "wall", "by adding a background"),
+        ("voc21", "wall, cat", "'cat' stands in two classes"),
+        ("voc21", "", "Expected background words"),
+    ],
+)
+def test_background_words_that_do_not_fit_a_benchmark_are_refused(tmp_path, dataset, background, says):
+    draw_voc(tmp_path)
+    with pytest.raises(DenseZeroError, match=says):
+        job.evaluate_dataset(
+            EvaluateSettings(dataset, tmp_path, tmp_path / "r.json", "nano", background=background, limit=1)
+        )
     assert not (tmp_path / "r.json").exists()

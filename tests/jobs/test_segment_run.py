@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from densezero.engine.protocol import Pamr
 from densezero.errors import DeviceFullError, InputError, ModelError, OutputError, ProtocolError, VocabularyError
 from densezero.jobs import segment as job
 from densezero.jobs.manifest import JOURNAL
@@ -246,6 +247,13 @@ def test_an_output_folder_among_the_inputs_is_refused(tmp_path, place):
         ({"device": "tpu"}, ModelError, "tpu"),
         ({"dtype": "int8"}, ModelError, "int8"),
         ({"background_threshold": 1.5}, ProtocolError, "1.5"),
+        ({"background_threshold": 0.25}, ProtocolError, "above 0.25; got 0.25. The highest probability"),
+        ({"unknown": 0.2}, ProtocolError, "Expected --unknown above 0.25"),
+        ({"unknown": 0.5, "background_threshold": 0.5}, ProtocolError, "got both"),
+        ({"unknown": 0.5, "classes": "cat, dog, unknown"}, VocabularyError, "called unknown"),
+        ({"background": " , "}, VocabularyError, "Expected background words"),
+        ({"background": "sky"}, VocabularyError, "'sky' stands in two classes"),
+        ({"background": "auto"}, VocabularyError, "'inline' has 4: sky, grass, sea, house"),
         ({"short_side_px": 10}, InputError, "at least 32 pixels"),
     ],
 )
@@ -299,10 +307,71 @@ def test_a_template_file_without_a_place_for_the_word_is_refused(tmp_path):
 
 def test_background_words_and_threshold_add_class_zero(tmp_path):
     folder, out = write_scenes(tmp_path / "in", ["a.png"]), tmp_path / "out"
-    job.segment_images(settings(folder, out, background_words=("wall",), background_threshold=0.3))
+    job.segment_images(settings(folder, out, background="wall", background_threshold=0.3))
     classes = json.loads((out / "classes.json").read_text())
     assert [entry["name"] for entry in classes["classes"]][:2] == ["background", "sky"]
     assert manifest_of(out)["request"]["protocol"]["background"] == {"words": ["wall"], "threshold": 0.3}
+
+
+def test_chosen_background_words_are_told_recorded_and_the_same_when_a_run_goes_on(tmp_path):
+    folder, out, recorder = write_scenes(tmp_path / "in", ["a.png"]), tmp_path / "out", Recorder()
+    chosen = settings(folder, out, classes="cat, dog", background="auto")
+    job.segment_images(chosen, recorder)
+    words = manifest_of(out)["request"]["protocol"]["background"]["words"]
+    assert len(words) == 64
+    assert manifest_of(out)["request"]["classes"] == ["|".join(words), "cat", "dog"]
+    assert manifest_of(out)["settings"]["background"] == "auto"
+    assert recorder.understandings[-1] == f"background: 64 words chosen: {', '.join(words)}"
+    write_scenes(tmp_path / "in", ["a.png", "b.png"])
+    summary = job.segment_images(chosen)
+    assert (summary.done, summary.skipped) == (1, 1)
+    by_hand = job.segment_images(settings(folder, out, classes="cat, dog", background=", ".join(words)))
+    assert (by_hand.done, by_hand.skipped) == (0, 2)  # the same request in other words
+    with pytest.raises(OutputError, match=r"these differ: classes \(only there"):
+        job.segment_images(settings(folder, out, classes="cat, dog, sky", background="auto"))
+
+
+def test_unknown_pixels_have_a_class_a_colour_and_areas(tmp_path):
+    folder, out = write_scenes(tmp_path / "in", ["a.png"]), tmp_path / "out"
+    formats = ("labels", "overlay", "coco", "polygons", "csv", "scores")
+    job.segment_images(settings(folder, out, unknown=0.99, save=formats))
+    classes = json.loads((out / "classes.json").read_text())["classes"]
+    assert (classes[4]["name"], classes[4]["colour"]) == ("unknown", [128, 128, 128])
+    unknown = int((read_labels(out / "labels" / "a.png") == 4).sum())
+    assert 0 < unknown < 48 * 64
+    assert f"a.png,4,unknown,{unknown}," in (out / "areas.csv").read_text(encoding="utf-8-sig")
+    assert "unknown" in (out / "polygons" / "a.geojson").read_text()
+    assert "unknown" in [one["name"] for one in json.loads((out / "coco.json").read_text())["categories"]]
+    assert manifest_of(out)["request"]["protocol"]["background"]["unknown"] == 0.99
+
+
+def test_the_confidence_shown_is_that_which_thresholds_are_compared_with(tmp_path):
+    folder, recorder = write_scenes(tmp_path / "in", ["a.png", "b.png"]), Recorder()
+    job.segment_images(settings(folder, tmp_path / "out", show_confidence=True), recorder)
+    (text,) = recorder.results
+    assert text.startswith("confidence of 2 images, 6,144 pixels: highest softmax(cosine / ")
+    below = dict(zip(*(line.replace(" %", "").split()[1:] for line in text.splitlines()[1:3]), strict=True))
+    job.segment_images(settings(folder, tmp_path / "unknown", unknown=0.6))
+    labels = [read_labels(tmp_path / "unknown" / "labels" / name) for name in ("a.png", "b.png")]
+    assert 0 < np.mean(np.array(labels) == 4) < 1
+    assert f"{100 * np.mean(np.array(labels) == 4):.1f}" == below["0.6"]
+    job.segment_images(settings(folder, tmp_path / "out", show_confidence=True), recorder)
+    assert "segmented no image" in recorder.results[1]
+
+
+def test_the_confidence_of_a_model_without_temperature_is_refused(tmp_path, monkeypatch):
+    load = job.load_encoder
+
+    def without_temperature(*words):
+        encoder = load(*words)
+        encoder.temperature = None
+        return encoder
+
+    monkeypatch.setattr(job, "load_encoder", without_temperature)
+    folder = write_scenes(tmp_path / "in", ["a.png"])
+    with pytest.raises(ProtocolError, match="--show-confidence needs the encoder's temperature"):
+        job.segment_images(settings(folder, tmp_path / "out", show_confidence=True))
+    assert not (tmp_path / "out" / "labels").exists()
 
 
 def test_nano_says_what_it_is(tmp_path):
@@ -427,3 +496,49 @@ def test_an_empty_label_file_is_made_again(tmp_path):
     (out / "labels/a.png").write_bytes(b"")
     assert job.segment_images(settings(folder, out)).done == 1
     assert (out / "labels/a.png").read_bytes() == whole
+
+
+def test_a_refinement_changes_masks_and_is_in_the_manifest(tmp_path):
+    folder = write_scenes(tmp_path / "in", ["a.png"])
+    labels, protocols = {}, {}
+    for refine in (None, "none", "grid", "pamr"):
+        out = tmp_path / f"out-{refine}"
+        job.segment_images(settings(folder, out, refine=refine))
+        labels[refine], protocols[refine] = (
+            read_labels(out / "labels" / "a.png"),
+            manifest_of(out)["request"]["protocol"],
+        )
+    assert protocols[None] == protocols["none"]
+    assert "refine" not in protocols[None]
+    assert np.array_equal(labels[None], labels["none"])
+    assert protocols["grid"]["refine"] == {"method": "grid", "cells": 80, "iterations": 25}
+    assert protocols["pamr"]["refine"]["dilations"] == [8, 16]
+    assert protocols["grid"]["name"] == "tips-slide (changed)"
+    assert not np.array_equal(labels["grid"], labels[None])
+    assert not np.array_equal(labels["pamr"], labels["grid"])
+
+
+def test_another_refinement_does_not_go_on_in_the_same_folder(tmp_path):
+    folder, out = write_scenes(tmp_path / "in", ["a.png", "b.png"]), tmp_path / "out"
+    job.segment_images(settings(folder, out, refine="grid"))
+    before = files_under(out), (out / "labels" / "a.png").read_bytes()
+    for refine, difference in (("pamr", r"protocol\.refine"), (None, r"protocol\.refine .*now None")):
+        with pytest.raises(OutputError, match=f"results of another request; these differ: {difference}"):
+            job.segment_images(settings(folder, out, refine=refine))
+    assert (files_under(out), (out / "labels" / "a.png").read_bytes()) == before
+    assert job.segment_images(settings(folder, out, refine="grid")).skipped == 2
+    assert job.segment_images(settings(folder, out, refine="pamr", overwrite=True)).done == 2
+
+
+def test_results_that_were_refined_are_read_again(tmp_path):
+    from densezero.jobs.results import load_results
+
+    folder, out = write_scenes(tmp_path / "in", ["a.png"]), tmp_path / "out"
+    job.segment_images(settings(folder, out, refine="pamr"))
+    (result,) = load_results(out).values()
+    assert result.provenance.protocol.refine == Pamr()
+
+
+def test_a_refinement_that_is_not_known_is_refused(tmp_path):
+    with pytest.raises(ProtocolError, match="a refinement out of none, grid, pamr; got 'crf'"):
+        job.segment_images(settings(write_scenes(tmp_path / "in", ["a.png"]), tmp_path / "out", refine="crf"))

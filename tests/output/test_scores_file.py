@@ -21,6 +21,15 @@ def test_scores_of_another_shape_are_refused(classes_of, shape):
         encode_scores(np.zeros(shape, np.float32), classes_of(["sky", "sea"]))
 
 
+def test_a_class_without_words_keeps_its_minus_infinity(classes_of):
+    scores = np.stack([np.zeros((2, 3)), np.full((2, 3), -np.inf)]).astype(np.float32)
+    with np.load(io.BytesIO(encode_scores(scores, classes_of(["sky", "unknown"])))) as archive:
+        assert np.array_equal(archive["scores"], scores)
+    scores[0, 0, 0] = -np.inf
+    with pytest.raises(OutputError, match="65504"):
+        encode_scores(scores, classes_of(["sky", "unknown"]))
+
+
 @pytest.mark.parametrize("value", [1e6, np.nan, np.inf])
 def test_scores_that_half_precision_cannot_hold_are_refused(classes_of, value):
     with pytest.raises(OutputError, match="65504"):

@@ -9,7 +9,6 @@ from pathlib import Path
 from densezero.datasets import Dataset, load_dataset
 from densezero.encoders.catalog import load_encoder
 from densezero.encoders.hashes import HASH_VERSION, OLD_HASHES
-from densezero.engine.background import with_background
 from densezero.engine.protocol import Protocol
 from densezero.engine.segmenter import Segmenter
 from densezero.errors import DenseZeroError, InputError
@@ -19,6 +18,7 @@ from densezero.evaluation.report_request import WAY_OUT, asked, find_classes, fi
 from densezero.images import read_rgb
 from densezero.jobs.evaluate.settings import ReportSettings
 from densezero.progress import Listener, Progress
+from densezero.vocabulary.background import with_background
 
 
 def find_dataset_again(report: Report, settings: ReportSettings) -> Dataset:

@@ -15,10 +15,11 @@ from typing import Any
 from densezero.atomic import remove_leftovers, write_bytes
 from densezero.datasets import Dataset, Pair, load_dataset, refuse_differing_sizes
 from densezero.datasets.label_notes import label_notes
+from densezero.datasets.label_words import refuse_added_class, words_for_labels
 from densezero.datasets.selection import select_pairs
 from densezero.encoders.catalog import load_encoder, model_files
 from densezero.encoders.device import images_at_once
-from densezero.engine.presets import class_list_for, find_protocol
+from densezero.engine.presets import find_protocol, find_refinement
 from densezero.engine.segmenter import Segmenter
 from densezero.errors import InputError, OutputError
 from densezero.evaluation.counting import PairCounter, Sample, timed
@@ -37,7 +38,8 @@ from densezero.metrics import iou_scores
 from densezero.output.lock import lock
 from densezero.output.paths import refuse_unusable_outputs
 from densezero.progress import Listener, Progress
-from densezero.vocabulary import ClassList, load_class_list, load_templates
+from densezero.vocabulary import load_templates
+from densezero.vocabulary.background import check_background
 
 
 def evaluate_dataset(settings: EvaluateSettings, listener: Listener | None = None) -> Report | None:
@@ -171,37 +173,23 @@ def _count_together(counter: PairCounter, readings: Sequence[Future[Sample]]) ->
 
 
 def _build_segmenter(settings: EvaluateSettings, dataset: Dataset, listener: Listener) -> Segmenter:
-    classes = _classes(settings, dataset)
+    classes = words_for_labels(dataset, settings.protocol, settings.vocabulary)
     listener.understood(f"class list: {classes.name}, {len(classes)} classes")
     protocol = find_protocol(settings.protocol, dataset.name)
-    protocol = replace(protocol, readout=settings.readout or protocol.readout)
+    refine, background = find_refinement(settings.refine, protocol), protocol.background.changed(settings.background)
+    readout = settings.readout or protocol.readout
+    protocol = replace(protocol, readout=readout, refine=refine, background=background)
+    check_background(classes, background, has_scale=protocol.scale is not None)
     templates = load_templates(settings.templates or protocol.templates)
     encoder = load_encoder(settings.model, processes.own_device(settings.device), settings.dtype)
     if encoder.note:
         listener.note(encoder.note)
     segmenter = Segmenter(encoder, classes, protocol, templates, listener.embedding)
     encoder.release_text()
-    if len(segmenter.classes) != len(dataset.classes):
-        raise InputError(
-            f"{dataset.name} has {len(dataset.classes)} classes, and the protocol makes {len(segmenter.classes)} of "
-            "them by adding a background. Call the class for the rest `background` in the class list, or use the "
-            "variant of the benchmark that has a background class."
-        )
+    if text := background.describe_choice(segmenter.protocol.background):
+        listener.understood(text)
+    refuse_added_class(dataset, segmenter.classes)
     return segmenter
-
-
-def _classes(settings: EvaluateSettings, dataset: Dataset) -> ClassList:
-    """The words: those that the protocol expects for the data set, or another list for the same labels."""
-    name = settings.vocabulary or class_list_for(settings.protocol, dataset.name)
-    if name == dataset.name:
-        return dataset.classes
-    classes = load_class_list(name)
-    if len(classes) != len(dataset.classes):
-        raise InputError(
-            f"{dataset.name} has {len(dataset.classes)} classes, and {name} names {len(classes)}. "
-            "Give a list with one class for each label, in the order of the labels."
-        )
-    return classes
 
 
 def _request(settings: EvaluateSettings, dataset: Dataset, pairs: list[Pair], segmenter: Segmenter) -> dict[str, Any]:

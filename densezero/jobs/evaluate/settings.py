@@ -30,6 +30,8 @@ class EvaluateSettings:
         images: a file that names the images to take, one a line; None takes all.
         boundary: also measure boundary IoU, which takes longer than all other counting.
         readout: of the encoder's last block; None takes the protocol's.
+        refine: ``"none"``, ``"grid"`` or ``"pamr"``; None takes the protocol's.
+        background: words for the class called background, ``wall, floor`` or ``auto``; None takes the class list's.
         name: of the data set in tables and figures; None takes its folder's name for own data, else the benchmark's.
 
     Raises:
@@ -50,6 +52,8 @@ class EvaluateSettings:
     images: Path | None = None
     boundary: bool = False
     readout: str | None = None
+    refine: str | None = None
+    background: str | None = None
     name: str | None = None
 
     def __post_init__(self) -> None:

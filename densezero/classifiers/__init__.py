@@ -1,0 +1,1 @@
+"""Classifiers of patch features, fitted to images with masks, in place of words."""
