@@ -106,7 +106,7 @@ def test_other_steps_of_a_pipeline_are_refused(mmseg, segmenter, image, metainfo
 def test_a_protocol_that_adds_a_background_is_refused(mmseg, tmp_path, monkeypatch):
     words = tmp_path / "words.txt"
     words.write_text("sky\ngrass\n")
-    with_background = replace(PROTOCOLS["ovss"], background=Background(threshold=0.1))
+    with_background = replace(PROTOCOLS["ovss"], background=Background(threshold=0.6))
     monkeypatch.setitem(PROTOCOLS, "ovss", with_background)
     with pytest.raises(VocabularyError, match=r"2 classes of words; the protocol ovss .* adds a background"):
         mmseg.build_segmenter(str(words), "nano", "ovss", "plain", 56, "cpu", "float32")
