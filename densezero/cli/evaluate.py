@@ -9,12 +9,10 @@ import typer
 
 from densezero.cli import options
 from densezero.cli.datasets import complete_dataset
-from densezero.cli.refine_option import Refine
+from densezero.cli.protocol_options import Protocol, Refine, Templates
 from densezero.cli.show import Shower
 from densezero.encoders.readouts import READOUTS
-from densezero.engine.presets import PROTOCOLS
 from densezero.jobs.evaluate.settings import EvaluateSettings
-from densezero.vocabulary.templates import TEMPLATES
 
 
 def evaluate(
@@ -27,17 +25,13 @@ def evaluate(
         Path, typer.Option("--out", "-o", metavar="FILE.json", parser=options.path, help="The report's file.")
     ],
     model: options.Model = EvaluateSettings.model,
-    protocol: Annotated[
-        str, options.choice(PROTOCOLS, help="How scores become labels.", panel=options.MODEL)
-    ] = EvaluateSettings.protocol,
+    protocol: Protocol = EvaluateSettings.protocol,
     split: Annotated[str, typer.Option(help="Split of the data set.")] = EvaluateSettings.split,
     vocabulary: Annotated[
         str | None,
         typer.Option(help="Another class list for the same labels. [the protocol's: see `densezero protocols show`]"),
     ] = EvaluateSettings.vocabulary,
-    templates: Annotated[
-        str | None, typer.Option(help=f"Prompt templates: {', '.join(TEMPLATES)}, or a file. [the protocol's]")
-    ] = EvaluateSettings.templates,
+    templates: Templates = EvaluateSettings.templates,
     background: options.Background = EvaluateSettings.background,
     device: options.Device = EvaluateSettings.device,
     dtype: options.Dtype = EvaluateSettings.dtype,

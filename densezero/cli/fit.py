@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from densezero.classifiers.settings import FitSettings
 from densezero.cli import options
+from densezero.cli.protocol_options import ShortSide
 from densezero.cli.show import Shower
 from densezero.engine.presets import PROTOCOLS
-from densezero.jobs.settings import FitSettings
 
 
 def fit(
@@ -29,10 +30,7 @@ def fit(
     protocol: Annotated[
         str, options.choice(PROTOCOLS, help="How images are encoded.", panel=options.MODEL)
     ] = FitSettings.protocol,
-    short_side: Annotated[
-        int | None,
-        typer.Option(rich_help_panel=options.MODEL, help="Short side of the model input, pixels. [the protocol's]"),
-    ] = FitSettings.short_side_px,
+    short_side: ShortSide = FitSettings.short_side_px,
     device: options.Device = FitSettings.device,
     dtype: options.Dtype = FitSettings.dtype,
     overwrite: options.Replace = FitSettings.overwrite,

@@ -8,13 +8,11 @@ import typer
 
 from densezero.cli import options
 from densezero.cli.like import is_given
-from densezero.cli.refine_option import Refine
+from densezero.cli.protocol_options import Protocol, Refine, ShortSide, Templates
 from densezero.cli.show import Shower
-from densezero.engine.presets import PROTOCOLS
 from densezero.jobs.settings import SegmentSettings
 from densezero.output.formats import IMAGE_FORMATS, RUN_FORMATS
 from densezero.vocabulary.catalog import CATALOG
-from densezero.vocabulary.templates import TEMPLATES
 
 WORDS = options.WORDS
 
@@ -39,14 +37,7 @@ def segment(
     ] = SegmentSettings.vocabulary,
     example: options.Example = None,
     classifier: options.Classifier = SegmentSettings.classifier,
-    templates: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel=WORDS,
-            autocompletion=options.starting_with(TEMPLATES),
-            help=f"Prompt templates: {', '.join(TEMPLATES)}, or a file. [the protocol's]",
-        ),
-    ] = SegmentSettings.templates,
+    templates: Templates = SegmentSettings.templates,
     background: options.Background = SegmentSettings.background,
     background_threshold: Annotated[
         float | None,
@@ -80,15 +71,10 @@ def segment(
         ),
     ] = None,
     model: options.Model = SegmentSettings.model,
-    protocol: Annotated[
-        str, options.choice(PROTOCOLS, help="How scores become labels.", panel=options.MODEL)
-    ] = SegmentSettings.protocol,
+    protocol: Protocol = SegmentSettings.protocol,
     refine: Refine = SegmentSettings.refine,
     regions: options.Regions = SegmentSettings.regions,
-    short_side: Annotated[
-        int | None,
-        typer.Option(rich_help_panel=options.MODEL, help="Short side of the model input, pixels. [the protocol's]"),
-    ] = SegmentSettings.short_side_px,
+    short_side: ShortSide = SegmentSettings.short_side_px,
     device: options.Device = SegmentSettings.device,
     dtype: options.Dtype = SegmentSettings.dtype,
     images: options.Images = SegmentSettings.images,

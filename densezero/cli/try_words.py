@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from densezero.cli import options
+from densezero.cli.protocol_options import ShortSide, Templates
 from densezero.cli.show import Shower
 from densezero.engine.presets import PROTOCOLS, REFINEMENTS
-from densezero.jobs.settings import TrySettings
+from densezero.evaluation.try_settings import TrySettings
 from densezero.vocabulary.catalog import CATALOG
-from densezero.vocabulary.templates import TEMPLATES
 
 _WAYS = "What to compare"
 
@@ -52,18 +52,8 @@ def try_words(
         ),
     ] = None,
     model: options.Model = TrySettings.model,
-    templates: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel=options.MODEL,
-            autocompletion=options.starting_with(TEMPLATES),
-            help=f"Prompt templates: {', '.join(TEMPLATES)}, or a file. [the protocol's]",
-        ),
-    ] = TrySettings.templates,
-    short_side: Annotated[
-        int | None,
-        typer.Option(rich_help_panel=options.MODEL, help="Short side of the model input, pixels. [the protocol's]"),
-    ] = TrySettings.short_side_px,
+    templates: Templates = TrySettings.templates,
+    short_side: ShortSide = TrySettings.short_side_px,
     device: options.Device = TrySettings.device,
     dtype: options.Dtype = TrySettings.dtype,
     dpi: Annotated[

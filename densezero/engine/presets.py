@@ -71,7 +71,7 @@ def find_refinement(method: str | None, protocol: Protocol) -> Refinement:
         protocol: a preset.
 
     Raises:
-        ProtocolError: if there is no such refinement.
+        ProtocolError: for an unknown refinement.
     """
     if method is None:
         return protocol.refine

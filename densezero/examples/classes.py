@@ -28,7 +28,7 @@ class GivenClasses(NamedTuple):
 def with_example_classes(
     given: ClassList | str | Iterable[str | Iterable[str] | ClassEntry] | None, names: Iterable[str]
 ) -> GivenClasses:
-    """Add a class for each example whose name is no class of the list, in the order of the examples.
+    """Add a class for each example whose name is not in the list, in the order of the examples.
 
     Args:
         given: what ``class_list_from`` reads; None if examples alone define the classes.

@@ -67,7 +67,7 @@ class Example:
 
     @property
     def text(self) -> str:
-        """The example as the command line has it; what is no file is called an array."""
+        """The example as it is written on the command line. An array is written as the word ``array``."""
         is_file = isinstance(self.mask, str | os.PathLike)
         mask = ",".join(map(str, self.box)) if self.box is not None else str(self.mask) if is_file else "array"
         image = str(self.image) if isinstance(self.image, str | os.PathLike) else "array"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from densezero.atomic import write_bytes
 from densezero.classifiers.fit import fit_classifier, read_mask_folder, read_patches
+from densezero.classifiers.settings import FitSettings
 from densezero.encoders.catalog import load_encoder
 from densezero.engine.presets import find_protocol, with_changes
 from densezero.jobs.run import RunSummary
-from densezero.jobs.settings import FitSettings
 from densezero.output.paths import refuse_unusable_outputs
 from densezero.progress import Listener
 

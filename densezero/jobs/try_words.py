@@ -8,11 +8,11 @@ from densezero.encoders.catalog import load_encoder
 from densezero.engine import Segmenter
 from densezero.engine.presets import protocol_for, with_changes
 from densezero.evaluation.side_by_side import RememberedEncoder, Variant, draw_side_by_side, make_variants
+from densezero.evaluation.try_settings import MOST_VARIANTS, TrySettings
 from densezero.features.figure.layout import possible_files
 from densezero.images import read_rgb
 from densezero.jobs.places import refuse_foreign_files
 from densezero.jobs.run import RunSummary
-from densezero.jobs.settings import MOST_VARIANTS, TrySettings
 from densezero.output.areas import class_pixels
 from densezero.output.pages import write_pages
 from densezero.output.paths import refuse_unusable_outputs

@@ -21,7 +21,7 @@ def open_regions(given: str | None, images: Sequence[FoundImage], note: Callable
         note: called with sentences that the user should read.
 
     Raises:
-        InputError: if there is no such place, or nothing there is of use.
+        InputError: if the place does not exist, or holds no masks that can be read.
     """
     if given is None:
         return RegionSource(images)

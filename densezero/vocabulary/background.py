@@ -74,7 +74,7 @@ class Background:
     def changed(
         self, words: str | None = None, threshold: float | None = None, unknown: float | None = None
     ) -> Background:
-        """Change what is not None. Words are text, as ``read_background_words`` reads it."""
+        """Replace the settings that are given; None keeps one. Words are text for ``read_background_words``."""
         return Background(
             self.words if words is None else read_background_words(words),
             self.threshold if threshold is None else threshold,
@@ -105,7 +105,7 @@ def read_background_words(text: str) -> tuple[str, ...] | str:
     """Read background words as a user writes them: ``"wall, floor"``, or ``"auto"`` or ``"auto-anyway"``.
 
     Raises:
-        VocabularyError: if there is no word, or one is given twice.
+        VocabularyError: if there are no words, or one is given twice.
 
     Example:
         >>> read_background_words("wall, floor=tiles|carpet"), read_background_words("auto")

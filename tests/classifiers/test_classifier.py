@@ -12,12 +12,12 @@ from sklearn.linear_model import LogisticRegression
 import densezero
 from densezero.classifiers.classifier import classifier_segmenter, load_classifier
 from densezero.classifiers.fit import fit_classifier, read_mask_folder, read_patches
+from densezero.classifiers.settings import FitSettings
 from densezero.engine import find_protocol
 from densezero.errors import InputError, ModelError, OutputError, ProtocolError, VocabularyError
 from densezero.examples.patches import encode_patches
 from densezero.jobs.fit import fit
 from densezero.jobs.segment import segment_images
-from densezero.jobs.settings import FitSettings
 from densezero.output.classes_json import encode_classes_json
 from densezero.pretrain.concepts import CONCEPTS
 from densezero.pretrain.scenes import draw_scene

@@ -55,7 +55,7 @@ def test_files_and_functions_stay_short():
     assert too_long == []
 
 
-@pytest.mark.parametrize(("room", "most"), [("engine", 1400), ("jobs", 3600)])
+@pytest.mark.parametrize(("room", "most"), [("engine", 1400), ("jobs", 3450)])
 def test_a_room_stays_readable(room, most):
     lines = sum(path.read_text(encoding="utf-8").count("\n") for path in (PACKAGE / room).rglob("*.py"))
     assert 500 < lines <= most

@@ -11,7 +11,7 @@ from densezero.cli.main import app
 from densezero.engine.presets import find_protocol, with_changes
 from densezero.errors import InputError, OutputError, VocabularyError
 from densezero.evaluation.side_by_side import RememberedEncoder, make_variants
-from densezero.jobs.settings import TrySettings
+from densezero.evaluation.try_settings import TrySettings
 from densezero.progress import Listener
 from densezero.vocabulary import ClassEntry, ClassList, parse_inline
 from tests.conftest import ROOT

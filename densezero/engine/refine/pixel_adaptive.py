@@ -36,7 +36,7 @@ def pamr(
 
     Raises:
         InputError: if the shapes do not fit each other.
-        ProtocolError: if a number is below 1, or there is no dilation.
+        ProtocolError: if a number is below 1, or ``dilations`` is empty.
     """
     refuse_other_shapes(image, scores)
     if scores.device.type == "mps":  # some versions lack embedding_bag
