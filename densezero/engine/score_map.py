@@ -182,21 +182,23 @@ def vote(scores: ScoreMap, regions: RegionMap | None) -> ScoreMap:
     if regions is None:
         return scores
     placed = to_device(regions, scores.grids.device)  # (H, W)
+    home = torch.device("cpu") if placed.device.type == "mps" else placed.device  # Apple GPUs have no float64
     parts: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def add_up(tile: Tile) -> None:
         rows, columns = tile.rows.pixels, tile.columns.pixels
-        found, row = torch.unique(placed[rows, columns].flatten(), return_inverse=True)
-        values = scores.compute(tile).flatten(0, 1).double()  # (th * tw, K)
+        found, row = torch.unique(placed[rows, columns].flatten().to(home), return_inverse=True)
+        values = scores.compute(tile).flatten(0, 1).to(home).double()  # (th * tw, K)
         sums = values.new_zeros(len(found), values.shape[1]).index_add_(0, row, values)
         parts[rows.start, columns.start] = (found, sums)
 
     scores.for_each_tile(add_up, (regions.shape[0], regions.shape[1]))
-    pixels = placed.flatten().bincount()  # (R + 1,)
-    totals = torch.zeros(len(pixels), scores.grids.shape[3], dtype=torch.float64, device=placed.device)
+    pixels = placed.flatten().to(home).bincount()  # (R + 1,)
+    totals = torch.zeros(len(pixels), scores.grids.shape[3], dtype=torch.float64, device=home)
     for _, (found, sums) in sorted(parts.items()):  # in one order, whichever thread was first
         totals[found] += sums
-    return VotedScoreMap(**vars(scores), regions=placed, means=(totals / pixels[:, None]).float())
+    means = (totals / pixels[:, None]).float().to(placed.device)
+    return VotedScoreMap(**vars(scores), regions=placed, means=means)
 
 
 @lru_cache(maxsize=128)  # many images have the same size
