@@ -24,8 +24,8 @@ from densezero.vocabulary.text_bank import recall_words
 
 COUNT: Final = 64
 NEAR_SHARE: Final = 0.99
-"""A word is too close to a user's word if at most 1 in 100 pairs of the lexicon is closer. One cosine for all encoders would
-not do, because their cosines differ."""
+"""A word is too close to a user's word if at most 1 in 100 pairs of the lexicon is closer. Cosines
+differ between encoders, so one cosine for all of them would not do."""
 
 _PENALTY = 0.5
 _DECIMALS = 6  # float32 vectors differ by less between machines
