@@ -44,21 +44,21 @@ def read_results(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 def write_table(results: dict[str, list[dict[str, Any]]]) -> str:
     """Write mIoU in percent: the mean of the seeds, and half of the distance between the best and the worst."""
-    lines = [f"| unit | {' | '.join(KINDS)} | seconds | copies, MB |", f"|---|{'---:|' * (len(KINDS) + 2)}"]
+    lines = [f"| unit | {' | '.join(KINDS)} | seeds |", f"|---|{'---:|' * (len(KINDS) + 1)}"]
     for unit, reports in results.items():
         cells = []
         for kind in KINDS:
             values = [report["miou"][kind] for report in reports]
             spread = f" ± {(max(values) - min(values)) / 2:.1f}" if len(values) > 1 else ""
             cells.append(f"{statistics.mean(values):.1f}{spread}")
-        seconds = statistics.mean(report["seconds_of_training"] for report in reports)
-        lines.append(f"| {ABOUT[unit]} | {' | '.join(cells)} | {seconds:.0f} | {reports[0]['copied_megabytes']:.1f} |")
-    any_report = next(iter(results.values()))[0]
+        lines.append(f"| {ABOUT[unit]} | {' | '.join(cells)} | {len(reports)} |")
+    everything = [report for reports in results.values() for report in reports]
+    any_report, devices = everything[0], sorted({report["machine"]["device"] for report in everything})
     phase = any_report["settings"]["phases"][0]
     lines += [
         "",
         f"{phase['steps']:,} steps of {phase['batch']} scenes of {phase['side_px']} px; "
-        f"{any_report['scenes']} scenes of each kind; {any_report['machine']['device']}. Chance is {CHANCE:.1f} %.",
+        f"{any_report['scenes']} scenes of each kind; {', '.join(devices)}. Chance is {CHANCE:.1f} %.",
     ]
     return "\n".join(lines)
 

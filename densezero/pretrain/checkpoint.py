@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,19 @@ def save_checkpoint(file: Path, state: dict[str, Any], settings: PretrainSetting
     write_bytes(file, content.getvalue())
 
 
+def read_state(file: Path, device: torch.device) -> dict[str, Any]:
+    """Read the state in a checkpoint, and compare the checksums of its parts, which ``torch.load`` does not.
+
+    Raises:
+        Exception: of many kinds, if the file is damaged or no checkpoint.
+    """
+    with zipfile.ZipFile(file) as parts:
+        if (wrong := parts.testzip()) is not None:
+            raise ValueError(f"the checksum of {wrong} is wrong")
+    state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
+    return state
+
+
 def load_checkpoint(file: Path, settings: PretrainSettings, device: torch.device) -> dict[str, Any] | None:
     """Read a checkpoint of the same run; None if there is none.
 
@@ -36,7 +50,7 @@ def load_checkpoint(file: Path, settings: PretrainSettings, device: torch.device
     if not file.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
+        state = read_state(file, device)
         stored = json.loads(state["settings"])
     except Exception as error:  # whatever a damaged file makes torch raise
         raise damaged(file, error) from None

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from densezero.encoders.tips.vision import VisionFeatures
 from densezero.errors import ModelError
+from densezero.pretrain.checkpoint import read_state
 from densezero.pretrain.losses import dino, ibot, ibot_plus_plus, move_centre, sharpen
 from densezero.pretrain.parallel import Ranks
 from densezero.pretrain.settings import PretrainSettings
@@ -105,7 +106,7 @@ class SelfSupervision:
     def _take_frozen(self, file: Path, device: torch.device) -> None:
         """Read a student of another run as the teacher, with the centres of its own teacher."""
         try:
-            state = torch.load(file, map_location=device, weights_only=True)
+            state = read_state(file, device)
             vocabulary = state["student"]["text.token_embedding.weight"].shape[0]
             frozen = Student(self.settings.model, self.settings.teacher, vocabulary).to(device)
             frozen.load_state_dict(state["student"])

@@ -60,7 +60,8 @@ class Trainer:
         self.ranks = ranks or Ranks()
         self._refuse_uneven_batches()
         self.device = pick_device(device)
-        self.dtype = pick_dtype(settings.dtype, self.device)
+        picked = pick_dtype(settings.dtype, self.device)
+        self.dtype = torch.float32 if picked == torch.float16 else picked  # float16 would need its loss scaled
         torch.manual_seed(settings.seed)
         self.student = Student(settings.model, settings.teacher, tokenizer.vocab_size).to(self.device)
         self.selves = SelfSupervision(settings, self.student, self.ranks)

@@ -106,6 +106,20 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path, tokenizer):
         make(tokenizer, tmp_path)
 
 
+def test_one_changed_byte_of_a_checkpoint_is_noticed(tmp_path, tokenizer):
+    trainer = make(tokenizer, tmp_path)
+    trainer.run(ignore)
+    content = bytearray(trainer.checkpoint.read_bytes())
+    values = trainer.student.text.token_embedding.weight.detach().numpy().tobytes()
+    content[content.index(values) + len(values) // 2] ^= 1
+    trainer.checkpoint.write_bytes(content)
+    torch.load(trainer.checkpoint, weights_only=True)  # sees nothing
+    with pytest.raises(ModelError, match=r"the checksum of .* is wrong"):
+        make(tokenizer, tmp_path)
+    with pytest.raises(ModelError, match=r"does not fit .*the checksum of .* is wrong"):
+        make(tokenizer, tmp_path / "other", teacher={"frozen": str(trainer.checkpoint)})
+
+
 def test_a_number_that_is_not_finite_stops_with_a_sentence_and_keeps_the_last_checkpoint(tmp_path, tokenizer):
     trainer = make(tokenizer, tmp_path)
     real, calls = trainer.losses, []
