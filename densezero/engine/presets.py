@@ -29,6 +29,7 @@ PROTOCOLS: dict[str, Protocol] = {
     )
 }
 DEFAULT_PROTOCOL = "tips-slide"
+LEAST_SIDE_PX = 32  # two patches, of a user's own short side
 REFINEMENTS: dict[str, Refinement] = {"none": None, "grid": Grid(), "pamr": Pamr()}
 
 
@@ -99,11 +100,13 @@ def with_changes(
         refine: name of a refinement; None keeps the protocol's.
 
     Raises:
-        ProtocolError: as ``find_refinement`` and ``Background``.
+        ProtocolError: for a short side below 32, or as ``find_refinement`` and ``Background``.
         VocabularyError: if the words cannot be read.
     """
     changes: dict[str, Any] = {}
     if short_side_px is not None:
+        if short_side_px < LEAST_SIDE_PX:
+            raise ProtocolError(f"Expected --short-side of at least {LEAST_SIDE_PX} pixels; got {short_side_px}.")
         changes["short_side_px"] = short_side_px
     if (given := (background_words, background_threshold, unknown)) != (None, None, None):
         changes["background"] = protocol.background.changed(*given)

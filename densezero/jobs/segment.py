@@ -18,6 +18,7 @@ from densezero.engine.labelling import BYTE_CLASSES
 from densezero.engine.presets import protocol_for, with_changes
 from densezero.engine.protocol import Protocol
 from densezero.engine.segmenter import Prepared, Scored, Segmenter
+from densezero.errors import InputError
 from densezero.evaluation.confidence import ConfidenceCounts, confidence_map
 from densezero.examples.classes import with_example_classes
 from densezero.examples.example import Example, parse_example
@@ -108,6 +109,8 @@ def read_words(settings: SegmentSettings) -> Words:
     if settings.vocabulary is not None:
         listed = load_class_list(settings.vocabulary)
     examples = tuple(map(parse_example, settings.examples))
+    if missing := [file for example in examples for file in example.files if not file.exists()]:
+        raise InputError(f"Expected the files of --example; {missing[0]} does not exist. Correct its name.")
     classes, _ = with_example_classes(listed, [example.name for example in examples])
     protocol = with_changes(
         protocol_for(classes, settings.protocol), settings.short_side_px, settings.background,

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from densezero.encoders.catalog import DEFAULT_MODEL
 from densezero.engine.presets import DEFAULT_PROTOCOL
-from densezero.errors import InputError, OutputError, VocabularyError
+from densezero.errors import OutputError, VocabularyError
 from densezero.examples.example import parse_example
-
-LEAST_SIDE_PX = 32
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class SegmentSettings(FolderSettings):
     Raises:
         VocabularyError: if both classes and vocabulary are given, or neither of them and no examples; or if there is a
             classifier and one of these, templates or a background beside it.
-        InputError: if the short side is too small to hold anything, or an example is not written as it should be.
+        InputError: if an example is not written as it should be.
         OutputError: if there is no format to save.
     """
 
@@ -84,10 +82,6 @@ class SegmentSettings(FolderSettings):
 
     def __post_init__(self) -> None:
         self._check_words()
-        if self.short_side_px is not None and self.short_side_px < LEAST_SIDE_PX:
-            raise InputError(
-                f"Expected --short-side of at least {LEAST_SIDE_PX} pixels, two patches; got {self.short_side_px}."
-            )
         if not self.save:
             raise OutputError("Expected at least one format to save, for example --save labels,overlay; got none.")
 

@@ -254,7 +254,8 @@ def test_an_output_folder_among_the_inputs_is_refused(tmp_path, place):
         ({"background": " , "}, VocabularyError, "Expected background words"),
         ({"background": "sky"}, VocabularyError, "'sky' stands in two classes"),
         ({"background": "auto"}, VocabularyError, "'inline' has 4: sky, grass, sea, house"),
-        ({"short_side_px": 10}, InputError, "at least 32 pixels"),
+        ({"short_side_px": 10}, ProtocolError, "at least 32 pixels"),
+        ({"examples": ("cup=gone.jpg,1,2,3,4",)}, InputError, r"gone\.jpg does not exist"),
     ],
 )
 def test_a_wrong_request_is_refused_before_anything_is_written(tmp_path, changes, error, says):

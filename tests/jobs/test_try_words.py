@@ -9,7 +9,7 @@ import densezero
 import densezero.jobs.try_words as job
 from densezero.cli.main import app
 from densezero.engine.presets import find_protocol, with_changes
-from densezero.errors import InputError, OutputError, VocabularyError
+from densezero.errors import InputError, OutputError, ProtocolError, VocabularyError
 from densezero.evaluation.side_by_side import RememberedEncoder, make_variants
 from densezero.evaluation.try_settings import TrySettings
 from densezero.progress import Listener
@@ -55,6 +55,12 @@ def test_lists_and_refinements_share_one_pass_and_give_the_labels_of_the_segment
             assert (f"{name} {100 * share:.1f} %" in text) == (share > 0)
     with Image.open(tmp_path / "words.png") as picture:
         assert picture.size[0] > 1500  # three columns
+
+
+def test_a_tiny_short_side_is_refused(tmp_path):
+    with pytest.raises(ProtocolError, match="at least 32 pixels; got 31"):
+        job.try_words(request(tmp_path, short_side_px=31))
+    assert not (tmp_path / "words.png").exists()
 
 
 def test_protocols_of_other_sizes_are_encoded_apart(tmp_path, monkeypatch):
