@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from densezero.engine.segmenter import Segmenter
     from densezero.errors import DenseZeroError
     from densezero.examples.example import Example
+    from densezero.heads.load import load_head
     from densezero.images.find import find_images
     from densezero.images.read import read_rgb
     from densezero.jobs.results import load_results
@@ -36,6 +37,7 @@ __all__ = [
     "find_protocol",
     "load_class_list",
     "load_encoder",
+    "load_head",
     "load_results",
     "load_templates",
     "read_rgb",
@@ -55,6 +57,7 @@ __getattr__ = lazy_names(
         "find_protocol": "densezero.engine.presets",
         "load_class_list": "densezero.vocabulary.parse",
         "load_encoder": "densezero.encoders.catalog",
+        "load_head": "densezero.heads.load",
         "load_results": "densezero.jobs.results",
         "load_templates": "densezero.vocabulary.templates",
         "read_rgb": "densezero.images.read",

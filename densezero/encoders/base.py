@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from densezero.encoders.blocks import BlockFeatures
 from densezero.encoders.device import WINDOW_PX, WINDOWS_AT_ONCE, pick_device, pixels_at_once, plain_torch
 from densezero.errors import ModelError
 
@@ -27,6 +28,7 @@ class DenseEncoder(ABC):
         batch_pixels: number of pixels to encode in one batch, chosen when the encoder is loaded or moved.
         dtype: numeric type of the vision tower; text is always encoded in float32.
         readouts: names of the read-outs that it supports, out of ``READOUTS``.
+        depth: number of transformer blocks whose features ``encode_blocks`` gives; 0 if it gives none.
     """
 
     name: str
@@ -38,6 +40,7 @@ class DenseEncoder(ABC):
     batch_pixels: int = WINDOWS_AT_ONCE * WINDOW_PX
     dtype: torch.dtype
     readouts: tuple[str, ...]
+    depth: int = 0
 
     @property
     @abstractmethod
@@ -68,6 +71,21 @@ class DenseEncoder(ABC):
         Raises:
             ModelError: for a read-out that the encoder does not support, or pixels that are not floating-point numbers.
         """
+
+    def encode_blocks(self, pixels: Tensor, blocks: Sequence[int]) -> list[BlockFeatures]:  # noqa: ARG002 - most refuse
+        """Encode images once, and give the features after several transformer blocks, each through the final norm.
+
+        Args:
+            pixels: as for ``encode_dense``.
+            blocks: block numbers from 0 to ``depth - 1``; negative numbers count from the end.
+
+        Returns:
+            For each number, in order: class token (B, D) and grid (B, gh, gw, D), float32 on the encoder's device.
+
+        Raises:
+            ModelError: for a block that the encoder does not have, or an encoder that does not give them.
+        """
+        raise ModelError(f"{self.name} does not give the features of single blocks. Use a TIPS model.")
 
     @abstractmethod
     def encode_text(self, prompts: Sequence[str]) -> Tensor:

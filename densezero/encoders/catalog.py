@@ -72,6 +72,19 @@ MODELS: dict[str, ModelEntry] = {
 }
 
 
+# Repositories with trained heads, for ``densezero.load_head``. Each also holds the vision tower of its model, and
+# ``load_encoder`` takes it from there, so that nobody downloads it twice. Without the text tower it knows no words.
+HEAD_MODELS: dict[str, ModelEntry] = {
+    entry.name: entry
+    for entry in (
+        ModelEntry("tipsv2-b14-dpt", "heads for TIPSv2 ViT-B/14", TIPS_LICENCE, "google/tipsv2-b14-dpt"),
+        ModelEntry("tipsv2-l14-dpt", "heads for TIPSv2 ViT-L/14", TIPS_LICENCE, "google/tipsv2-l14-dpt"),
+        ModelEntry("tipsv2-so400m14-dpt", "heads for TIPSv2 ViT-SO400m/14", TIPS_LICENCE, "google/tipsv2-so400m14-dpt"),
+        ModelEntry("tipsv2-g14-dpt", "heads for TIPSv2 ViT-g/14", TIPS_LICENCE, "google/tipsv2-g14-dpt"),
+    )
+}
+
+
 @dataclass(frozen=True)
 class Family:
     """The models of another library, named ``FAMILY:MODEL...``.
@@ -111,9 +124,9 @@ def load_encoder(
     """Load an encoder by name or from files.
 
     Args:
-        model: a name of ``MODELS``; ``open_clip:MODEL/TAG`` or ``timm:MODEL``, either with ``/random`` for untrained
-            weights; a folder with ``model.safetensors`` or a published ``.npz`` pair, and
-            ``tokenizer.model``; or the ``*_vision.npz`` of a pair.
+        model: a name of ``MODELS``, or of ``HEAD_MODELS`` for an encoder without words; ``open_clip:MODEL/TAG`` or
+            ``timm:MODEL``, either with ``/random`` for untrained weights; a folder with ``model.safetensors`` or a
+            published ``.npz`` pair, and ``tokenizer.model``; or the ``*_vision.npz`` of a pair.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         revision: branch, tag or commit of the model's hub repository; None takes the main branch.
@@ -133,7 +146,7 @@ def load_encoder(
     from densezero.encoders.tips.load import TipsOptions
 
     family = find_family(str(model))
-    entry = MODELS.get(str(model))
+    entry = MODELS.get(str(model)) or HEAD_MODELS.get(str(model))
     if entry is None or entry.repository is None:
         refuse_revision(str(model), revision)
     if family is not None:
@@ -150,9 +163,10 @@ def find_model(name: str) -> ModelEntry:
     Raises:
         ModelError: if no model has this name, with the most similar names.
     """
-    if name not in MODELS:
+    known = MODELS | HEAD_MODELS
+    if name not in known:
         raise ModelError(f"Expected the name of a model; got {name!r}. {_known_models(name)}")
-    return MODELS[name]
+    return known[name]
 
 
 def refuse_revision(model: str, revision: str | None) -> None:
@@ -193,20 +207,37 @@ _FAMILY_LOADERS = {"open_clip": _load_openclip, "timm": _load_timm}
 
 
 def _load_entry(entry: ModelEntry, options: TipsOptions, revision: str | None) -> DenseEncoder:
-    from densezero.encoders.hub import fetch_repository
     from densezero.encoders.tips.load import load_tips_folder
 
     if entry.name == "nano":
         return load_tips_folder(Path(str(resources.files("densezero.encoders") / "nano")), options)
-    if revision is None and entry.folder.is_dir():
-        return load_tips_folder(entry.folder, options)
-    if entry.repository is None:
+    if entry.repository is None and not entry.folder.is_dir():
         raise ModelError(
             f"The weights of {entry.name} are published as files, not as a hub repository. Put "
             f"{entry.pair}_vision.npz, {entry.pair}_text.npz and tokenizer.model into {entry.folder}, "
             "or into any folder and give it as --model FOLDER."
         )
-    return load_tips_folder(fetch_repository(entry.repository, revision), options)
+    return load_tips_folder(model_folder(entry, revision), options)
+
+
+def model_folder(entry: ModelEntry, revision: str | None = None) -> Path:
+    """Folder with a model's files: the one where a user put them, else the hub's, after a download if it is needed.
+
+    Raises:
+        ModelError: if they cannot be downloaded, or are damaged.
+    """
+    from densezero.encoders.hub import fetch_repository
+
+    if entry.repository is None or (revision is None and entry.folder.is_dir()):
+        return entry.folder
+    return fetch_repository(entry.repository, revision, repository_files(entry))
+
+
+def repository_files(entry: ModelEntry) -> tuple[str, ...]:
+    """Names of the files that a model's hub repository has."""
+    from densezero.encoders.hub import HEAD_FILES, HUB_FILES
+
+    return HEAD_FILES if entry.name in HEAD_MODELS else HUB_FILES
 
 
 def _load_path(path: Path, options: TipsOptions) -> DenseEncoder:

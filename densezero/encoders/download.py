@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from densezero.encoders.catalog import (
+    HEAD_MODELS,
     MODELS,
     ModelEntry,
     find_family,
@@ -12,6 +13,7 @@ from densezero.encoders.catalog import (
     load_encoder,
     path_exists,
     refuse_revision,
+    repository_files,
 )
 from densezero.encoders.hub import cached_repository, fetch_repository, holds_any
 from densezero.errors import ModelError
@@ -63,8 +65,9 @@ def download_model(entry: ModelEntry, revision: str | None = None) -> str:
             f"{entry.name} is published as {entry.pair}_vision.npz, {entry.pair}_text.npz and tokenizer.model, not as "
             f"a hub repository. Put the three into {entry.folder}."
         )
-    cached = cached_repository(entry.repository, revision)
-    folder = fetch_repository(entry.repository, revision)
+    files = repository_files(entry)
+    cached = cached_repository(entry.repository, revision, files)
+    folder = fetch_repository(entry.repository, revision, files)
     return f"{entry.name} is {'already ' if cached else ''}in {folder}\nUse these files with --model {folder}"
 
 
@@ -82,7 +85,7 @@ def describe_model(model: str) -> dict[str, str]:
     """
     if find_family(model) is not None:
         return _describe_member(model)
-    if model not in MODELS and path_exists(Path(model)):
+    if model not in MODELS | HEAD_MODELS and path_exists(Path(model)):
         return _sizes(model)
     entry = find_model(model)
     facts = {"name": entry.name, "what": entry.summary, "licence": entry.licence}
@@ -119,7 +122,9 @@ def _repository_of(model: str) -> str | None:
 def _is_here(entry: ModelEntry) -> bool:
     if entry.name == "nano" or entry.folder.is_dir():
         return True
-    return entry.repository is not None and cached_repository(entry.repository) is not None
+    return (
+        entry.repository is not None and cached_repository(entry.repository, None, repository_files(entry)) is not None
+    )
 
 
 def _sizes(model: str) -> dict[str, str]:

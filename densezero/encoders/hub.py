@@ -12,27 +12,29 @@ from densezero.encoders.file_hash import file_sha256
 from densezero.errors import ModelError
 
 HUB_FILES = ("config.json", "tokenizer.model", "model.safetensors")
+HEAD_FILES = ("config.json", "model.safetensors")  # of a repository with heads and a vision tower
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A repository, and a branch, tag or commit of it; None is the main branch."""
+    """A repository, the files of it, and a branch, tag or commit; None is the main branch."""
 
     repository: str
+    files: tuple[str, ...]
     revision: str | None = None
 
     def __str__(self) -> str:
         return self.repository if self.revision is None else f"{self.repository} at revision {self.revision}"
 
 
-def cached_repository(repository: str, revision: str | None = None) -> Path | None:
+def cached_repository(repository: str, revision: str | None = None, files: tuple[str, ...] = HUB_FILES) -> Path | None:
     """Folder of a repository's files if all of them are in the cache, else None. Uses no network."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = [try_to_load_from_cache(repository, name, revision=revision) for name in HUB_FILES]
+    found = [try_to_load_from_cache(repository, name, revision=revision) for name in files]
     paths = [Path(path) for path in found if isinstance(path, str)]
-    if len(paths) < len(HUB_FILES):
+    if len(paths) < len(files):
         return None
     return paths[-1].parent
 
@@ -74,22 +76,23 @@ def _answers() -> bool:
     return True
 
 
-def fetch_repository(repository: str, revision: str | None = None) -> Path:
+def fetch_repository(repository: str, revision: str | None = None, files: tuple[str, ...] = HUB_FILES) -> Path:
     """Give the folder of a repository's files, downloading those that are not in the cache.
 
     Args:
         repository: for example ``google/tipsv2-b14``.
         revision: branch, tag or commit; None takes the main branch. What is cached of it needs no network.
+        files: names of the files.
 
     Returns:
-        A folder with ``config.json``, ``tokenizer.model`` and ``model.safetensors``.
+        A folder with these files.
 
     Raises:
         ModelError: if the files are not cached and cannot be downloaded, or are damaged.
     """
-    source = _Source(repository, revision)
-    folder = cached_repository(repository, revision) or _download(source)
-    for name in HUB_FILES:
+    source = _Source(repository, files, revision)
+    folder = cached_repository(repository, revision, files) or _download(source)
+    for name in files:
         _check_content(folder / name, source)
     return folder
 
@@ -101,7 +104,7 @@ def _download(source: _Source) -> Path:
     if constants.HF_HUB_OFFLINE:
         raise _not_cached(source, "HF_HUB_OFFLINE is set")
     path = Path()
-    for name in HUB_FILES:
+    for name in source.files:
         try:
             path = _download_file(source, name)
         except ModelError:
@@ -193,8 +196,8 @@ def _not_cached(source: _Source, reason: str) -> ModelError:
 
     return ModelError(
         f"{source} is not complete in the cache ({constants.HF_HUB_CACHE}), and {reason}. Connect once and run "
-        f"`densezero models download {source.repository.rpartition('/')[2]}`, or copy {', '.join(HUB_FILES)} here and "
-        "give their folder as --model FOLDER. --model nano works offline, on drawn scenes."
+        f"`densezero models download {source.repository.rpartition('/')[2]}`, or copy {', '.join(source.files)} here "
+        "and give their folder as --model FOLDER. --model nano works offline, on drawn scenes."
     )
 
 

@@ -16,9 +16,11 @@ class HubServer:
         files: name to content, on the main branch.
         announced: name to the content whose hash is announced, where it is another.
         revisions: name of a branch, tag or commit to its commit and its files.
+        repository: its name.
     """
 
-    def __init__(self, files, announced=None, revisions=None):
+    def __init__(self, files, announced=None, revisions=None, repository=REPOSITORY):
+        self.repository = repository
         self.files, self.announced = files, {**files, **(announced or {})}
         self.revisions = {"main": (COMMIT, files), COMMIT: (COMMIT, files), **(revisions or {})}
         self.cut_after = None  # bytes of model.safetensors after which the hub falls silent, once
@@ -80,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         folder, _, name = self.path.rpartition("/")
-        resolve = f"/{REPOSITORY}/resolve/"
+        resolve = f"/{self.hub.repository}/resolve/"
         revision = folder.removeprefix(resolve if folder.startswith(resolve) else "/cdn/")
         if not folder.startswith((resolve, "/cdn/")):
             self._head(404, 0, {"X-Error-Code": "RepoNotFound"})

@@ -225,7 +225,7 @@ def test_a_large_npz_is_never_in_memory_as_a_whole_beside_its_converted_tensors(
 
 
 def test_other_kinds_of_files_and_missing_ones_are_refused(tmp_path):
-    with pytest.raises(ModelError, match=r"ending in \.npz or \.safetensors; got .*model\.pt"):
+    with pytest.raises(ModelError, match=r"ending in \.npz, \.zip or \.safetensors; got .*model\.pt"):
         open_tensors(tmp_path / "model.pt")
     with pytest.raises(ModelError, match="there is none"):
         open_tensors(Path("gone.npz"))

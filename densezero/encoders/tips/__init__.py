@@ -2,6 +2,7 @@
 
 from densezero.encoders.tips.config import PUBLISHED_SIZES, TextConfig, VisionConfig
 from densezero.encoders.tips.encoder import TipsEncoder
+from densezero.encoders.tips.image_encoder import TipsImageEncoder
 from densezero.encoders.tips.load import TipsOptions, load_tips, load_tips_folder
 from densezero.encoders.tips.text import TextTower
 from densezero.encoders.tips.tokenizer import Tokenizer
@@ -12,6 +13,7 @@ __all__ = [
     "TextConfig",
     "TextTower",
     "TipsEncoder",
+    "TipsImageEncoder",
     "TipsOptions",
     "Tokenizer",
     "VisionConfig",

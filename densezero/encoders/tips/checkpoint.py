@@ -80,14 +80,18 @@ class TensorFile(ABC):
 
 
 def open_tensors(file: Path) -> TensorFile:
-    """Open a ``.npz`` or ``.safetensors`` file.
+    """Open a ``.npz``, ``.zip`` or ``.safetensors`` file.
 
     Raises:
         ModelError: if the file is missing, is damaged, or is of another kind.
     """
-    kinds: dict[str, type[_NpzFile | _SafetensorsFile]] = {".npz": _NpzFile, ".safetensors": _SafetensorsFile}
+    kinds: dict[str, type[_NpzFile | _SafetensorsFile]] = {
+        ".npz": _NpzFile,
+        ".zip": _NpzFile,  # heads are published as .npz files under this name
+        ".safetensors": _SafetensorsFile,
+    }
     if file.suffix not in kinds:
-        raise ModelError(f"Expected a weight file ending in .npz or .safetensors; got {file}.")
+        raise ModelError(f"Expected a weight file ending in .npz, .zip or .safetensors; got {file}.")
     try:
         if file.is_file():
             return kinds[file.suffix](file)

@@ -10,11 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from densezero.encoders.base import DenseEncoder, stretch_to_patch
-from densezero.encoders.device import pixels_at_once, plain_torch
+from densezero.encoders.device import plain_torch
 from densezero.encoders.file_hash import file_sha256
-from densezero.encoders.readouts import READOUTS
 from densezero.encoders.tips.config import TextConfig
+from densezero.encoders.tips.image_encoder import TipsImageEncoder
 from densezero.encoders.tips.read_weights import TowerSource
 from densezero.encoders.tips.text import TextTower
 from densezero.encoders.tips.tokenizer import Tokenizer
@@ -25,7 +24,7 @@ from densezero.errors import ModelError
 TEXT_BATCH = 256
 
 
-class TipsEncoder(DenseEncoder):
+class TipsEncoder(TipsImageEncoder):
     """A TIPS model. Its vision tower is in memory; the text tower is read from its file at the first text.
 
     Args:
@@ -54,19 +53,11 @@ class TipsEncoder(DenseEncoder):
         dtype: torch.dtype,
         note: str | None = None,
     ) -> None:
-        self.name = name
-        self.vision = vision.eval().requires_grad_(False)
-        self.patch_px = vision.config.patch_px
-        self.native_px = vision.config.native_px
-        self.width = vision.config.width
+        super().__init__(name, vision, weight_files, device, dtype)
         self.temperature = temperature
-        self.device, self.batch_pixels = device, pixels_at_once(device)
-        self.dtype = dtype
-        self.readouts = tuple(READOUTS)
         self._empty_text = text
         self._text_source = text_source
         self._tokenizer_file = tokenizer_file
-        self._weight_files = weight_files
         self._note = note
 
     @cached_property
@@ -82,15 +73,14 @@ class TipsEncoder(DenseEncoder):
         return facts_sha256(facts)
 
     @property
+    def has_text(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def note(self) -> str | None:
         """One line that a user should read before trusting the results; None for the published models."""
         return self._note
-
-    @plain_torch()
-    def encode_dense(self, pixels: Tensor, readout: str = "value") -> Tensor:
-        """Encode (B, 3, h, w) in [0, 1] into (B, gh, gw, D) float32 patch features."""
-        stretched = stretch_to_patch(pixels, self.patch_px).to(self.device)
-        return self.vision(stretched, readout).grid.float()  # type: ignore[no-any-return]
 
     @plain_torch()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
@@ -135,6 +125,6 @@ class TipsEncoder(DenseEncoder):
             return tower.to(self.device).eval().requires_grad_(False)
 
     def _move(self, device: torch.device) -> None:
-        self.vision.to(device)
+        super()._move(device)
         if "text" in self.__dict__:
             self.text.to(device)

@@ -70,6 +70,12 @@ def empty_towers(vision: VisionConfig, text: TextConfig) -> tuple[VisionTower, T
         return VisionTower(vision), TextTower(text)
 
 
+def empty_vision_tower(config: VisionConfig) -> VisionTower:
+    """Build a vision tower without memory for its weights."""
+    with torch.device("meta"):
+        return VisionTower(config)
+
+
 def check_layout(tower: nn.Module, shapes: Shapes, file: Path) -> None:
     """Compare a file's tensors with the names and shapes of the tower.
 

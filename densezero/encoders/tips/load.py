@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from densezero.encoders.device import pick_device, pick_dtype, plain_torch
+from densezero.encoders.tips.backbone import BACKBONE, HubBackbone, backbone_heads
 from densezero.encoders.tips.checkpoint import open_tensors
 from densezero.encoders.tips.config import PUBLISHED_SIZES
 from densezero.encoders.tips.encoder import TipsEncoder
+from densezero.encoders.tips.image_encoder import TipsImageEncoder
 from densezero.encoders.tips.layout import (
     TEMPERATURE,
     check_layout,
     check_same_width,
     empty_towers,
+    empty_vision_tower,
     read_text_config,
     read_vision_config,
 )
@@ -72,8 +75,10 @@ def load_tips(
     return _load(TowerSource(vision), TowerSource(text), Path(tokenizer_file), options or TipsOptions(), name)
 
 
-def load_tips_folder(folder: str | Path, options: TipsOptions | None = None) -> TipsEncoder:
+def load_tips_folder(folder: str | Path, options: TipsOptions | None = None) -> TipsImageEncoder:
     """Load a folder that holds ``model.safetensors`` or one published pair, and ``tokenizer.model``.
+
+    From the folder of a repository with heads, whose name ends in -dpt, the encoder is the vision tower alone.
 
     Raises:
         ModelError: as for ``load_tips``, and if the folder holds neither or several.
@@ -83,6 +88,9 @@ def load_tips_folder(folder: str | Path, options: TipsOptions | None = None) -> 
     if SAFETENSORS in names:
         options = _with_config(folder / CONFIG, options)
         tensors = open_tensors(folder / SAFETENSORS)
+        if any(name.startswith(BACKBONE) for name in tensors.shapes):
+            options = replace(options, vision_heads=options.vision_heads or backbone_heads(folder / CONFIG))
+            return _load_image_encoder(TowerSource(HubBackbone(tensors)), options, folder.resolve().name)
         vision, text = TowerSource(tensors, "vision_encoder."), TowerSource(tensors, "text_encoder.")
         return _load(vision, text, folder / TOKENIZER, options, folder.resolve().name)
     pairs = [name for name in names if name.endswith(VISION_SUFFIX)]
@@ -152,6 +160,17 @@ def _load(vision: TowerSource, text: TowerSource, tokenizer: Path, options: Tips
         dtype,
         options.note,
     )
+
+
+@plain_torch(inference=False)
+def _load_image_encoder(vision: TowerSource, options: TipsOptions, name: str) -> TipsImageEncoder:
+    device = pick_device(options.device)
+    dtype = pick_dtype(options.dtype, device)
+    file, shapes = vision.tensors.file, vision.tensors.shapes
+    tower = empty_vision_tower(read_vision_config(shapes, file, options.vision_heads))
+    check_layout(tower, shapes, file)
+    read_weights(tower.to(dtype).requires_grad_(False), vision, device)
+    return TipsImageEncoder(options.name or name, tower, (file,), device, dtype)
 
 
 def _temperature(text: TowerSource, width: int, options: TipsOptions) -> float | None:

@@ -6,12 +6,13 @@ Source: TIPS (arXiv 2410.16512) and TIPSv2 (arXiv 2604.12012); the backbone is D
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
+from densezero.encoders.blocks import find_blocks
 from densezero.encoders.device import plain_torch
 from densezero.encoders.patches import PatchProjection
 from densezero.encoders.positions import resize_positions
@@ -101,7 +102,33 @@ class VisionTower(StaysFloat32):
             readout: a name of ``READOUTS``.
         """
         how = find_readout(readout, tuple(READOUTS), "a TIPS tower")
-        tokens = self.norm(self.blocks[-1](tokens, how))
+        return self._finish(self.blocks[-1](tokens, how), grid_hw)
+
+    def read_blocks(self, pixels: Tensor, blocks: Sequence[int]) -> list[VisionFeatures]:
+        """Encode images once, and give the ordinary tokens after several blocks, each through the final norm.
+
+        Args:
+            pixels: (B, 3, h, w) in [0, 1]; h and w are multiples of the patch.
+            blocks: block numbers from 0; negative numbers count from the end. Blocks after the last one are not run.
+
+        Returns:
+            For each number, in order: class tokens (B, 2, D) and grid (B, h / patch, w / patch, D).
+
+        Raises:
+            ModelError: for a block that the tower does not have, or sides that are not multiples of the patch.
+        """
+        numbers = find_blocks(blocks, self.config.depth)
+        tokens, grid_hw = self.embed(pixels), self.grid_hw(pixels)
+        finished = {}
+        for number, block in enumerate(self.blocks[: max(numbers) + 1]):
+            tokens = block(tokens)
+            if number in numbers:
+                finished[number] = self._finish(tokens, grid_hw)
+        return [finished[number] for number in numbers]
+
+    def _finish(self, tokens: Tensor, grid_hw: tuple[int, int]) -> VisionFeatures:
+        """Apply the final norm to (B, 2 + gh * gw, D), and take class tokens and grid apart."""
+        tokens = self.norm(tokens)
         cls, patches = tokens[:, :PREFIX_TOKENS], tokens[:, PREFIX_TOKENS:]
         return VisionFeatures(cls, patches.reshape(patches.shape[0], *grid_hw, -1))
 

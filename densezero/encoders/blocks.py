@@ -1,0 +1,41 @@
+"""Features of several transformer blocks: what they are, and which blocks a number means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from densezero.errors import ModelError
+
+
+class BlockFeatures(NamedTuple):
+    """Tokens after one block and the final norm: class token 1 ``cls`` (B, D), and ``grid`` (B, gh, gw, D)."""
+
+    cls: Tensor
+    grid: Tensor
+
+
+def find_blocks(blocks: Sequence[int], depth: int) -> list[int]:
+    """Turn block numbers, of which negative ones count from the end, into numbers from 0.
+
+    Args:
+        blocks: at least one number from ``-depth`` to ``depth - 1``.
+        depth: number of blocks of the tower.
+
+    Raises:
+        ModelError: if there is no number, or one that is no whole number or out of range.
+
+    Example:
+        >>> find_blocks([2, -1], depth=12)
+        [2, 11]
+    """
+    if len(blocks) == 0:
+        raise ModelError("Expected at least one block; got none. Name blocks by their numbers from 0.")
+    for number in blocks:
+        if type(number) is not int or not -depth <= number < depth:
+            raise ModelError(
+                f"Expected blocks from 0 to {depth - 1}, or from -1 to {-depth} counted from the end; got {number!r}."
+            )
+    return [number % depth for number in blocks]
