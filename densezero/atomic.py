@@ -61,6 +61,34 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
         raise output_error(path, reason) from reason
 
 
+def link_atomically(source: Path, path: Path) -> bool:
+    """Give a file a second name (a hard link), so that it appears whole or not at all; parent folders are made.
+
+    Args:
+        source: the file; a symbolic link is followed.
+        path: the second name; another file of that name is replaced.
+
+    Returns:
+        Whether that worked. File systems without hard links, and another device, refuse it; then copy the file.
+    """
+    aside = path.parent / f"{_part_prefix(path)}{uuid.uuid4().hex}.part"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_symlink() and path.samefile(source):
+            return True  # to replace a name by one of the same file does nothing, and leaves both
+        try:
+            os.link(source.resolve(), aside)
+            aside.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except (OSError, NotImplementedError):
+        return False
+    return True
+
+
 def remove_leftovers(paths: Iterable[Path]) -> None:
     """Remove unfinished files that killed processes left beside these files. No process may be writing them now.
 

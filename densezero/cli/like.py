@@ -14,6 +14,7 @@ OPTION_OF: Final = {
     "short_side_px": "short_side", "models": "model", "readouts": "readout",
     "shows": "show", "upsampler": "upsample", "width_mm": "width", "side_px": "side", "window_side": "window",
     "font_pt": "font_size", "labels": "label", "hue_deg": "hue", "examples": "example",
+    "min_area_px": "min_area",
 }  # fmt: skip
 """Fields of the settings whose option has another name."""
 

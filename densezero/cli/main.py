@@ -17,6 +17,7 @@ from densezero.cli.datasets import datasets
 from densezero.cli.evaluate import evaluate
 from densezero.cli.features import features, pca, similarity
 from densezero.cli.fit import fit
+from densezero.cli.formats import formats
 from densezero.cli.grouped import GroupedCommand
 from densezero.cli.models import models
 from densezero.cli.options import EXIT_STATUS
@@ -55,6 +56,7 @@ app.add_typer(models, name="models")
 app.add_typer(vocabularies, name="vocabularies")
 app.add_typer(datasets, name="datasets")
 app.add_typer(protocols, name="protocols")
+app.add_typer(formats, name="formats")
 
 
 def _say_version(asked: bool) -> None:

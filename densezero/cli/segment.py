@@ -11,7 +11,7 @@ from densezero.cli.like import is_given
 from densezero.cli.protocol_options import Protocol, Refine, ShortSide, Templates
 from densezero.cli.show import Shower
 from densezero.jobs.settings import SegmentSettings
-from densezero.output.formats import IMAGE_FORMATS, RUN_FORMATS
+from densezero.output.formats import MIN_AREA_PX, NAMES
 from densezero.vocabulary.catalog import CATALOG
 
 WORDS = options.WORDS
@@ -65,11 +65,18 @@ def segment(
         list[str] | None,
         typer.Option(
             metavar="NAME,...",
-            autocompletion=options.starting_with((*IMAGE_FORMATS, *RUN_FORMATS)),
-            help=f"What to write: {', '.join((*IMAGE_FORMATS, *RUN_FORMATS))}. "
+            autocompletion=options.starting_with(NAMES),
+            help=f"What to write: {', '.join(NAMES)}. `densezero formats list` describes each. "
             f"[default: {','.join(SegmentSettings.save)}]",
         ),
     ] = None,
+    min_area: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"Pixels of the smallest object in coco-instances. [that of the file that is there, or {MIN_AREA_PX}]",
+        ),
+    ] = SegmentSettings.min_area_px,
     model: options.Model = SegmentSettings.model,
     protocol: Protocol = SegmentSettings.protocol,
     refine: Refine = SegmentSettings.refine,
@@ -95,7 +102,7 @@ def segment(
     settings = SegmentSettings(
         tuple(inputs or ()), out, device, dtype, overwrite, images, keep_suffix, dry_run, classes, vocabulary, model,
         protocol, templates, short_side, background, background_threshold, unknown, refine,
-        options.split_names(save, SegmentSettings.save), show_confidence, regions,
+        options.split_names(save, SegmentSettings.save), min_area, show_confidence, regions,
         tuple(example or ()), classifier,
     )  # fmt: skip
     from densezero.jobs.segment import segment_images

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from densezero.output.formats import RUN_FORMATS
+from densezero.output.formats import NAMES, run_files_of
 from densezero.progress import Listener, Moment, Progress
 
 if TYPE_CHECKING:
@@ -94,8 +94,9 @@ class Shower(Listener):
         parts = [f"{summary.done} to do" if summary.dry_run else f"{summary.done} written"]
         parts += [f"{summary.skipped} there already"] if summary.skipped else []
         parts += [f"{summary.failed} failed"] if summary.failed else []
-        tables = [name for name in summary.files if name in RUN_FORMATS.values()]
-        parts += [f"{' and '.join(tables)} written"] if tables else []
+        of_run = {file for name in NAMES for file in run_files_of(name)}
+        tables = list(dict.fromkeys(file.split("/")[0] for file in summary.files if file in of_run))
+        parts += [f"{' and '.join(filter(None, (', '.join(tables[:-1]), tables[-1])))} written"] if tables else []
         self.end_line()
         typer.echo(f"{'dry run, nothing written: ' if summary.dry_run else ''}{', '.join(parts)}: {summary.out}")
         if summary.interrupted:

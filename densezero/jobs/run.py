@@ -89,12 +89,14 @@ class ImageJob(Protocol[Image, Read, Content, Result]):
         at_once: the most images that go through ``together``.
         run_files: names of the files of the whole run.
         needs_pieces: whether these need pieces of every image.
+        is_current: whether those that are there are as they are asked for now.
     """
 
     unit: str = "images"
     at_once: int = 1
     run_files: Sequence[str] = ()
     needs_pieces: bool = False
+    is_current: bool = True
 
     def files(self, image: Image) -> Sequence[str]:
         """Names of the files of an image, below the output folder."""
@@ -194,7 +196,7 @@ class ImageRun:
             look_back(self.folder, settings.overwrite), settings.overwrite, self.job.needs_pieces,
         )  # fmt: skip
         plan.make(self.listener)
-        is_idle = not plan.waiting and plan.earlier.is_finished(self.folder, self.job.run_files)
+        is_idle = not plan.waiting and plan.earlier.is_finished(self.folder, self.job.run_files) and self.job.is_current
         if not is_idle and not settings.dry_run:
             self._open(plan)
         self.total, self.skipped = len(images), len(images) - len(plan.waiting)
@@ -291,9 +293,12 @@ class ImageRun:
             self._remove(old.difference(files, kept))
             entry = replace(entry, outputs=(*files, *kept))
             self.manifest.add(entry, durable=True)
+            stamp = stamp_of(task.image.path, *task.image.companions)
             task.advance(lambda result: self.job.write(task.image, result))
         if task.error is None:
             outcome: Outcome = task.held
+            if stamp == task.stamp:  # a hard link that was made of the picture has changed one of its times
+                entry = replace(entry, stamp=stamp_of(task.image.path, *task.image.companions))
             entry = replace(entry, status=DONE, seconds=round(task.seconds, 4), **vars(outcome))
         else:
             self._remove(old.union(entry.outputs))  # earlier files are not the result of a picture that fails now

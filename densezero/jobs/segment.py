@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -28,12 +28,13 @@ from densezero.jobs.places import OutputFolder, check_all, find_inputs
 from densezero.jobs.resume import look_back
 from densezero.jobs.run import ImageJob, ImageRun, Outcome, RunSummary
 from densezero.jobs.settings import SegmentSettings
-from densezero.output.areas import class_pixels, write_areas_csv, write_wide_areas_csv
+from densezero.output.areas import class_pixels
 from densezero.output.classes_json import CLASSES, encode_classes_json
-from densezero.output.coco import CocoImage, coco_pieces, read_coco, write_coco
-from densezero.output.formats import RUN_FORMATS
+from densezero.output.coco import coco_pieces
+from densezero.output.image_files import ImageResult
 from densezero.output.paths import refuse_unusable_outputs
-from densezero.output.writer import FORMATS, ImageResult, OutputPlan, plan_outputs
+from densezero.output.run_files import write_run_files
+from densezero.output.writer import OutputPlan, plan_outputs
 from densezero.progress import Listener
 from densezero.regions.open import open_regions
 from densezero.regions.source import RegionSource
@@ -56,31 +57,38 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
     images = regions.images
     folder = OutputFolder(settings.out)
     plan, words = check_all(lambda: _plan_outputs(settings, images, folder), lambda: read_words(settings))
+    plan.refuse_classes(words.classes)
     with folder.locked(settings.dry_run):
         segmenter = build_segmenter(settings, words, listener)
-        plan = plan.also(look_back(folder, settings.overwrite).files)
-        job = SegmentJob(segmenter, plan, folder, regions, settings.show_confidence)
+        plan = _plan_outputs(settings, images, folder, look_back(folder, settings.overwrite).files)
+        plan.refuse_classes(segmenter.classes)
+        job = SegmentJob(segmenter, plan, folder, regions, settings.show_confidence or "confidence" in plan.formats)
         words_of_classes = ["|".join(of_class) for of_class in segmenter.classes.words]  # says which classes differ
         of_regions = regions.start(segmenter.encoder.device)
         request = {**segmenter.provenance.to_json(), "classes": words_of_classes, **of_regions}
         run = ImageRun(folder, request, job, listener)
         about = {"device": str(segmenter.encoder.device), "passed_over": passed_over, **regions.about()}
         summary = run.over(images, settings, about)
-        if job.confidence is not None and not settings.dry_run:
+        if job.confidence is not None and settings.show_confidence and not settings.dry_run:
             listener.result(job.confidence.describe())
         return summary
 
 
-def _plan_outputs(settings: SegmentSettings, images: Sequence[FoundImage], folder: OutputFolder) -> OutputPlan:
+def _plan_outputs(
+    settings: SegmentSettings, images: Sequence[FoundImage], folder: OutputFolder, earlier: Iterable[str] = ()
+) -> OutputPlan:
     """Plan the outputs. Refuse those that the run reads, such as pictures and lists, or that cannot be written."""
-    plan = plan_outputs([image.relative for image in images], settings.save, settings.keep_suffix)
-    names = [name for image in images for name in plan.files(image.relative).values()]
-    of_run = (CLASSES, MANIFEST, *RUN_FORMATS.values())
+    relatives = [image.relative for image in images]
+    plan = plan_outputs(relatives, settings.save, settings.keep_suffix, earlier)
+    plan = plan.with_min_area(settings.min_area_px, folder.path)
+    of_images, photos = plan.image_files(relatives)
+    of_run = (CLASSES, MANIFEST, *plan.run_files())
     given = [Path(name) for name in (settings.vocabulary, settings.templates, settings.classifier) if name is not None]
-    of_images = (file for image in images for file in (image.path, *image.companions))
+    images_read = (file for image in images for file in (image.path, *image.companions))
     of_examples = (file for text in settings.examples for file in parse_example(text).files)
-    read = (*settings.inputs, *of_images, *of_examples, *given, *model_files(settings.model))
-    refuse_unusable_outputs(settings.out, map(folder.path, (*names, *of_run)), read)
+    read = (*settings.inputs, *images_read, *of_examples, *given, *model_files(settings.model))
+    outputs, links = map(folder.path, (*of_images, *of_run)), map(folder.path, photos)
+    refuse_unusable_outputs(settings.out, outputs, read, links=links)
     return plan
 
 
@@ -127,8 +135,8 @@ def build_segmenter(settings: SegmentSettings, words: Words, listener: Listener)
     if encoder.note:
         listener.note(encoder.note)
     listener.understood(describe_classes(words.classes))
-    if settings.show_confidence:
-        refuse_unknown_temperature(encoder, words.protocol.scale, "--show-confidence")
+    if settings.show_confidence or "confidence" in settings.save:
+        refuse_unknown_temperature(encoder, words.protocol.scale, "--save confidence or --show-confidence")
     if words.classifier is not None:
         return classifier_segmenter(encoder, words.classifier, words.protocol)
     segmenter = Segmenter(
@@ -159,9 +167,9 @@ class SegmentJob(ImageJob[FoundImage, _Picture[Prepared], _Picture[Scored], Imag
         self.segmenter, self.plan, self.folder, self.regions = segmenter, plan, folder, regions
         self.confidence = ConfidenceCounts(segmenter.rule) if counts else None
         self.at_once = images_at_once(segmenter.encoder.device, segmenter.encoder.batch_pixels)
-        self.run_files = (CLASSES, *plan.run_files().values())
-        self.needs_pieces = "coco" in plan.run_formats
-        self.has_scores = "scores" in plan.formats
+        self.run_files = (CLASSES, *plan.run_files())
+        self.needs_pieces = plan.has_masks
+        self.is_current = plan.is_current(folder.path)
 
     def files(self, image: FoundImage) -> list[str]:
         """One for each format."""
@@ -185,44 +193,29 @@ class SegmentJob(ImageJob[FoundImage, _Picture[Prepared], _Picture[Scored], Imag
     def work(self, content: _Picture[Scored]) -> ImageResult:
         """Label the image."""
         labels = self.segmenter.label(content.model)  # (H, W)
-        scores = self.segmenter.class_scores(content.model) if self.has_scores else None  # (C, H, W)
+        scores = self.segmenter.class_scores(content.model) if "scores" in self.plan.formats else None
+        confidence = None
         if self.confidence is not None:
-            self.confidence.add(confidence_map(content.model.scores, content.model.image_hw, self.segmenter.rule))
-        return ImageResult(content.rgb, labels, self.segmenter.classes, scores)
+            confidence = confidence_map(content.model.scores, content.model.image_hw, self.segmenter.rule)  # (H, W)
+            self.confidence.add(confidence)
+        return ImageResult(content.rgb, labels, self.segmenter.classes, scores, confidence)
 
     def write(self, image: FoundImage, result: ImageResult) -> Outcome:
         """Write a file for each format, and keep what the files of the whole run need."""
-        for form, name in self.plan.files(image.relative).items():
-            self.folder.write(name, FORMATS[form].encode(result))
-        height, width = result.labels.shape
-        count = len(result.classes)
-        pieces = coco_pieces(result.labels, count) if self.needs_pieces else None
-        return Outcome((height, width), class_pixels(result.labels, count), pieces)
+        self.plan.write(image.relative, replace(result, source=image.path), self.folder.path)
+        pieces = coco_pieces(result.labels, len(result.classes)) if self.needs_pieces else None
+        return Outcome(result.hw, class_pixels(result.labels, len(result.classes)), pieces)
 
     def held_bytes(self, hw: tuple[int, int]) -> int:
         """The image, its regions, its labels, its scores where they are kept, and what the model takes."""
         classes = len(self.segmenter.classes)
-        px_bytes = 3 + (1 if classes <= BYTE_CLASSES else 2) + (4 * classes if self.has_scores else 0)
+        px_bytes = 3 + (1 if classes <= BYTE_CLASSES else 2) + self.plan.score_bytes(classes)
         return (px_bytes + self.regions.px_bytes) * hw[0] * hw[1] + self.segmenter.prepared_bytes(hw)
 
     def recall(self) -> Iterator[tuple[str, list[Any]]]:
         """The masks of earlier images."""
-        file = self.folder.path(RUN_FORMATS["coco"])
-        return read_coco(file) if self.needs_pieces and file.exists() else iter(())
+        return self.plan.recall(self.folder.path)
 
     def finish(self, manifest: Manifest) -> None:
         """Write the tables and the masks of all images."""
-        classes = self.segmenter.classes
-
-        def masks() -> Iterator[CocoImage]:
-            for entry in manifest.entries():
-                if entry.hw is not None and entry.pieces is not None:
-                    yield CocoImage(entry.relative, entry.hw, entry.pieces)
-
-        for form, name in self.plan.run_files().items():
-            path = self.folder.path(name)
-            if form == "coco":
-                write_coco(path, masks, classes)
-                continue
-            areas = ((entry.relative, entry.pixels) for entry in manifest.entries() if entry.pixels is not None)
-            {"csv": write_areas_csv, "csv-wide": write_wide_areas_csv}[form](path, areas, classes)
+        write_run_files(self.plan, manifest.entries, self.segmenter.classes, self.folder.path)

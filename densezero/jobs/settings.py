@@ -52,6 +52,7 @@ class SegmentSettings(FolderSettings):
         unknown: probability under which a pixel becomes unknown; None takes the protocol's.
         refine: ``"none"``, ``"grid"`` or ``"pamr"``; None takes the protocol's.
         save: formats to write.
+        min_area_px: smaller regions are left out of ``coco-instances``; None takes that of an earlier run, or 64.
         show_confidence: show the distribution of the confidence of all pixels at the end.
         regions: masks that get one label each, a folder, a COCO file, ``sam2`` or ``sam2:NAME``; or None.
         examples: pictures that show a class, ``mug=photo.jpg,mask.png``, as ``parse_example`` reads them.
@@ -75,6 +76,7 @@ class SegmentSettings(FolderSettings):
     unknown: float | None = None
     refine: str | None = None
     save: tuple[str, ...] = ("labels", "overlay")
+    min_area_px: int | None = None
     show_confidence: bool = False
     regions: str | None = None
     examples: tuple[str, ...] = ()

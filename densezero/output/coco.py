@@ -2,9 +2,7 @@
 
 import io
 import json
-import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,27 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.atomic import write_atomically
-from densezero.errors import DenseZeroWarning, OutputError
+from densezero.errors import OutputError
+from densezero.output.coco_json import (
+    CocoImage,
+    Piece,
+    annotation_of,
+    categories_of,
+    category_ids,
+    image_of,
+    piece_of,
+    write_sections,
+)
 from densezero.output.labels import check_labels
+from densezero.output.run_lengths import column_runs
 from densezero.vocabulary.classes import ClassList
-
-Piece = list[Any]
-"""One mask of an image: class index, compressed run lengths, area in pixels, box (x, y, width, height) in pixels."""
-
-
-@dataclass(frozen=True)
-class CocoImage:
-    """An image and its masks.
-
-    Args:
-        name: of the image's file.
-        hw: height and width, pixels.
-        pieces: one for each class that occurs.
-    """
-
-    name: str
-    hw: tuple[int, int]
-    pieces: list[Piece]
 
 
 def coco_pieces(labels: NDArray[np.integer], n_classes: int) -> list[Piece]:
@@ -49,11 +40,11 @@ def coco_pieces(labels: NDArray[np.integer], n_classes: int) -> list[Piece]:
         OutputError: the labels do not belong to that many classes.
     """
     check_labels(labels, n_classes)
-    starts, ends, values = _column_runs(labels)
+    starts, ends, values = column_runs(labels)
     pieces = []
     for index in np.unique(values[values < n_classes]):
         chosen = values == index
-        pieces.append(_piece(int(index), starts[chosen], ends[chosen], labels.shape))
+        pieces.append(piece_of(int(index), starts[chosen], ends[chosen], labels.shape))
     return pieces
 
 
@@ -71,7 +62,7 @@ def write_coco(path: Path, images: Callable[[], Iterable[CocoImage]], classes: C
     Raises:
         OutputError: if the file cannot be written.
     """
-    ids = _category_ids(classes)
+    ids = category_ids(classes)
     write_atomically(path, lambda file: _write(file, images, classes, ids), durable=True)
 
 
@@ -79,7 +70,7 @@ def encode_coco(labels: NDArray[np.integer], classes: ClassList, name: str = "")
     """Encode the masks of one image as a COCO file, as ``write_coco`` writes many."""
     file = io.BytesIO()
     image = CocoImage(name, (int(labels.shape[0]), int(labels.shape[1])), coco_pieces(labels, len(classes)))
-    _write(file, lambda: [image], classes, _category_ids(classes))
+    _write(file, lambda: [image], classes, category_ids(classes))
     return file.getvalue()
 
 
@@ -109,81 +100,20 @@ def read_coco(path: Path) -> Iterator[tuple[str, list[Piece]]]:
         ) from None
 
 
-def _column_runs(labels: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.integer]]:
-    """Starts, ends (exclusive) and labels of the runs, down the columns as COCO counts them."""
-    flat = labels.T.ravel()
-    inner = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    starts = np.concatenate([[0], inner])
-    return starts, np.append(inner, flat.size), flat[starts]
-
-
-def _piece(index: int, starts: NDArray[np.int64], ends: NDArray[np.int64], hw: tuple[int, ...]) -> Piece:
-    """The mask of one class from its runs."""
-    from pycocotools import mask as coco_mask  # every run imports this module, few write the format
-
-    height, width = hw
-    edges = np.stack([starts, ends], axis=1).ravel()
-    counts = np.diff(edges, prepend=0, append=height * width).tolist()  # outside, inside, outside, ...
-    if counts[-1] == 0:  # as pycocotools has it, so that equal masks are equal text
-        counts.pop()
-    mask = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-    box = [float(side) for side in coco_mask.toBbox(mask)]
-    return [index, mask["counts"].decode("ascii"), int((ends - starts).sum()), box]
-
-
-def _category_ids(classes: ClassList) -> list[int]:
-    came = classes.ids
-    if came is None:
-        return [index + 1 for index in range(len(classes))]
-    if 0 not in came:
-        return list(came)
-    note = "a class came with the id 0, which COCO takes for no category: all ids in the COCO file are one larger"
-    warnings.warn(note, DenseZeroWarning, stacklevel=2)
-    return [number + 1 for number in came]
-
-
 def _write(file: BinaryIO, images: Callable[[], Iterable[CocoImage]], classes: ClassList, ids: list[int]) -> None:
-    """Write a list after the other, each item on a line of its own."""
-    about = {"description": "masks by densezero, one for each class of an image"}
-    categories = ({"id": number, "name": name} for number, name in zip(ids, classes.names, strict=True))
-    file.write(b'{"info": ' + _encode(about) + b',\n"categories": [\n')
-    _write_list(file, categories)
-    file.write(b'],\n"images": [\n')
-    _write_list(file, (_image(number, image) for number, image in enumerate(images(), 1)))
-    file.write(b'],\n"annotations": [\n')
     masks = ((number, image, piece) for number, image in enumerate(images(), 1) for piece in image.pieces)
-    _write_list(file, (_annotation(count, *mask, ids) for count, mask in enumerate(masks, 1)))
-    file.write(b"]}\n")
-
-
-def _write_list(file: BinaryIO, items: Iterable[dict[str, Any]]) -> None:
-    lead = b""
-    for item in items:
-        file.write(lead + _encode(item))
-        lead = b",\n"
-    file.write(b"\n")
-
-
-def _image(number: int, image: CocoImage) -> dict[str, Any]:
-    return {"id": number, "file_name": image.name, "height": image.hw[0], "width": image.hw[1]}
-
-
-def _annotation(count: int, number: int, image: CocoImage, piece: Piece, ids: list[int]) -> dict[str, Any]:
-    index, runs, area, box = piece
-    return {
-        "id": count,
-        "image_id": number,
-        "category_id": ids[index],
-        "segmentation": {"size": list(image.hw), "counts": runs},
-        "area": area,
-        "bbox": box,
-        "iscrowd": 0,
-    }
-
-
-def _encode(values: dict[str, Any]) -> bytes:
-    # ASCII: a file name may hold bytes that are no text
-    return json.dumps(values).encode()
+    write_sections(
+        file,
+        "masks by densezero, one for each class of an image",
+        {
+            "categories": categories_of(classes, ids),
+            "images": (image_of(number, image) for number, image in enumerate(images(), 1)),
+            "annotations": (
+                annotation_of(count, number, image.hw, piece, ids)
+                for count, (number, image, piece) in enumerate(masks, 1)
+            ),
+        },
+    )
 
 
 def _skip_to(file: BinaryIO, line: bytes) -> None:

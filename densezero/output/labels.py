@@ -1,7 +1,5 @@
 """Label maps as PNG files whose pixel value is the class index."""
 
-import io
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from densezero.errors import InputError, OutputError
+from densezero.output.picture import encode_flat_png
 from densezero.vocabulary.classes import ClassList
 
 MAX_PALETTE_CLASSES = 254
@@ -57,8 +56,6 @@ def check_labels(labels: NDArray[np.integer], n_classes: int) -> None:
 def encode_labels(labels: NDArray[np.integer], classes: ClassList) -> bytes:
     """Encode a label map as PNG: a palette of the class colours up to 254 classes, 16-bit grey above.
 
-    Flat regions are long runs, so run-length matching is both the fastest and nearly the smallest deflate here.
-
     Args:
         labels: (H, W) class indices, or the ignore value (shown black).
         classes: the C classes with their (C, 3) colours.
@@ -70,15 +67,46 @@ def encode_labels(labels: NDArray[np.integer], classes: ClassList) -> bytes:
         OutputError: the labels do not belong to the classes.
     """
     check_labels(labels, len(classes))
-    height, width = labels.shape
     if len(classes) > MAX_PALETTE_CLASSES:
-        image = Image.frombytes("I;16", (width, height), np.ascontiguousarray(labels, dtype="<u2").tobytes())
-    else:
-        image = Image.frombytes("P", (width, height), np.ascontiguousarray(labels, dtype=np.uint8).tobytes())
-        image.putpalette(_palette(labels, classes).tobytes())
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=6, compress_type=zlib.Z_RLE)
-    return buffer.getvalue()
+        return encode_grey(labels, classes)
+    image = _image("P", labels)
+    image.putpalette(_palette(labels, classes).tobytes())
+    return encode_flat_png(image)
+
+
+def encode_grey(labels: NDArray[np.integer], classes: ClassList) -> bytes:
+    """Encode a label map as grey PNG, for tools that take a palette for colours: 8 bits up to 254 classes, 16 above.
+
+    Args:
+        labels: (H, W) class indices, or the ignore value, 255 or 65535.
+        classes: the C classes.
+
+    Returns:
+        The bytes of the PNG file, whose grey values are the labels.
+
+    Raises:
+        OutputError: the labels do not belong to the classes.
+    """
+    check_labels(labels, len(classes))
+    return encode_flat_png(_image("L" if len(classes) <= MAX_PALETTE_CLASSES else "I;16", labels))
+
+
+def encode_grey_from_1(labels: NDArray[np.integer], classes: ClassList) -> bytes:
+    """Encode a label map as grey PNG, for tools in which 0 means no class.
+
+    Args:
+        labels: (H, W) class indices, or the ignore value.
+        classes: the C classes.
+
+    Returns:
+        The bytes of the PNG file: class index plus 1, and 0 for no class. 8 bits up to 254 classes, 16 above.
+
+    Raises:
+        OutputError: the labels do not belong to the classes.
+    """
+    check_labels(labels, len(classes))
+    values = np.where(labels < len(classes), labels.astype(np.int32) + 1, 0)  # (H, W)
+    return encode_flat_png(_image("L" if len(classes) <= MAX_PALETTE_CLASSES else "I;16", values))
 
 
 def read_labels(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -115,3 +143,10 @@ def _palette(labels: NDArray[np.integer], classes: ClassList) -> NDArray[np.uint
     palette = np.zeros((256, 3), dtype=np.uint8)
     palette[: len(colours)] = colours
     return palette
+
+
+def _image(mode: str, values: NDArray[np.integer]) -> Image.Image:
+    """A Pillow image of (H, W) values, of one byte or two."""
+    height, width = values.shape
+    dtype = "<u2" if mode == "I;16" else np.uint8
+    return Image.frombytes(mode, (width, height), np.ascontiguousarray(values, dtype=dtype).tobytes())

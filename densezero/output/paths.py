@@ -69,7 +69,13 @@ def _folded(path: str) -> str:
 
 
 def refuse_unusable_outputs(
-    out: Path, outputs: Iterable[Path], read: Iterable[Path], option: str = "--out", *, is_folder: bool = True
+    out: Path,
+    outputs: Iterable[Path],
+    read: Iterable[Path],
+    option: str = "--out",
+    *,
+    is_folder: bool = True,
+    links: Iterable[Path] = (),
 ) -> None:
     """Refuse outputs that cannot be written, or would destroy what is read. ``--overwrite`` does not lift this.
 
@@ -81,6 +87,7 @@ def refuse_unusable_outputs(
         read: files and folders that are read.
         option: that names the place of the outputs.
         is_folder: whether ``out`` is a folder.
+        links: outputs that may be hard links to what is read. Only one that has the same place is refused.
 
     Raises:
         OutputError: if the output folder is inside an input folder, is a file, or cannot be written; if an output is
@@ -100,6 +107,16 @@ def refuse_unusable_outputs(
         if key in known:
             what = "one of the inputs" if output == known[key] else f"one of the inputs, {known[key]} by another name"
             raise OutputError(f"The output {output} is {what}, and would be lost. Choose another {option}.")
+    read_places = {_place_key(file) for file in read}
+    for link in links:
+        if (place := _place_key(link)) is not None and place in read_places:
+            raise OutputError(f"The output {link} is one of the inputs, and would be lost. Choose another {option}.")
+
+
+def _place_key(path: Path) -> tuple[tuple[int, int], str] | None:
+    """The folder of a file, links followed, and its name as file systems compare it; None without the folder."""
+    folder = _file_key(path.parent)
+    return None if folder is None else (folder, _folded(path.name))
 
 
 def _file_key(path: Path) -> tuple[int, int] | None:

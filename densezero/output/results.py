@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from densezero.errors import InputError, UnknownImageError, did_you_mean
+from densezero.output.image_files import FORMATS
 from densezero.output.labels import read_labels
 from densezero.output.segmentation import Provenance, Segmentation
-from densezero.output.writer import FORMATS
 from densezero.vocabulary import ClassList
 
 

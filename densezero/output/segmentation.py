@@ -154,7 +154,8 @@ class Segmentation:
         Raises:
             OutputError: for another ending, a file that exists, or one that cannot be written.
         """
-        from densezero.output.writer import ImageResult, write_single
+        from densezero.output.image_files import ImageResult
+        from densezero.output.writer import write_single
 
         source = self.image if isinstance(self.image, Path) else None
         scores = self.scores() if Path(path).suffix.lower() == ".npz" else None

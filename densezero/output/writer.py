@@ -1,62 +1,35 @@
-"""The table of output formats, and the plan of a run's files."""
+"""The plan of a run's files, and the writer of those of an image."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-import numpy as np
-from numpy.typing import NDArray
-
-from densezero.atomic import write_bytes
+from densezero.atomic import link_atomically, write_bytes
 from densezero.errors import OutputError, did_you_mean
-from densezero.output.coco import encode_coco
-from densezero.output.formats import ALIASES, RUN_FORMATS
-from densezero.output.labels import encode_labels
-from densezero.output.overlay import encode_overlay
+from densezero.output.coco import encode_coco, read_coco
+from densezero.output.coco_instances import INSTANCES, min_area_of
+from densezero.output.coco_json import Piece
+from densezero.output.formats import (
+    ALIASES,
+    EIGHT_BIT_FORMATS,
+    MASK_FORMATS,
+    MIN_AREA_PX,
+    NAMES,
+    RUN_FORMATS,
+    run_files_of,
+)
+from densezero.output.image_files import FORMATS, Format, ImageResult, image_files
+from densezero.output.labelme import refuse_json_pictures
+from densezero.output.labels import MAX_PALETTE_CLASSES
 from densezero.output.paths import refuse_shared_outputs, stem_of
-from densezero.output.polygons import encode_polygons
-from densezero.output.scores import encode_scores
+from densezero.output.training_sets import refuse_voc_names, refuse_yolo_folders
 from densezero.vocabulary.classes import ClassList
 
-
-@dataclass(frozen=True)
-class ImageResult:
-    """What is known of one image when its files are written."""
-
-    rgb: NDArray[np.uint8]
-    """(H, W, 3) the picture."""
-    labels: NDArray[np.integer]
-    """(H, W) class indices."""
-    classes: ClassList
-    scores: NDArray[np.floating] | None = None
-    """(C, h, w), needed by the ``scores`` format only."""
-
-
-@dataclass(frozen=True)
-class Format:
-    """A kind of file per image: its folder, its suffix and how a result becomes its bytes."""
-
-    folder: str
-    suffix: str
-    encode: Callable[[ImageResult], bytes]
-
-
-def _encode_scores(result: ImageResult) -> bytes:
-    if result.scores is None:
-        raise OutputError("Expected scores for the scores format, got none. Keep the scores, or leave the format away.")
-    return encode_scores(result.scores, result.classes)
-
-
-FORMATS: dict[str, Format] = {
-    "labels": Format("labels", ".png", lambda result: encode_labels(result.labels, result.classes)),
-    "overlay": Format("overlays", ".jpg", lambda result: encode_overlay(result.rgb, result.labels, result.classes)),
-    "polygons": Format("polygons", ".geojson", lambda result: encode_polygons(result.labels, result.classes)),
-    "scores": Format("scores", ".npz", _encode_scores),
+_ALONE = {
+    **{name: FORMATS[name] for name in ("labels", "overlay", "polygons", "scores")},
+    "coco": Format("", ".json", lambda result: encode_coco(result.labels, result.classes)),
 }
-"""The files of each image, by the name that a person asks with."""
-
-_ALONE = {**FORMATS, "coco": Format("", ".json", lambda result: encode_coco(result.labels, result.classes))}
-"""The files that hold one image alone."""
+"""The formats of a single file that holds one image, by its ending."""
 
 
 @dataclass(frozen=True)
@@ -64,40 +37,123 @@ class OutputPlan:
     """The names of a run's files below its output folder; its inputs are known not to share an output."""
 
     formats: tuple[str, ...]
-    """Names in ``FORMATS``, each once."""
-    run_formats: tuple[str, ...]
-    """Names in ``RUN_FORMATS``, each once."""
+    """Names in ``NAMES``, each once."""
     keep_suffix: bool = False
     """Whether the names keep the input's last suffix."""
+    min_area_px: int = MIN_AREA_PX
+    """Smaller regions are left out of ``coco-instances``."""
 
     def files(self, relative: PurePath | str) -> dict[str, str]:
-        """The files of one input by the name of their format."""
+        """The files of one input. Their keys are the names of formats with one file, and folders of others."""
         stem = stem_of(relative, self.keep_suffix)
-        return {name: f"{FORMATS[name].folder}/{stem}{FORMATS[name].suffix}" for name in self.formats}
+        own = PurePath(relative).suffix
+        return {
+            (name if name in FORMATS else form.folder + form.suffix): f"{form.folder}/{stem}{form.suffix or own}"
+            for name in self.formats
+            for form in image_files(name)
+        }
+
+    def image_files(self, relatives: Iterable[PurePath | str]) -> tuple[list[str], list[str]]:
+        """The files of all inputs: those that are made, and those that may be hard links to the inputs."""
+        forms = [form for name in self.formats for form in image_files(name)]
+        pairs = [pair for one in relatives for pair in zip(forms, self.files(one).values(), strict=True)]
+        return [file for form, file in pairs if not form.is_photo], [file for form, file in pairs if form.is_photo]
+
+    def files_of(self, name: str, relative: PurePath | str) -> list[str]:
+        """The files of one input in one format."""
+        return list(replace(self, formats=(name,)).files(relative).values())
 
     def run_files(self) -> dict[str, str]:
-        """The files of the whole run by the name of their format."""
-        return {name: RUN_FORMATS[name] for name in self.run_formats}
+        """The files of the whole run, and the format of each."""
+        return {file: name for name in self.formats for file in run_files_of(name)}
 
-    def also(self, files: Iterable[str]) -> "OutputPlan":
-        """The same plan with those files of the whole run that an earlier run wrote, which are kept up to date."""
-        there = {name for name, file in RUN_FORMATS.items() if file in set(files)}
-        return replace(self, run_formats=tuple(name for name in RUN_FORMATS if name in there.union(self.run_formats)))
+    def with_min_area(self, asked: int | None, path_of: Callable[[str], Path]) -> "OutputPlan":
+        """The same plan with the smallest area of an object.
+
+        Args:
+            asked: pixels; None takes what the file of an earlier run has, or ``MIN_AREA_PX``.
+            path_of: gives the path of a file from its name.
+
+        Raises:
+            OutputError: if it is below 1, or no format needs it.
+        """
+        if asked is not None and (asked < 1 or "coco-instances" not in self.formats):
+            what = f"got {asked}" if asked < 1 else "got another --save"
+            raise OutputError(f"Expected --min-area of 1 or more, with --save coco-instances; {what}.")
+        return replace(self, min_area_px=asked or min_area_of(path_of(INSTANCES)) or MIN_AREA_PX)
+
+    def is_current(self, path_of: Callable[[str], Path]) -> bool:
+        """Whether the files of the whole run that are there were made with the smallest area of this plan."""
+        return INSTANCES not in self.run_files() or min_area_of(path_of(INSTANCES)) == self.min_area_px
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether files of the whole run need the masks of every image."""
+        return "coco" in self.formats
+
+    def score_bytes(self, n_classes: int) -> int:
+        """The memory that the scores and the confidence of a pixel take until they are written."""
+        return (4 * n_classes if "scores" in self.formats else 0) + (4 if "confidence" in self.formats else 0)
+
+    def recall(self, path_of: Callable[[str], Path]) -> Iterator[tuple[str, list[Piece]]]:
+        """Read the masks of earlier images, by the image's name, from the file of a run that ended.
+
+        Args:
+            path_of: gives the path of a file from its name.
+
+        Returns:
+            The masks of one image at a time; of none where no format needs them, or where no such file is.
+        """
+        file = path_of(RUN_FORMATS["coco"])
+        return read_coco(file) if self.has_masks and file.exists() else iter(())
+
+    def refuse_classes(self, classes: ClassList) -> None:
+        """Refuse classes that a format cannot hold.
+
+        Raises:
+            OutputError: for more classes than fit into the 8 bits of a format, or a name that VOC cannot hold.
+        """
+        narrow = [name for name in self.formats if name in EIGHT_BIT_FORMATS]
+        if narrow and len(classes) > MAX_PALETTE_CLASSES:
+            raise OutputError(
+                f"Expected at most {MAX_PALETTE_CLASSES} classes for {', '.join(narrow)}, whose readers take 8 bits a "
+                f"pixel; got {len(classes)}. Save grey or coco instead, or name fewer classes."
+            )
+        if {"voc", "cvat"} & {*self.formats}:
+            refuse_voc_names(classes)
+
+    def write(self, relative: PurePath | str, result: ImageResult, path_of: Callable[[str], Path]) -> None:
+        """Write the files of one image, each whole or not at all, and wait until the device holds them.
+
+        Args:
+            relative: the input's path below the input folder.
+            result: the picture, its labels and what else the formats need.
+            path_of: gives the path of a file from its name.
+
+        Raises:
+            OutputError: if a file cannot be written.
+        """
+        photo = PurePath(stem_of(relative, self.keep_suffix)).name + PurePath(relative).suffix
+        for name in self.formats:
+            for form, file in zip(image_files(name), self.files_of(name, relative), strict=True):
+                if form.is_photo and result.source is not None and link_atomically(result.source, path_of(file)):
+                    continue
+                write_bytes(path_of(file), form.encode(replace(result, photo=photo)))
 
 
 def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
     """Check the names of formats.
 
     Args:
-        formats: names in ``FORMATS`` and ``RUN_FORMATS``, in any order.
+        formats: names in ``NAMES``, in any order.
 
     Returns:
-        Each name once, in the order of the tables.
+        Each name once, in the order of the table.
 
     Raises:
         OutputError: a name that is unknown, or no name at all.
     """
-    known = [*FORMATS, *RUN_FORMATS]
+    known = list(NAMES)
     asked = set(formats)
     if not asked:
         raise OutputError(f"Expected at least one format to save, got none. Known: {', '.join(known)}.")
@@ -108,25 +164,36 @@ def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in known if name in asked)
 
 
-def plan_outputs(relatives: Sequence[PurePath | str], formats: Iterable[str], keep_suffix: bool = False) -> OutputPlan:
+def plan_outputs(
+    relatives: Sequence[PurePath | str], formats: Iterable[str], keep_suffix: bool = False, earlier: Iterable[str] = ()
+) -> OutputPlan:
     """Plan the files of a run, before any work starts.
 
     Args:
         relatives: the inputs' paths relative to the input folder, with their suffixes.
-        formats: names in ``FORMATS`` and ``RUN_FORMATS``.
+        formats: names in ``NAMES``. ``coco`` is added where a later run needs it to go on.
         keep_suffix: a.jpg gives a.jpg.png, so that a.jpg and a.png can lie side by side.
+        earlier: files of the whole run that an earlier run wrote. Their formats are kept up to date.
 
     Returns:
         The plan, which gives the names of the files.
 
     Raises:
-        OutputError: an unknown format; an input that is no relative path; two inputs that would write one output,
-            also where they differ only in upper and lower case, which some file systems do not tell apart.
+        OutputError: an unknown format; an input that is no relative path, or that a format cannot hold; two inputs that
+            would write one output, also where they differ only in upper and lower case, which some file systems do not
+            tell apart.
     """
-    names = check_formats(formats)
-    of_image = tuple(name for name in names if name in FORMATS)
-    refuse_shared_outputs(relatives, [FORMATS[name].suffix for name in of_image], keep_suffix)
-    return OutputPlan(of_image, tuple(name for name in names if name in RUN_FORMATS), keep_suffix)
+    there = set(earlier)
+    names = check_formats([*check_formats(formats), *(name for name in NAMES if there & {*run_files_of(name)})])
+    if set(names) & MASK_FORMATS:
+        names = check_formats([*names, "coco"])
+    if "labelme" in names:
+        refuse_json_pictures(relatives)
+    if "yolo-semantic" in names:
+        refuse_yolo_folders(relatives)
+    suffixes = {form.suffix for name in names for form in image_files(name)}
+    refuse_shared_outputs(relatives, sorted(suffixes - {""}), keep_suffix)
+    return OutputPlan(names, keep_suffix)
 
 
 def write_single(path: Path, result: ImageResult, overwrite: bool, source: Path | None = None) -> Path:

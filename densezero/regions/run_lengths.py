@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from densezero.datasets.coco import draw_mask
 from densezero.errors import InputError
 from densezero.images.region_maps import RegionMap, check_filled, check_size, large_first
+from densezero.output.run_lengths import decode_counts
 
 Runs = NDArray[np.int64]
 """(N, 2) starts and ends (exclusive) of the runs inside a mask, down the columns as COCO counts pixels."""
-
-_DIGIT_BITS = 5
-_MOST_DIGITS = 8  # 40 bits hold the pixels of any image
 
 
 def read_masks(segmentations: Iterable[Any], hw: tuple[int, int]) -> RegionMap:
@@ -40,31 +38,6 @@ def read_masks(segmentations: Iterable[Any], hw: tuple[int, int]) -> RegionMap:
         for start, end in masks[index].tolist():
             columns[start:end] = number
     return np.ascontiguousarray(columns.reshape(hw[1], hw[0]).T)
-
-
-def decode_counts(text: str | bytes) -> NDArray[np.int64]:
-    """Decode compressed run lengths.
-
-    A count has digits of 5 bits, the lowest first. From the fourth count on, it is the difference to the count two
-    before it.
-
-    Raises:
-        ValueError: if the text is not that.
-    """
-    digits = np.frombuffer(text.encode("ascii") if isinstance(text, str) else text, np.uint8).astype(np.int64) - 48
-    is_last = digits & 32 == 0
-    if not digits.size or digits.min() < 0 or digits.max() > 63 or not is_last[-1]:
-        raise ValueError("these are no compressed run lengths")
-    first = np.flatnonzero(np.append(True, is_last[:-1]))
-    length = np.diff(np.append(first, digits.size))
-    if length.max() > _MOST_DIGITS:
-        raise ValueError("a run length is too large")
-    place = np.arange(digits.size) - np.repeat(first, length)
-    counts = np.add.reduceat((digits & 31) << (_DIGIT_BITS * place), first)
-    counts -= (digits[is_last] >> 4 & 1) << (_DIGIT_BITS * length)  # the sign
-    counts[1::2] = counts[1::2].cumsum()
-    counts[2::2] = counts[2::2].cumsum()
-    return counts
 
 
 def _read_mask(segmentation: Any, what: str, hw: tuple[int, int]) -> Runs:

@@ -17,8 +17,10 @@ from densezero.errors import DenseZeroError, InputError, OutputError
 from densezero.features.choices import FigureStyle, GridChoice
 from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
 from densezero.jobs.settings import SegmentSettings
-from densezero.output.formats import IMAGE_FORMATS, RUN_FORMATS
-from densezero.output.writer import FORMATS
+from densezero.output import run_files
+from densezero.output.formats import ALIASES, IMAGE_FORMATS, LAYOUTS, MASK_FORMATS, NAMES, RUN_FORMATS, run_files_of
+from densezero.output.image_files import FORMATS
+from densezero.output.writer import plan_outputs
 from tests.cli.test_commands import run
 from tests.jobs.photos import write_scenes
 
@@ -44,7 +46,24 @@ def test_the_shell_completes_a_name_and_the_last_of_a_list():
 
 def test_the_formats_that_help_names_are_those_that_can_be_written():
     assert tuple(FORMATS) == IMAGE_FORMATS
-    assert not set(IMAGE_FORMATS) & set(RUN_FORMATS)
+    assert len({*NAMES}) == len(NAMES) == len(IMAGE_FORMATS) + len(RUN_FORMATS) + len(LAYOUTS)
+    assert {file for name in NAMES for file in run_files_of(name)} == {*run_files._WRITERS}
+    assert {*ALIASES.values()} <= {*NAMES}
+
+
+def test_every_format_is_described_and_its_files_are_named():
+    listed = run("formats", "list").stdout.splitlines()
+    assert [line.split()[0] for line in listed[::3]] == list(NAMES)
+    assert {len(line) - len(line.lstrip()) for line in (*listed[1::3], *listed[2::3])} == {16}
+    described = json.loads(run("formats", "list", "--json").stdout)
+    assert [text["name"] for text in described] == list(NAMES)
+    plan = plan_outputs(["NAME.png"], NAMES)
+    for text in described:
+        named = text["files"].split(", ")
+        files = [*plan.files_of(text["name"], "NAME.png"), *run_files_of(text["name"])]
+        assert all(any(file.startswith(each) for each in (*named, "labelme/NAME.png")) for file in files), text
+        assert all(any(file.startswith(each) for file in files) for each in named), text
+        assert ("Also writes coco.json" in text["what"]) == (text["name"] in MASK_FORMATS)
 
 
 def test_lists_and_tables_are_written_and_named(tmp_path, folder):
@@ -52,6 +71,8 @@ def test_lists_and_tables_are_written_and_named(tmp_path, folder):
     outcome = run(*map(str, words))
     assert outcome.stdout == f"2 written, areas.csv and coco.json written: {tmp_path / 'out'}\n"
     assert "3 classes: sky, grass, house (+1 synonym)\n" in outcome.stderr
+    outcome = run(*map(str, words), "--save", "voc", "--save", "coco-panoptic")
+    assert outcome.stdout == f"2 written, areas.csv, coco.json, panoptic.json and voc written: {tmp_path / 'out'}\n"
 
 
 @pytest.mark.parametrize(

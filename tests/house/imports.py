@@ -8,7 +8,7 @@ FLOORS = {
     "errors": 0, "lazy": 0, "interrupts": 0, "progress": 0,  # every floor may import these
     "atomic": 1, "metrics": 1,
     "encoders": 2, "images": 2,
-    "features": 3, "vocabulary": 3, "pretrain": 3,
+    "features": 3, "heads": 3, "vocabulary": 3, "pretrain": 3,
     "output": 4, "datasets": 4, "examples": 4,
     "engine": 5,
     "evaluation": 6, "integrations": 6, "regions": 6, "classifiers": 6,
@@ -23,7 +23,7 @@ SITES = {
     "open_clip": ("encoders/openclip.py",),
     "timm": ("encoders/timm.py",),
     "supervision": ("output/segmentation.py", "output/detections.py"),
-    "pycocotools": ("output/coco.py", "datasets/coco.py"),
+    "pycocotools": ("output/coco_json.py", "datasets/coco.py"),
     "matplotlib": ("features/figure/", "evaluation/"),
     "mmseg": ("integrations/mmseg.py",),
     "mmengine": ("integrations/mmseg.py",),

@@ -9,9 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from densezero.cli.main import app
+from densezero.encoders.catalog import HEAD_MODELS
 from densezero.output.labels import read_labels
 from tests.conftest import ROOT
 from tests.datasets.devkits import draw_ade
+from tests.heads.hub_files import write_small_hub
 from tests.jobs.test_pretrain import SMALL
 
 FRONT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,6 +88,8 @@ def test_every_command_runs(checkout, line):
 def test_the_python_examples_of_a_page_run(checkout, page):
     if page == "densezero/output/README.md":  # it reads what a command wrote
         run(["segment", "photos", "--classes", "sky, sea", "--model", "nano", "--short-side", "56", "--out", "masks"])
+    if page == "densezero/heads/README.md":  # small weights, where a user may put the published ones
+        write_small_hub(HEAD_MODELS["tipsv2-b14-dpt"].folder)
     names = {}
     for code in re.findall(r"```python\n(.*?)```", PAGES[page], re.S):
         exec(code, names)
@@ -99,6 +103,9 @@ def test_the_python_examples_of_a_page_run(checkout, page):
         assert names["smooth"].shape == names["sharp"].shape == (448, 640, 3)
     if page == "densezero/output/README.md":
         assert names["labels"].shape == (448, 640)
+    if page == "densezero/heads/README.md":
+        assert names["result"].depth.shape == names["result"].labels.shape == (448, 640)
+        assert (checkout / "lake.npz").is_file()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -18,10 +18,11 @@ from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
 from densezero.jobs.manifest import JOURNAL
 from densezero.jobs.places import LOCK
 from densezero.jobs.segment import segment_images
+from densezero.output.formats import NAMES
 from densezero.output.lock import lock
 from tests.jobs.photos import Recorder, read_labels, settings, write_scenes
 
-EVERY = ("labels", "overlay", "polygons", "scores", "csv", "csv-wide", "coco")
+EVERY = NAMES
 
 
 @pytest.fixture
@@ -198,7 +199,7 @@ def test_a_picture_that_fails_now_loses_its_old_result(folder, out):
 
 
 def test_an_image_that_fails_while_its_files_are_written_leaves_none_of_them(folder, out, monkeypatch):
-    from densezero.output.writer import FORMATS, Format
+    from densezero.output.image_files import FORMATS, Format
 
     def broken(result):
         raise ValueError("some defect")

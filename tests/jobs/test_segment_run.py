@@ -360,7 +360,24 @@ def test_the_confidence_shown_is_that_which_thresholds_are_compared_with(tmp_pat
     assert "segmented no image" in recorder.results[1]
 
 
-def test_the_confidence_of_a_model_without_temperature_is_refused(tmp_path, monkeypatch):
+def test_the_saved_confidence_is_what_a_threshold_is_compared_with(tmp_path):
+    folder, recorder = write_scenes(tmp_path / "in", ["a.png", "sub/b.png"]), Recorder()
+    job.segment_images(settings(folder, tmp_path / "out", save=("confidence",)), recorder)
+    assert recorder.results == []
+    assert files_under(tmp_path / "out") == {
+        "confidence/a.png", "confidence/sub/b.png", "classes.json", "run.json",
+    }  # fmt: skip
+    job.segment_images(settings(folder, tmp_path / "unknown", unknown=0.6))
+    names = ("a.png", "sub/b.png")
+    confidence = np.array([read_labels(tmp_path / "out" / "confidence" / name) for name in names]) / 255
+    is_unknown = np.array([read_labels(tmp_path / "unknown" / "labels" / name) for name in names]) == 4
+    assert 0 < is_unknown.mean() < 1
+    clear = np.abs(confidence - 0.6) > 0.002
+    assert ((confidence < 0.6) == is_unknown)[clear].all()
+
+
+@pytest.mark.parametrize("asked", [{"show_confidence": True}, {"save": ("confidence",)}])
+def test_the_confidence_of_a_model_without_temperature_is_refused(tmp_path, monkeypatch, asked):
     load = job.load_encoder
 
     def without_temperature(*words):
@@ -371,7 +388,7 @@ def test_the_confidence_of_a_model_without_temperature_is_refused(tmp_path, monk
     monkeypatch.setattr(job, "load_encoder", without_temperature)
     folder = write_scenes(tmp_path / "in", ["a.png"])
     with pytest.raises(ProtocolError, match="--show-confidence needs the encoder's temperature"):
-        job.segment_images(settings(folder, tmp_path / "out", show_confidence=True))
+        job.segment_images(settings(folder, tmp_path / "out", **asked))
     assert not (tmp_path / "out" / "labels").exists()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from densezero.atomic import output_error, remove_leftovers, write_atomically
+from densezero.atomic import link_atomically, output_error, remove_leftovers, write_atomically
 from densezero.errors import DeviceFullError, OutputError
 
 
@@ -20,6 +20,49 @@ def test_the_file_is_not_there_before_it_is_whole(tmp_path):
     seen = []
     write_atomically(path, lambda file: (file.write(b"part"), file.flush(), seen.append(path.exists())))
     assert seen == [False]
+
+
+def test_a_link_is_a_second_name_and_replaces_another_file(tmp_path):
+    source, path = tmp_path / "photo.jpg", tmp_path / "deep" / "photo.jpg"
+    source.write_bytes(b"photo")
+    assert link_atomically(source, path)
+    assert path.samefile(source)
+    path.unlink()
+    path.write_bytes(b"older")
+    assert link_atomically(source, path)
+    assert link_atomically(source, path), "it is there already"
+    assert path.samefile(source)
+    assert list(path.parent.iterdir()) == [path]
+    assert source.read_bytes() == b"photo"
+
+
+def test_a_link_to_a_link_is_a_name_of_the_file_itself(tmp_path):
+    source, path = tmp_path / "photo.jpg", tmp_path / "linked.jpg"
+    source.write_bytes(b"photo")
+    (tmp_path / "symbolic.jpg").symlink_to(source)
+    path.symlink_to(source)
+    assert link_atomically(tmp_path / "symbolic.jpg", path)
+    assert path.samefile(source)
+    assert not path.is_symlink()
+
+
+@pytest.mark.parametrize("error", [PermissionError("no"), NotImplementedError("no")])
+def test_a_link_that_is_refused_leaves_the_older_file_and_no_temporary(tmp_path, monkeypatch, error):
+    source, path = tmp_path / "photo.jpg", tmp_path / "linked.jpg"
+    source.write_bytes(b"photo")
+    path.write_bytes(b"older")
+
+    def refuse(*names, **how):
+        raise error
+
+    monkeypatch.setattr("os.link", refuse)
+    assert not link_atomically(source, path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {
+        "photo.jpg": b"photo",
+        "linked.jpg": b"older",
+    }
+    monkeypatch.undo()
+    assert not link_atomically(tmp_path / "no such file", path)
 
 
 @pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt()])

@@ -126,6 +126,14 @@ def test_the_kind_of_caption_and_what_replaces_a_missing_one():
     assert texts("both", alt="", short="") == ({"long"}, {"long"})
 
 
+def test_a_huge_caption_is_cut_where_the_model_no_longer_reads_it(tokenizer):
+    huge = "green tree on snow " * 50_000
+    source = ListSource([sample(index, alt=huge, long=huge) for index in range(4)])
+    batch = make_batches(source, caption_kind="long").at(0)
+    assert {len(text) for text in (*batch.alt, *batch.captions)} == {4096}
+    assert torch.equal(tokenizer(batch.alt[:1]).ids, tokenizer([huge]).ids)
+
+
 def test_images_whose_caption_speaks_of_left_or_right_are_not_mirrored():
     rgb = np.zeros((40, 40, 3), np.uint8)
     rgb[:, 20:] = 255

@@ -4,7 +4,8 @@ from pycocotools import mask as coco_mask
 
 from densezero.errors import InputError
 from densezero.images.region_maps import region_map
-from densezero.regions.run_lengths import decode_counts, read_masks
+from densezero.output.run_lengths import decode_counts
+from densezero.regions.run_lengths import read_masks
 
 
 def compressed(mask, as_text=True):

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from densezero.output.formats import NAMES
 from densezero.pretrain.concepts import CONCEPTS
 from densezero.pretrain.scenes import draw_scene
 from densezero.vocabulary import ClassEntry, ClassList
@@ -30,7 +31,7 @@ from tests.torture.forks import load_everything, run, start, tree, wait
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 GO_ON = "interrupted; run the same command again to go on"
-SAVE = "labels,overlay,polygons,scores,csv,csv-wide,coco"
+SAVE = ",".join(NAMES)
 
 
 def make_inputs(folder: Path, images: int) -> None:

@@ -1,0 +1,126 @@
+"""COCO instances: every connected region of a class as an object of its own, in one file for the whole run."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from densezero.atomic import write_atomically
+from densezero.output.coco_json import (
+    CocoImage,
+    Piece,
+    annotation_of,
+    categories_of,
+    category_ids,
+    image_of,
+    labels_of,
+    piece_of,
+    write_sections,
+)
+from densezero.output.formats import MIN_AREA_PX
+from densezero.output.run_lengths import column_runs
+from densezero.vocabulary.classes import ClassList
+
+INSTANCES: Final = "coco-instances.json"
+_SAYS_AREA: Final = "px or more"
+
+
+def write_instances(
+    path: Path, images: Callable[[], Iterable[CocoImage]], classes: ClassList, min_area_px: int = MIN_AREA_PX
+) -> None:
+    """Write the connected regions of many images as one file; memory holds one image at a time.
+
+    Pixels that share an edge are connected, pixels that share only a corner are not. Holes stay holes. The ids are
+    those of ``write_coco``.
+
+    Args:
+        path: the file to write or to replace.
+        images: gives all images with the masks of their classes, each time it is called.
+        classes: the classes that the masks belong to.
+        min_area_px: smaller regions are left out.
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
+    ids = category_ids(classes)
+
+    def regions() -> Iterator[tuple[int, tuple[int, int], Piece]]:
+        for number, image in enumerate(images(), 1):
+            for piece in region_pieces(labels_of(image, len(classes)), len(classes), min_area_px):
+                yield number, image.hw, piece
+
+    def write(file: BinaryIO) -> None:
+        annotations = (annotation_of(count, *region, ids) for count, region in enumerate(regions(), 1))
+        write_sections(
+            file,
+            f"objects by densezero: connected regions of {min_area_px} {_SAYS_AREA}",
+            {
+                "categories": categories_of(classes, ids),
+                "images": (image_of(number, image) for number, image in enumerate(images(), 1)),
+                "annotations": annotations,
+            },
+        )
+
+    write_atomically(path, write, durable=True)
+
+
+def region_pieces(labels: NDArray[np.integer], n_classes: int, min_area_px: int) -> list[Piece]:
+    """Encode every connected region of a label map.
+
+    Args:
+        labels: (H, W) class indices; pixels of other values are in no region.
+        n_classes: C, the number of classes.
+        min_area_px: smaller regions are left out.
+
+    Returns:
+        The regions by class, and those of a class from top to bottom by their first pixel.
+
+    Example:
+        >>> regions = region_pieces(np.array([[0, 1, 0], [0, 1, 1]], np.uint8), 2, min_area_px=2)
+        >>> [(index, area, box) for index, _, area, box in regions]
+        [(0, 2, [0.0, 0.0, 1.0, 2.0]), (1, 3, [1.0, 0.0, 2.0, 2.0])]
+    """
+    numbers, classes_of = _number_regions(labels, n_classes)
+    starts, ends, values = column_runs(numbers)
+    order = np.argsort(values, kind="stable")
+    first = np.searchsorted(values[order], np.arange(1, len(classes_of) + 2))  # of each region's runs, and the end
+    pieces = []
+    for region, index in enumerate(classes_of):
+        runs = order[first[region] : first[region + 1]]
+        if (ends[runs] - starts[runs]).sum() >= min_area_px:
+            pieces.append(piece_of(index, starts[runs], ends[runs], labels.shape))
+    return pieces
+
+
+def min_area_of(path: Path) -> int | None:
+    """Read from a file of ``write_instances`` how small a region it has; None if it is no such file."""
+    try:
+        with path.open("rb") as file:
+            about = json.loads(file.readline().decode().rstrip().rstrip(",") + "}")
+        words = str(about["info"]["description"]).split()
+        return int(words[words.index("px") - 1])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _number_regions(labels: NDArray[np.integer], n_classes: int) -> tuple[NDArray[np.int32], list[int]]:
+    """(H, W) numbers of the regions from 1, 0 for no class; and the class of each region."""
+    numbers = np.zeros(labels.shape, np.int32)
+    classes_of: list[int] = []
+    for index in np.unique(labels[labels < n_classes]).tolist():
+        mask = labels == index
+        rows, columns = _extent(mask.any(1)), _extent(mask.any(0))
+        inside = mask[rows, columns]
+        count, found = cv2.connectedComponents(inside.astype(np.uint8), connectivity=4)
+        numbers[rows, columns][inside] = found[inside] + len(classes_of)
+        classes_of += [index] * (count - 1)
+    return numbers, classes_of
+
+
+def _extent(has: NDArray[np.bool_]) -> slice:
+    places = np.flatnonzero(has)
+    return slice(int(places[0]), int(places[-1]) + 1)

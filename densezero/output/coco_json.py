@@ -1,0 +1,156 @@
+"""What the COCO files of a run share: masks, categories, and JSON that is written a line at a time."""
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densezero.errors import DenseZeroWarning
+from densezero.output.labels import ignore_value
+from densezero.output.run_lengths import decode_counts
+from densezero.vocabulary.classes import ClassList
+
+Piece = list[Any]
+"""One mask of an image: class index, compressed run lengths, area in pixels, box (x, y, width, height) in pixels."""
+
+
+@dataclass(frozen=True)
+class CocoImage:
+    """An image and its masks.
+
+    Args:
+        name: of the image's file.
+        hw: height and width, pixels.
+        pieces: one for each class that occurs.
+        stem: the name that its output files share, without their ending.
+    """
+
+    name: str
+    hw: tuple[int, int]
+    pieces: list[Piece]
+    stem: str = ""
+
+    @property
+    def photo(self) -> str:
+        """The name of the picture among the output files of a format that holds it."""
+        return f"{self.stem}{PurePath(self.name).suffix}"
+
+
+def piece_of(index: int, starts: NDArray[np.int64], ends: NDArray[np.int64], hw: tuple[int, ...]) -> Piece:
+    """Make a mask from its runs.
+
+    Args:
+        index: of its class.
+        starts: (N,) where the runs begin, down the columns.
+        ends: (N,) where they end (exclusive).
+        hw: height and width of the image, pixels.
+    """
+    from pycocotools import mask as coco_mask  # every run imports this module, few write the format
+
+    height, width = hw
+    edges = np.stack([starts, ends], axis=1).ravel()
+    counts = np.diff(edges, prepend=0, append=height * width).tolist()  # outside, inside, outside, ...
+    if counts[-1] == 0:  # as pycocotools has it, so that equal masks are equal text
+        counts.pop()
+    mask = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    box = [float(side) for side in coco_mask.toBbox(mask)]
+    return [index, mask["counts"].decode("ascii"), int((ends - starts).sum()), box]
+
+
+def labels_of(image: CocoImage, n_classes: int) -> NDArray[np.uint16]:
+    """Draw the label map that the masks of an image were made of.
+
+    Args:
+        image: with one mask for each class that occurs.
+        n_classes: C, the number of classes.
+
+    Returns:
+        (H, W) class indices; the ignore value where no mask is.
+    """
+    height, width = image.hw
+    columns = np.full(width * height, ignore_value(n_classes), np.uint16)  # column by column
+    for index, runs, _, _ in image.pieces:
+        counts = decode_counts(runs)
+        inside = np.zeros(len(counts), bool)
+        inside[1::2] = True
+        is_mask = np.repeat(inside, counts)
+        columns[: len(is_mask)][is_mask] = index
+    return np.ascontiguousarray(columns.reshape(width, height).T)
+
+
+def category_ids(classes: ClassList) -> list[int]:
+    """Choose the category id of each class.
+
+    It is the id that the class came with (``ClassList.ids``), otherwise its class index plus 1. COCO takes 0 for no
+    category: where a class came with 0, all ids are one larger, and a warning says so.
+    """
+    came = classes.ids
+    if came is None:
+        return [index + 1 for index in range(len(classes))]
+    if 0 not in came:
+        return list(came)
+    note = "a class came with the id 0, which COCO takes for no category: all ids in the COCO file are one larger"
+    warnings.warn(note, DenseZeroWarning, stacklevel=2)
+    return [number + 1 for number in came]
+
+
+def categories_of(classes: ClassList, ids: list[int]) -> list[dict[str, Any]]:
+    """Give the categories as COCO has them."""
+    named = zip(ids, classes.names, strict=True)
+    return [{"id": number, "name": name, "supercategory": name} for number, name in named]
+
+
+def image_of(number: int, image: CocoImage) -> dict[str, Any]:
+    """Give an image as COCO has it."""
+    return {"id": number, "file_name": image.name, "height": image.hw[0], "width": image.hw[1]}
+
+
+def annotation_of(count: int, number: int, hw: tuple[int, int], piece: Piece, ids: list[int]) -> dict[str, Any]:
+    """Give a mask as COCO has it.
+
+    Args:
+        count: id of the mask.
+        number: id of the image.
+        hw: of the image, pixels.
+        piece: the mask.
+        ids: of the categories.
+    """
+    index, runs, area, box = piece
+    return {
+        "id": count,
+        "image_id": number,
+        "category_id": ids[index],
+        "segmentation": {"size": list(hw), "counts": runs},
+        "area": area,
+        "bbox": box,
+        "iscrowd": 0,
+    }
+
+
+def write_sections(file: BinaryIO, description: str, sections: Mapping[str, Iterable[dict[str, Any]]]) -> None:
+    """Write lists one after the other, each item on a line of its own; memory holds one item at a time.
+
+    Args:
+        file: to write into.
+        description: of the file, for ``info``.
+        sections: the items of each list.
+    """
+    file.write(b'{"info": ' + _encode({"description": description}))
+    for name, items in sections.items():
+        file.write(b',\n"' + name.encode() + b'": [\n')
+        lead = b""
+        for item in items:
+            file.write(lead + _encode(item))
+            lead = b",\n"
+        file.write(b"\n]")
+    file.write(b"}\n")
+
+
+def _encode(values: dict[str, Any]) -> bytes:
+    # ASCII: a file name may hold bytes that are no text
+    return json.dumps(values).encode()
