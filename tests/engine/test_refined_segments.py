@@ -131,7 +131,7 @@ def test_refined_tips_slide_gives_cosines_and_not_probabilities(nano):
         Segmenter(nano, WORDS, refined_protocol("tips-slide", "grid"), PLAIN, keep_scores=True).segment(rgb).scores()
     )
     assert scores.min() < 0
-    assert np.abs(scores.sum(0) - 1).min() > 0.01
+    assert np.median(np.abs(scores.sum(0) - 1)) > 0.05
 
 
 @pytest.mark.parametrize("hw", [(90, 130), (500, 700), (20, 400)])

@@ -78,9 +78,9 @@ def test_descriptions_that_become_equal_are_a_finding_and_no_refusal():
 
 
 def test_a_copy_of_a_class_is_found_by_the_vectors_of_the_model():
-    """For nano, sea and water are one thing, because its captions call the sea so."""
-    near = [finding.classes for finding in check(classes="sky, sea, house, water").findings if finding.kind == "near"]
-    assert near == [("sea", "water")]
+    """For nano, house and cottage are one thing, because its captions call a house so."""
+    near = [finding.classes for finding in check(classes="sky, sea, house, cottage").findings if finding.kind == "near"]
+    assert near == [("house", "cottage")]
 
 
 def test_the_scale_is_that_of_the_ordinary_words(nano):

@@ -75,7 +75,8 @@ def test_segment_refuses_to_replace_its_templates(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "areas.csv").write_text("a photo of {}\n")
     templates = str(tmp_path / "out" / "areas.csv")
-    assert_refused(tmp_path, lambda: segment_images(settings([tmp_path / "in"], tmp_path / "out", templates=templates)))
+    request = settings([tmp_path / "in"], tmp_path / "out", templates=templates, save=("labels", "csv"))
+    assert_refused(tmp_path, lambda: segment_images(request))
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

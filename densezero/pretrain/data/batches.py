@@ -22,6 +22,7 @@ _ORDER, _ITEM, _PHRASES = 5, 6, 7  # second numbers of seeds
 LABEL_STEP: Final = 4  # pixels for each label: finer ones cost time and say little more
 _FEW = 4  # images of a batch that may be replaced, however small it is
 _MOST_IN_A_ROW = 64  # samples that cannot be read, before the source is given up
+_MOST_CHARACTERS: Final = 4096  # of a caption; what is after the first 64 pieces is not read, and would take time
 _SIDES: Final = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 
 
@@ -184,7 +185,8 @@ class Batches:
         """Choose alt text and description. Where one is missing, another text of the sample takes its place."""
         takes_long = rng.random() < 0.5 if self.caption_kind == "both" else self.caption_kind == "long"
         wanted, other = (sample.long, sample.short) if takes_long else (sample.short, sample.long)
-        return sample.alt or sample.short or sample.long, wanted or other or sample.alt
+        texts = sample.alt or sample.short or sample.long, wanted or other or sample.alt
+        return texts[0][:_MOST_CHARACTERS], texts[1][:_MOST_CHARACTERS]
 
 
 def _join(items: list[_Item], phrases: list[str]) -> PretrainBatch:
