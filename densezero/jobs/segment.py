@@ -117,8 +117,8 @@ def read_words(settings: SegmentSettings) -> Words:
     if settings.vocabulary is not None:
         listed = load_class_list(settings.vocabulary)
     examples = tuple(map(parse_example, settings.examples))
-    if missing := [file for example in examples for file in example.files if not file.exists()]:
-        raise InputError(f"Expected the files of --example; {missing[0]} does not exist. Correct its name.")
+    if missing := [(example, file) for example in examples for file in example.files if not file.exists()]:
+        raise InputError(f"Example {missing[0][0].text}: {missing[0][1]} does not exist. Correct its name.")
     classes, _ = with_example_classes(listed, [example.name for example in examples])
     protocol = with_changes(
         protocol_for(classes, settings.protocol), settings.short_side_px, settings.background,
