@@ -13,7 +13,7 @@ BATCH, SIDE_PX, STEPS, SCENES = 48, 112, 1900, 8000
 MODEL = {"width": 96, "depth": 4, "heads": 4, "text_depth": 2}
 """Small, so that contrast alone is at three times chance within minutes on one core."""
 HEAD = {"prototypes": 256, "hidden": 256}
-SEEDS = {"ibot": (0, 1, 2), "ibot++": (0, 1, 2), "full-ema": (0, 1, 2)}
+SEEDS = {"clip": (0, 1, 2), "ibot": (0, 1, 2), "ibot++": (0, 1, 2), "full-ema": (0, 1, 2)}
 """Units that are trained several times; the others once, with seed 0."""
 
 _NO_SELF: dict[str, Any] = {"dino": 0.0, "ibot": 0.0}
