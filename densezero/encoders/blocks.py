@@ -25,7 +25,7 @@ def find_blocks(blocks: Sequence[int], depth: int) -> list[int]:
         depth: number of blocks of the tower.
 
     Raises:
-        ModelError: if there is no number, or one that is no whole number or out of range.
+        ModelError: if the list is empty, or a number is out of range or not a whole number.
 
     Example:
         >>> find_blocks([2, -1], depth=12)

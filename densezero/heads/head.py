@@ -108,7 +108,7 @@ class Head:
             (B, H, W) uint8 class indices.
 
         Raises:
-            ModelError: if this is no segmentation head, or the features do not fit it.
+            ModelError: if the head is for another task, or the features do not fit it.
         """
         if self.task != SEGMENTATION:
             raise ModelError(f"Expected a segmentation head for labels; {self.name} is for {self.task}.")

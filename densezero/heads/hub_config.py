@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from densezero.encoders.tips.config_json import read_config_json
 from densezero.errors import ModelError
 from densezero.heads.dpt import LEVELS
 from densezero.heads.tasks import DEPTH, NORMALS, SEGMENTATION, DepthRange
@@ -44,14 +44,7 @@ def read_hub_config(file: Path) -> HubConfig:
     Raises:
         ModelError: if the file cannot be read, or asks for something that these heads do not compute.
     """
-    try:
-        config: Any = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return HubConfig()
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file} cannot be read as JSON ({error}). Download it again.") from None
-    if not isinstance(config, dict):
-        raise ModelError(f"Expected a JSON object in {file}; got {type(config).__name__}. Download it again.")
+    config = read_config_json(file)
     readout = config.get("readout_activation", READOUT_ACTIVATION)
     if readout != READOUT_ACTIVATION:
         raise ModelError(f"Expected {READOUT_ACTIVATION!r} as readout_activation in {file}; got {readout!r}.")

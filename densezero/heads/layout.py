@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from densezero.encoders.tips.checkpoint import Shapes, TensorFile
+from densezero.encoders.tips.layout import differences
 from densezero.errors import ModelError
 from densezero.heads.dpt import LEVELS, DptConfig, DptDecoder, empty_decoder
 from densezero.heads.tasks import DEPTH, NORMALS, SEGMENTATION
@@ -44,7 +45,6 @@ HUB_LAYERS = (
     (r"(project|head)", r"decoder.\1"),
 )
 UPSAMPLING = re.compile(r"reassemble\.[01]\.resize\.weight")  # the two transposed convolutions
-LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def read_config(source: HeadSource, activation: str) -> DptConfig:
         activation: between the last two layers, which shapes do not tell.
 
     Raises:
-        ModelError: if one of them is missing, or is no list of numbers.
+        ModelError: if a bias is missing, or does not have exactly one axis.
     """
     return DptConfig(
         width=_length(source, "reassemble.0.readout.bias"),
@@ -107,18 +107,10 @@ def check_head(source: HeadSource, config: DptConfig) -> None:
     own = {name: tuple(value.shape) for name, value in empty_decoder(config).state_dict().items()}
     expected = {source.name_of(name): _shape_in_file(name, shape, source.flax) for name, shape in own.items()}
     found = source.shapes()
-    problems = [f"{name} is missing" for name in expected if name not in found]
-    problems += [f"{name} is unexpected" for name in found if name not in expected]
-    problems += [
-        f"{name} has shape {found[name]} where {shape} was expected"
-        for name, shape in expected.items()
-        if name in found and found[name] != shape
-    ]
-    if problems:
-        more = f", and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
+    if problems := differences(expected, found):
         raise ModelError(
             f"{source.tensors.file} does not hold a complete DPT head for {source.task}: "
-            f"{'; '.join(problems[:LISTED])}{more}. Download the file again."
+            f"{problems}. Download the file again."
         )
 
 

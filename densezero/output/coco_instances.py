@@ -97,7 +97,7 @@ def region_pieces(labels: NDArray[np.integer], n_classes: int, min_area_px: int)
 
 
 def min_area_of(path: Path) -> int | None:
-    """Read from a file of ``write_instances`` how small a region it has; None if it is no such file."""
+    """Read the ``min_area_px`` that a file of ``write_instances`` was made with; None for any other file."""
     try:
         with path.open("rb") as file:
             about = json.loads(file.readline().decode().rstrip().rstrip(",") + "}")

@@ -179,9 +179,9 @@ def plan_outputs(
         The plan, which gives the names of the files.
 
     Raises:
-        OutputError: an unknown format; an input that is no relative path, or that a format cannot hold; two inputs that
-            would write one output, also where they differ only in upper and lower case, which some file systems do not
-            tell apart.
+        OutputError: if a format is unknown; if an input's path is not relative, or a format cannot hold it; if two
+            inputs would write the same file, also where only upper and lower case differ, which some file systems do
+            not tell apart.
     """
     there = set(earlier)
     names = check_formats([*check_formats(formats), *(name for name in NAMES if there & {*run_files_of(name)})])

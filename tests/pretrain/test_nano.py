@@ -3,13 +3,14 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from safetensors import safe_open
 
 import densezero
 from densezero.engine import Protocol
 from densezero.metrics import count_pairs, iou_scores
-from densezero.pretrain.concepts import CONCEPTS
+from densezero.pretrain.concepts import ALL_CONCEPTS, CONCEPTS
 from densezero.pretrain.scenes import draw_scene
 
 FOLDER = Path(str(resources.files("densezero.encoders") / "nano"))
@@ -24,15 +25,16 @@ def test_the_weights_are_small_and_in_float16():
     assert set(json.loads((FOLDER / "config.json").read_text())) == {"vision_heads", "text_heads"}
 
 
-def test_nano_finds_the_concepts_of_unseen_scenes():
-    names = [concept.name for concept in CONCEPTS]
+@pytest.mark.parametrize("concepts", [CONCEPTS, ALL_CONCEPTS], ids=["first edition", "all"])
+def test_nano_finds_the_concepts_of_unseen_scenes(concepts):
+    names = [concept.name for concept in concepts]
     protocol = Protocol("whole at 224", short_side_px=224, window_px=None, window_scores="cosine")
     segmenter = densezero.Segmenter(densezero.load_encoder("nano", dtype="float32"), names, protocol)
     confusion = np.zeros((len(names), len(names)), np.int64)
     for index in range(SCENES):
-        scene = draw_scene((8, index), (224, 224))
+        scene = draw_scene((8, index), (224, 224), concepts=concepts)
         confusion += count_pairs(segmenter.segment(scene.rgb).labels, scene.labels, classes=len(names))
-    assert iou_scores(confusion).miou > 45  # chance is about 2
+    assert iou_scores(confusion).miou > 60  # chance is about 2
 
 
 def test_bfloat16_labels_differ_from_float32_only_in_a_few_pixels():

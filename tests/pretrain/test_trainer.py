@@ -96,6 +96,11 @@ def test_a_stopped_run_ends_with_the_weights_and_the_log_of_an_undisturbed_one(t
     assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]] == ["2", "4", "6", "7"]
 
 
+def test_float16_is_never_chosen_because_its_loss_would_need_a_scale(tmp_path, tokenizer, monkeypatch):
+    monkeypatch.setattr("densezero.pretrain.trainer.pick_dtype", lambda name, device: torch.float16)
+    assert make(tokenizer, tmp_path).dtype == torch.float32
+
+
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path, tokenizer):
     make(tokenizer, tmp_path).run(ignore)
     with pytest.raises(ModelError, match=r"other settings: seed \(0 before, 1 now\)"):

@@ -5,16 +5,15 @@ There it is called ``backbone.``; queries, keys and values are apart, as are bot
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from densezero.encoders.tips.checkpoint import TensorFile
+from densezero.encoders.tips.config_json import read_config_json
 from densezero.errors import ModelError
 
 BACKBONE = "backbone."
@@ -73,13 +72,7 @@ def backbone_heads(file: Path) -> int | None:
     Raises:
         ModelError: if the file cannot be read, or the number is below 1.
     """
-    try:
-        config: Any = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file} cannot be read as JSON ({error}). Delete it or download it again.") from None
-    backbone = config.get("backbone_config") if isinstance(config, dict) else None
+    backbone = read_config_json(file).get("backbone_config")
     heads = backbone.get("num_attention_heads") if isinstance(backbone, dict) else None
     if heads is not None and (type(heads) is not int or heads < 1):
         raise ModelError(

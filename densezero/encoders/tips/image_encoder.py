@@ -76,7 +76,7 @@ class TipsImageEncoder(DenseEncoder):
         return [BlockFeatures(features.cls[:, 0].float(), features.grid.float()) for features in found]
 
     def encode_text(self, prompts: Sequence[str]) -> Tensor:  # noqa: ARG002 - the interface's own signature
-        """Refuse: there is no text tower."""
+        """Raise ModelError, because this encoder has no text tower."""
         raise ModelError(
             f"{self.name} encodes images only; its files hold no text tower. For class names take the model itself, "
             f"for example {self.name.removesuffix('-dpt')}."

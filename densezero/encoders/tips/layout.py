@@ -15,6 +15,7 @@ from densezero.encoders.tips.text import TextTower
 from densezero.encoders.tips.vision import VisionTower
 from densezero.errors import ModelError
 
+LISTED = 5  # tensors that an error names
 TEMPERATURE = "temperature"  # stored in the text file, but not a weight of any layer
 
 
@@ -84,6 +85,15 @@ def check_layout(tower: nn.Module, shapes: Shapes, file: Path) -> None:
     """
     expected = {name: tuple(value.shape) for name, value in tower.state_dict().items()}
     found = {name: shape for name, shape in shapes.items() if name != TEMPERATURE or not isinstance(tower, TextTower)}
+    if problems := differences(expected, found):
+        raise ModelError(
+            f"{file} does not hold a complete TIPS {type(tower).__name__}: {problems}. "
+            "Download the file again, or give the one of the published layout."
+        )
+
+
+def differences(expected: Shapes, found: Shapes) -> str:
+    """Name the first tensors that are missing, unexpected or of another shape; an empty text if there are none."""
     problems = [f"{name} is missing" for name in expected if name not in found]
     problems += [f"{name} is unexpected" for name in found if name not in expected]
     problems += [
@@ -91,12 +101,8 @@ def check_layout(tower: nn.Module, shapes: Shapes, file: Path) -> None:
         for name, shape in expected.items()
         if name in found and found[name] != shape
     ]
-    if problems:
-        more = f", and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise ModelError(
-            f"{file} does not hold a complete TIPS {type(tower).__name__}: {'; '.join(problems[:5])}{more}. "
-            "Download the file again, or give the one of the published layout."
-        )
+    more = f", and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
+    return "; ".join(problems[:LISTED]) + more
 
 
 def check_same_width(vision: VisionConfig, text: TextConfig, vision_file: Path, text_file: Path) -> None:

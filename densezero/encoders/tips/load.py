@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from densezero.encoders.device import pick_device, pick_dtype, plain_torch
 from densezero.encoders.tips.backbone import BACKBONE, HubBackbone, backbone_heads
 from densezero.encoders.tips.checkpoint import open_tensors
 from densezero.encoders.tips.config import PUBLISHED_SIZES
+from densezero.encoders.tips.config_json import read_config_json
 from densezero.encoders.tips.encoder import TipsEncoder
 from densezero.encoders.tips.image_encoder import TipsImageEncoder
 from densezero.encoders.tips.layout import (
@@ -185,16 +185,7 @@ def _temperature(text: TowerSource, width: int, options: TipsOptions) -> float |
 
 def _with_config(file: Path, options: TipsOptions) -> TipsOptions:
     """Take from ``config.json`` what shapes do not tell. Other keys are ignored."""
-    try:
-        config: Any = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return options
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file} cannot be read as JSON ({error}). Delete it or download it again.") from None
-    if not isinstance(config, dict):
-        raise ModelError(
-            f"Expected a JSON object in {file}; got {type(config).__name__}. Delete it or download it again."
-        )
+    config = read_config_json(file)
     temperature = config.get("temperature", options.temperature)
     return replace(
         options,
