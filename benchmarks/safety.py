@@ -23,7 +23,7 @@ from random_model import write_random_model
 from densezero.images.file_state import sha256_of
 from densezero.jobs.segment import segment_images
 from densezero.jobs.settings import SegmentSettings
-from densezero.output.formats import IMAGE_FORMATS, RUN_FORMATS
+from densezero.output.formats import PICTURE_FORMATS
 from densezero.progress import Listener, Progress
 
 HW, SMALL_HW, FEW = (512, 683), (48, 64), 200
@@ -85,14 +85,14 @@ def measure_memory(work: Path, many: int) -> None:
             os.link(image, folder / f"{index:06}.jpg")
         words = [sys.executable, __file__, "--folder", str(folder)]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
-        print(f"{count} images, {', '.join((*IMAGE_FORMATS, *RUN_FORMATS))}: peak {done.stdout.strip()} GB", flush=True)
+        print(f"{count} images, {', '.join(PICTURE_FORMATS)}: peak {done.stdout.strip()} GB", flush=True)
 
 
 def run_folder(folder: Path) -> None:
     """Segment one folder with every format, and print the peak memory in GB."""
     settings = SegmentSettings(
         (folder,), folder.with_name(f"{folder.name}-out"), vocabulary="voc21", model="nano", short_side_px=56,
-        templates="plain", device="cpu", dtype="float32", save=(*IMAGE_FORMATS, *RUN_FORMATS),
+        templates="plain", device="cpu", dtype="float32", save=PICTURE_FORMATS,
     )  # fmt: skip
     assert segment_images(settings).failed == 0
     status = Path("/proc/self/status").read_text()  # unlike ru_maxrss, it does not count what the parent held

@@ -7,7 +7,8 @@ share of that roof above 1 says that the machine had other work in between: meas
 
 Sections: ``encoder`` (windows alone, share of that roof), ``slide`` (a photograph against the transcription, with equal
 labels and near ties), ``after`` (every stage of an image; what follows the encoder in percent of it), ``folder``
-(images a second from files to files against bare windows), ``memory`` (peaks, each in a process of its own).
+(images a second from files to files against bare windows), ``memory`` (peaks, each in a process of its own), ``head``
+(trained heads beside the encoder, and their 3 x 3 convolutions beside a convolution alone).
 
 Weights are random, since they do not change how much is computed. Text vectors may: where one class is far ahead, less
 is left to decide. So they are patch features of other photographs with noise, which lie to features as words do to what
@@ -32,6 +33,7 @@ from machine import describe_machine
 from speed_parts.after import measure_after
 from speed_parts.encoder import measure_encoder
 from speed_parts.folder import measure_folder
+from speed_parts.head import measure_head
 from speed_parts.memory import measure_memory, run_child
 from speed_parts.request import Request, Table
 from speed_parts.slide import measure_slide
@@ -42,6 +44,7 @@ SECTIONS: dict[str, Callable[[Request], Iterator[Table]]] = {
     "after": measure_after,
     "folder": measure_folder,
     "memory": measure_memory,
+    "head": measure_head,
 }
 VERSIONS = ("transformers", "timm", "openvino")  # where they are installed
 

@@ -41,7 +41,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
         DeviceFullError: no space or no quota is left; further files of the run would fail too.
         OutputError: any other reason of the operating system.
     """
-    aside = path.parent / f"{_part_prefix(path)}{uuid.uuid4().hex}.part"
+    aside = aside_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -71,7 +71,7 @@ def link_atomically(source: Path, path: Path) -> bool:
     Returns:
         Whether that worked. File systems without hard links, and another device, refuse it; then copy the file.
     """
-    aside = path.parent / f"{_part_prefix(path)}{uuid.uuid4().hex}.part"
+    aside = aside_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_symlink() and path.samefile(source):
@@ -101,8 +101,22 @@ def remove_leftovers(paths: Iterable[Path]) -> None:
     for folder, ours in prefixes.items():
         with suppress(OSError):  # no such folder: nothing was left
             for entry in list(os.scandir(folder)):
-                if entry.name.endswith(".part") and entry.name[: len(next(iter(ours)))] in ours:
+                length = len(next(iter(ours)))
+                if ".part" in entry.name[length:] and entry.name[:length] in ours:
                     Path(entry.path).unlink()
+
+
+def aside_of(path: Path, suffix: str = "") -> Path:
+    """Give a new temporary name beside a file, with ``.part`` and a suffix, for a library that needs one."""
+    return path.parent / f"{_part_prefix(path)}{uuid.uuid4().hex}.part{suffix}"
+
+
+def replace_durably(aside: Path, path: Path) -> None:
+    """Give a whole file its name, and wait until the device holds both; raise ``OSError`` if that fails."""
+    with aside.open("r+b") as file:
+        os.fsync(file.fileno())
+    aside.replace(path)
+    _sync_folder(path.parent)
 
 
 def _part_prefix(path: Path) -> str:

@@ -83,6 +83,9 @@ class Listener:
     def fitting(self, done: int, total: int) -> None:
         """Images encoded so far, while a common basis is fitted."""
 
+    def step(self, what: str, done: int, total: int, unit: str) -> None:
+        """How far another part of the work is, such as the drawing of a film."""
+
     def training(self, moment: Moment) -> None:
         """Steps of pretraining so far."""
 

@@ -9,6 +9,7 @@ model = dict(
     protocol="tips-slide",
     templates=None,
     short_side_px=None,
+    refine=None,
     device="auto",
     dtype="float32",
 )

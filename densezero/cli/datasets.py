@@ -28,12 +28,14 @@ def complete_dataset(incomplete: str) -> list[str]:
 def list_datasets(as_json: options.AsJson = False) -> None:
     """List every data set by name, with what is expected where."""
     from densezero.datasets import DATASETS
+    from densezero.datasets.nyu_depth import EXPECTED, NAME
 
     if as_json:
         show_json([{"name": name, "summary": at.summary, "expected": at.expected} for name, at in DATASETS.items()])
         return
     for name, entry in DATASETS.items():
         typer.echo(f"{name:<17} {entry.summary}\n{'':<17} {entry.expected}")
+    typer.echo(f"{NAME:<17} NYU Depth v2, depth; for `densezero evaluate` alone\n{'':<17} {EXPECTED}")
 
 
 @datasets.command()

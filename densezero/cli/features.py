@@ -11,7 +11,17 @@ from densezero.cli import options
 from densezero.cli.like import is_given
 from densezero.cli.show import Shower
 from densezero.encoders.readouts import READOUTS
-from densezero.features.choices import CELLS, COLOR_MAPPINGS, GRID_FORMATS, SHOWS, UPSAMPLERS, FigureStyle, GridChoice
+from densezero.features.choices import (
+    CELLS,
+    COLOR_MAPPINGS,
+    GRID_FORMATS,
+    HEAD_COLUMNS,
+    LAYER_READOUT,
+    SHOWS,
+    UPSAMPLERS,
+    FigureStyle,
+    GridChoice,
+)
 from densezero.jobs.features.settings import EACH, TOGETHER, FeaturesSettings, PcaSettings, SimilaritySettings
 
 COLOURS = "Colours"
@@ -21,6 +31,14 @@ _Readout = Annotated[
     typer.Option(
         rich_help_panel=options.MODEL, autocompletion=options.starting_with(READOUTS),
         help=f"What the last block gives: {', '.join(READOUTS)}.",
+    ),
+]  # fmt: skip
+_LAYER_HELP = "from 0, negative from the end: --layer -1 is the last. With the read-out patch."
+_Layer = Annotated[
+    int | None,
+    typer.Option(
+        "--layer", metavar="N", rich_help_panel=options.MODEL,
+        help=f"Take the tokens after transformer block N and the final norm; {_LAYER_HELP}",
     ),
 ]  # fmt: skip
 _Grid = Annotated[
@@ -108,6 +126,15 @@ def pca(
             help=f"A column each: {', '.join(READOUTS)}. [default: {PcaSettings.readouts[0]}]",
         ),
     ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--layer",
+            metavar="N,...",
+            rich_help_panel=options.MODEL,
+            help=f"A column each: the tokens after transformer block N and the final norm; {_LAYER_HELP}",
+        ),
+    ] = None,
     basis: Annotated[
         str,
         typer.Option(
@@ -175,6 +202,17 @@ def pca(
     rate: Annotated[
         float, typer.Option(rich_help_panel=options.FILM, help="Frames a second of a film from a folder.")
     ] = PcaSettings.rate,
+    head: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--head",
+            metavar="NAME,...",
+            rich_help_panel=options.FIGURE,
+            autocompletion=options.starting_with(HEAD_COLUMNS),
+            help="Further columns by trained heads of the first --model: depth (metres, one scale for all images), "
+            "normals.",
+        ),
+    ] = None,
     device: options.Device = PcaSettings.device,
     dtype: options.Dtype = PcaSettings.dtype,
     images: options.Images = PcaSettings.images,
@@ -196,7 +234,8 @@ def pca(
         tuple(model or PcaSettings.models), options.split_names(readout, PcaSettings.readouts),
         options.split_names(show, PcaSettings.shows), basis, save_basis, color_mapping, foreground, align, clusters,
         upsample, GridChoice(grid, side, window), FigureStyle(width, title, font_size, cell, colormap, dpi),
-        tuple(label or ()), hue, _components(flip), fit_images, video, rate,
+        tuple(label or ()), hue, _components(flip), fit_images, video, rate, _layers(layer),
+        options.split_names(head),
     )  # fmt: skip
     from densezero.jobs.features.pca import draw_pca
 
@@ -205,6 +244,7 @@ def pca(
 
 
 def similarity(
+    context: typer.Context,
     images: Annotated[
         list[Path],
         typer.Argument(metavar="IMAGE...", parser=options.path, help="Image files and folders, a row each."),
@@ -222,6 +262,7 @@ def similarity(
     ] = None,
     model: options.Model = SimilaritySettings.model,
     readout: _Readout = SimilaritySettings.readout,
+    layer: _Layer = SimilaritySettings.layer,
     templates: Annotated[
         str,
         typer.Option(help="Sentences that each text is set into: plain takes it as it is; tcl9, imagenet80, a file."),
@@ -252,10 +293,12 @@ def similarity(
 
     Example: densezero similarity photo.jpg --text "a boat" --text "the sea" --out boat.png
     """
+    if layer is not None and not is_given(context, "readout"):
+        readout = LAYER_READOUT
     settings = SimilaritySettings(
         tuple(images), out, tuple(text or ()), tuple(map(_point, point or ())), model, readout, templates, each, alone,
         upsample, GridChoice(grid, side, window), FigureStyle(width, title, font_size, cell, colormap, dpi), device,
-        dtype, overwrite,
+        dtype, overwrite, layer,
     )  # fmt: skip
     from densezero.jobs.features.similarity import draw_similarity
 
@@ -269,6 +312,7 @@ def features(
     inputs: options.Inputs = None,
     model: options.Model = FeaturesSettings.model,
     readout: _Readout = FeaturesSettings.readout,
+    layer: _Layer = FeaturesSettings.layer,
     form: Annotated[str, options.choice(GRID_FORMATS, "--format", help="Of the files.")] = FeaturesSettings.form,
     half: Annotated[bool, typer.Option("--half", help="Write float16, half the size.")] = FeaturesSettings.half,
     grid: _Grid = GridChoice.side,
@@ -292,7 +336,7 @@ def features(
         side = None
     settings = FeaturesSettings(
         tuple(inputs or ()), out, device, dtype, overwrite, images, keep_suffix, dry_run, model, readout, form, half,
-        GridChoice(grid, side, window),
+        GridChoice(grid, side, window), layer,
     )  # fmt: skip
     from densezero.jobs.features.grids import write_features
 
@@ -308,6 +352,19 @@ def _components(given: list[str] | None) -> tuple[int, ...]:
     if not all(name.isdecimal() for name in names):
         raise FeatureError(f"Expected --flip as components, for example --flip 1,3; got {', '.join(names)!r}.")
     return tuple(sorted(map(int, names)))
+
+
+def _layers(given: list[str] | None) -> tuple[int, ...]:
+    """``5,8,-1`` as numbers."""
+    from densezero.errors import FeatureError
+
+    names = options.split_names(map(str, given or ()))
+    try:
+        return tuple(int(name) for name in names)
+    except ValueError:
+        raise FeatureError(
+            f"Expected --layer as block numbers, for example --layer 5,8,-1; got {', '.join(names)!r}."
+        ) from None
 
 
 def _point(text: str) -> tuple[float, float]:

@@ -11,14 +11,16 @@ import typer
 from densezero.errors import InputError
 
 OPTION_OF: Final = {
-    "short_side_px": "short_side", "models": "model", "readouts": "readout",
+    "short_side_px": "short_side", "models": "model", "readouts": "readout", "layers": "layer",
     "shows": "show", "upsampler": "upsample", "width_mm": "width", "side_px": "side", "window_side": "window",
     "font_pt": "font_size", "labels": "label", "hue_deg": "hue", "examples": "example",
-    "min_area_px": "min_area",
+    "min_area_px": "min_area", "heads": "head", "focal_px": "focal",
 }  # fmt: skip
 """Fields of the settings whose option has another name."""
 
-NOT_TAKEN: Final = frozenset({"inputs", "out", "overwrite", "dry_run", "device", "save_basis", "show_confidence"})
+NOT_TAKEN: Final = frozenset(
+    {"inputs", "out", "task", "overwrite", "dry_run", "device", "save_basis", "show_confidence"}
+)
 """What belongs to one run alone."""
 
 
@@ -61,6 +63,8 @@ def read_settings(file: Path, command: str) -> dict[str, Any]:
 
 
 def _command_of(settings: dict[str, Any]) -> str:
+    if "task" in settings:
+        return str(settings["task"])
     return "segment" if "classes" in settings else "pca" if "shows" in settings else "features"
 
 
@@ -70,7 +74,13 @@ def _of_report(content: dict[str, Any]) -> dict[str, Any]:
     from densezero.vocabulary.templates import TEMPLATES
 
     request = content["request"]
+    if content.get("kind") == "depth":
+        names = ("dataset", "root", "model", "dtype", "preset", "eigen_crop")
+        return {**{name: request[name] for name in names}, "head": request.get("head_file"), **request["selection"]}
     taken = {name: request[name] for name in ("dataset", "root", "split", "model", "dtype", "boundary")}
+    if "head" in request:  # it has no words
+        taken |= {name: request[name] for name in ("head", "preset", "name") if name in request}
+        return {**taken, **dict(request["selection"])}
     words = {"templates": request["templates"]} if request["templates"] in TEMPLATES else {}
     words |= {"vocabulary": request["class_list"]} if request["class_list"] in CATALOG else {}
     words |= {"name": request["name"]} if "name" in request else {}

@@ -18,7 +18,9 @@ from densezero.cli.evaluate import evaluate
 from densezero.cli.features import features, pca, similarity
 from densezero.cli.fit import fit
 from densezero.cli.formats import formats
+from densezero.cli.gallery import gallery
 from densezero.cli.grouped import GroupedCommand
+from densezero.cli.maps import depth, normals
 from densezero.cli.models import models
 from densezero.cli.options import EXIT_STATUS
 from densezero.cli.pretrain import pretrain
@@ -44,10 +46,13 @@ app = typer.Typer(
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(segment)
 app.command("try", cls=GroupedCommand, epilog=EXIT_STATUS)(try_words)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(fit)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(gallery)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(evaluate)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(table)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(compare)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(report)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(depth)
+app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(normals)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(pca)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(similarity)
 app.command(cls=GroupedCommand, epilog=EXIT_STATUS)(features)

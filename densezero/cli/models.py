@@ -9,7 +9,7 @@ import typer
 
 from densezero.cli import options
 from densezero.cli.show import show_json
-from densezero.encoders.catalog import FAMILIES, MODELS
+from densezero.encoders.catalog import FAMILIES, HEAD_MODELS, MODELS
 
 models = typer.Typer(no_args_is_help=True, help="List, download or describe the encoders.", rich_markup_mode=None)
 
@@ -18,11 +18,11 @@ models = typer.Typer(no_args_is_help=True, help="List, download or describe the 
 def list_models(as_json: options.AsJson = False) -> None:
     """List every model by name, and how models of other libraries are named."""
     if as_json:
-        named = [asdict(entry) for entry in MODELS.values()]
+        named = [asdict(entry) for entry in (MODELS | HEAD_MODELS).values()]
         others = [{"name": at.form, "summary": at.summary, "example": at.example} for at in FAMILIES.values()]
         show_json([*named, *others])
         return
-    for entry in MODELS.values():
+    for entry in (MODELS | HEAD_MODELS).values():
         where = "in the package" if entry.name == "nano" else entry.repository or f"{entry.pair}_*.npz"
         typer.echo(f"{entry.name:<19} {entry.summary:<57} {where}")
     for family in FAMILIES.values():

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from densezero.cli import options
+from densezero.cli import map_options, options
+from densezero.cli.head_options import Head, Preset
 from densezero.cli.like import is_given
 from densezero.cli.protocol_options import Protocol, Refine, ShortSide, Templates
 from densezero.cli.show import Shower
@@ -37,6 +38,7 @@ def segment(
     ] = SegmentSettings.vocabulary,
     example: options.Example = None,
     classifier: options.Classifier = SegmentSettings.classifier,
+    head: Head = SegmentSettings.head,
     templates: Templates = SegmentSettings.templates,
     background: options.Background = SegmentSettings.background,
     background_threshold: Annotated[
@@ -74,7 +76,8 @@ def segment(
         int | None,
         typer.Option(
             min=1,
-            help=f"Pixels of the smallest object in coco-instances. [that of the file that is there, or {MIN_AREA_PX}]",
+            help="Pixels of the smallest object in coco-instances and coco-instances-polygons. "
+            f"[that of the file that is there, or {MIN_AREA_PX}]",
         ),
     ] = SegmentSettings.min_area_px,
     model: options.Model = SegmentSettings.model,
@@ -82,6 +85,35 @@ def segment(
     refine: Refine = SegmentSettings.refine,
     regions: options.Regions = SegmentSettings.regions,
     short_side: ShortSide = SegmentSettings.short_side_px,
+    preset: Preset = SegmentSettings.preset,
+    video: Annotated[
+        bool,
+        typer.Option(
+            "--video",
+            rich_help_panel=options.FILM,
+            help="INPUT is one film, or a folder of frames in their order. Writes files for each frame, and the "
+            "overlay as one film.",
+        ),
+    ] = SegmentSettings.video,
+    smooth: Annotated[
+        float,
+        typer.Option(
+            metavar="S",
+            rich_help_panel=options.FILM,
+            help="Steady the masks: scores of a frame = (1 - S) x its own + S x those of the frame before, smoothed "
+            "likewise. Below 1; 0 is off.",
+        ),
+    ] = SegmentSettings.smooth,
+    every: Annotated[
+        int, typer.Option(min=1, metavar="N", rich_help_panel=options.FILM, help="Take the first of each N frames.")
+    ] = SegmentSettings.every,
+    rate: Annotated[
+        float, typer.Option(rich_help_panel=options.FILM, help="Frames a second of a folder of frames.")
+    ] = SegmentSettings.rate,
+    native: map_options.Native = SegmentSettings.native,
+    bands: map_options.Bands = SegmentSettings.bands,
+    value_range: map_options.ValueRange = SegmentSettings.value_range,
+    crs: map_options.Crs = SegmentSettings.crs,
     device: options.Device = SegmentSettings.device,
     dtype: options.Dtype = SegmentSettings.dtype,
     images: options.Images = SegmentSettings.images,
@@ -102,10 +134,22 @@ def segment(
     settings = SegmentSettings(
         tuple(inputs or ()), out, device, dtype, overwrite, images, keep_suffix, dry_run, classes, vocabulary, model,
         protocol, templates, short_side, background, background_threshold, unknown, refine,
-        options.split_names(save, SegmentSettings.save), min_area, show_confidence, regions,
-        tuple(example or ()), classifier,
+        options.split_names(save, map_options.NATIVE_SAVE if native else SegmentSettings.save), min_area,
+        show_confidence, regions,
+        tuple(example or ()), classifier, video=video, smooth=smooth, every=every, rate=rate,
+        head=head, preset=preset, native=native, bands=bands, value_range=value_range, crs=crs,
     )  # fmt: skip
+    shower = Shower(quiet=quiet, verbose=verbose)
+    if settings.video:
+        from densezero.jobs.video import segment_video
+
+        shower.summarise(segment_video(settings, shower))
+        return
+    if settings.native:
+        from densezero.jobs.native import segment_scenes
+
+        shower.summarise(segment_scenes(settings, shower))
+        return
     from densezero.jobs.segment import segment_images
 
-    shower = Shower(quiet=quiet, verbose=verbose)
     shower.summarise(segment_images(settings, shower))

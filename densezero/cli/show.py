@@ -59,6 +59,10 @@ class Shower(Listener):
         """Tell how many pairs of a data set are checked."""
         self._move(f"checked {done}/{total} pairs")
 
+    def step(self, what: str, done: int, total: int, unit: str) -> None:
+        """Tell how far another part of the work is."""
+        self._move(f"{what} {done}/{total} {unit}")
+
     def training(self, moment: Moment) -> None:
         """Tell how far pretraining is."""
         line = f"step {moment.step}/{moment.steps}  loss {moment.loss:.3f}  {moment.seconds_a_step:.2f} s/step  "

@@ -65,6 +65,8 @@ def try_words(
 ) -> None:
     """Try words on one image: the masks of several word lists, protocols or refinements side by side in one picture.
 
+    It prints the share of each class, and the share of pixels that have the same class as in the first mask.
+
     Example: densezero try photo.jpg --classes "cat, sofa" --classes "kitten, couch" --out words.png
     """
     settings = TrySettings(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from densezero.datasets import ade20k, cityscapes, coco, coco_stuff, folder, pascal_context, scenes, voc
+from densezero.datasets import ade20k, cityscapes, coco, coco_stuff, folder, nyu_depth, pascal_context, scenes, voc
 from densezero.datasets.base import Dataset
 from densezero.datasets.splits import DEFAULT_SPLIT
 from densezero.errors import InputError, did_you_mean
@@ -54,6 +54,8 @@ def find_dataset(name: str) -> DatasetEntry:
     Raises:
         InputError: no data set has that name. The message suggests the most similar one.
     """
+    if name == nyu_depth.NAME:
+        raise InputError(f"{name} has depths in place of labels. Only `densezero evaluate {name}` reads it.")
     if name not in DATASETS:
         raise InputError(f"There is no data set {name!r}. {did_you_mean(name, list(DATASETS))}")
     return DATASETS[name]

@@ -80,12 +80,15 @@ class DenseEncoder(ABC):
             blocks: block numbers from 0 to ``depth - 1``; negative numbers count from the end.
 
         Returns:
-            For each number, in order: class token (B, D) and grid (B, gh, gw, D), float32 on the encoder's device.
+            For each number, in order: class token (B, D), or (B, 0) if there is none, and grid (B, gh, gw, D), float32
+            on the encoder's device. The grid of the last block is that of ``encode_dense`` with ``patch``.
 
         Raises:
             ModelError: for a block that the encoder does not have, or an encoder that does not give them.
         """
-        raise ModelError(f"{self.name} does not give the features of single blocks. Use a TIPS model.")
+        raise ModelError(
+            f"{self.name} does not give the features of single blocks. Use a TIPS model, or a ViT of open_clip or timm."
+        )
 
     @abstractmethod
     def encode_text(self, prompts: Sequence[str]) -> Tensor:

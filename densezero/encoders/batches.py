@@ -27,13 +27,13 @@ def encode_crops(encoder: DenseEncoder, crops: Sequence[Tensor], readout: str) -
     Yields:
         The indices of B crops, and their features (B, gh, gw, D). Every crop comes once.
     """
-    waiting = _batches(crops, range(len(crops)), encoder.batch_pixels)
+    waiting = batches_by_size(crops, range(len(crops)), encoder.batch_pixels)
     while waiting:
         chosen = waiting.pop(0)
         features = _encode(encoder, torch.cat([crops[index] for index in chosen]), readout)
         if features is None:
             remaining = [index for batch in [chosen, *waiting] for index in batch]
-            waiting = _batches(crops, remaining, encoder.batch_pixels)
+            waiting = batches_by_size(crops, remaining, encoder.batch_pixels)
         else:
             yield chosen, features
 
@@ -56,8 +56,8 @@ def _encode(encoder: DenseEncoder, pixels: Tensor, readout: str) -> Tensor | Non
     return None
 
 
-def _batches(crops: Sequence[Tensor], indices: Sequence[int], batch_pixels: int) -> list[list[int]]:
-    """Group indices by the size of their crops, and cut the groups into batches."""
+def batches_by_size(crops: Sequence[Tensor], indices: Sequence[int], batch_pixels: int) -> list[list[int]]:
+    """Group the indices of crops (1, 3, h, w) by size, and cut the groups into batches of at most these pixels."""
     by_hw: dict[tuple[int, int], list[int]] = {}
     for index in indices:
         by_hw.setdefault((crops[index].shape[2], crops[index].shape[3]), []).append(index)

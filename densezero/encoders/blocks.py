@@ -1,4 +1,4 @@
-"""Features of several transformer blocks: what they are, and which blocks a number means."""
+"""Features of single transformer blocks: what they are, and which blocks a number means."""
 
 from __future__ import annotations
 
@@ -11,10 +11,22 @@ from densezero.errors import ModelError
 
 
 class BlockFeatures(NamedTuple):
-    """Tokens after one block and the final norm: class token 1 ``cls`` (B, D), and ``grid`` (B, gh, gw, D)."""
+    """Tokens after one block and the final norm.
+
+    Attributes:
+        cls: (B, D) the first class token; (B, 0) if the encoder has none.
+        grid: (B, gh, gw, D) patch tokens.
+    """
 
     cls: Tensor
     grid: Tensor
+
+
+def split_tokens(tokens: Tensor, prefix: int, grid_hw: tuple[int, int], *, has_cls: bool) -> BlockFeatures:
+    """Split (B, prefix + gh * gw, D) tokens into the class token, which is the first, and the grid."""
+    cls = tokens[:, 0] if has_cls else tokens.new_empty(tokens.shape[0], 0)
+    grid = tokens[:, prefix:].reshape(tokens.shape[0], *grid_hw, tokens.shape[-1])
+    return BlockFeatures(cls.float(), grid.float())
 
 
 def find_blocks(blocks: Sequence[int], depth: int) -> list[int]:

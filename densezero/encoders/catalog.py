@@ -77,10 +77,21 @@ MODELS: dict[str, ModelEntry] = {
 HEAD_MODELS: dict[str, ModelEntry] = {
     entry.name: entry
     for entry in (
-        ModelEntry("tipsv2-b14-dpt", "heads for TIPSv2 ViT-B/14", TIPS_LICENCE, "google/tipsv2-b14-dpt"),
-        ModelEntry("tipsv2-l14-dpt", "heads for TIPSv2 ViT-L/14", TIPS_LICENCE, "google/tipsv2-l14-dpt"),
-        ModelEntry("tipsv2-so400m14-dpt", "heads for TIPSv2 ViT-SO400m/14", TIPS_LICENCE, "google/tipsv2-so400m14-dpt"),
-        ModelEntry("tipsv2-g14-dpt", "heads for TIPSv2 ViT-g/14", TIPS_LICENCE, "google/tipsv2-g14-dpt"),
+        ModelEntry(
+            "tipsv2-b14-dpt", "depth, normals, ADE20K heads for TIPSv2 ViT-B/14", TIPS_LICENCE, "google/tipsv2-b14-dpt"
+        ),
+        ModelEntry(
+            "tipsv2-l14-dpt", "depth, normals, ADE20K heads for TIPSv2 ViT-L/14", TIPS_LICENCE, "google/tipsv2-l14-dpt"
+        ),
+        ModelEntry(
+            "tipsv2-so400m14-dpt",
+            "depth, normals, ADE20K heads for TIPSv2 ViT-SO400m/14",
+            TIPS_LICENCE,
+            "google/tipsv2-so400m14-dpt",
+        ),
+        ModelEntry(
+            "tipsv2-g14-dpt", "depth, normals, ADE20K heads for TIPSv2 ViT-g/14", TIPS_LICENCE, "google/tipsv2-g14-dpt"
+        ),
     )
 }
 

@@ -5,6 +5,7 @@ Source of the projection per token: MaskCLIP (arXiv 2112.01071), section 3.2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from densezero.encoders.attention import mix_values, project_part, split_heads
+from densezero.encoders.blocks import BlockFeatures, split_tokens
 from densezero.encoders.device import plain_torch
 from densezero.encoders.patches import project_patches
 from densezero.encoders.positions import resize_positions
@@ -30,9 +32,13 @@ class ClipTower(Protocol):
     patch_px: int
     native_px: int
     readouts: tuple[str, ...]
+    depth: int
 
     def grid(self, pixels: Tensor, readout: Readout) -> Tensor:
         """Encode (B, 3, h, w), already normalised, into (B, gh, gw, D)."""
+
+    def blocks(self, pixels: Tensor, numbers: Sequence[int]) -> list[BlockFeatures]:
+        """Encode (B, 3, h, w), already normalised, into the features after several blocks, numbered from 0."""
 
     def forget_sizes(self) -> None:
         """Drop what is kept for the last image sizes. Call it after the tower has moved to another device."""
@@ -70,6 +76,7 @@ class VitTower:
         self.patch_px, self.native_px = int(visual.patch_size[0]), int(visual.image_size[0])
         self._is_plain = type(visual.transformer.resblocks[-1]).__name__ == PLAIN_BLOCK
         self.readouts = tuple(READOUTS) if self._is_plain else ("patch",)
+        self.depth = len(visual.transformer.resblocks)
         self._resized: SizeCache[Tensor] = SizeCache()
 
     def grid(self, pixels: Tensor, readout: Readout) -> Tensor:
@@ -84,12 +91,26 @@ class VitTower:
         tokens = self._embed(pixels)  # (B, 1 + gh * gw, W)
         for block in earlier:
             tokens = self._run(block, tokens, PATCH)
-        tokens = self._run(last, tokens, readout)
-        return self.module.ln_post(tokens) @ self.module.proj  # type: ignore[no-any-return]
+        return self._finish(self._run(last, tokens, readout))
+
+    def blocks(self, pixels: Tensor, numbers: Sequence[int]) -> list[BlockFeatures]:
+        """Encode (B, 3, h, w), already normalised, into the features after several blocks, numbered from 0."""
+        grid_hw = (pixels.shape[2] // self.patch_px, pixels.shape[3] // self.patch_px)
+        found: dict[int, BlockFeatures] = {}
+        tokens = self._embed(pixels)  # (B, 1 + gh * gw, W)
+        for number, block in enumerate(self.module.transformer.resblocks[: max(numbers) + 1]):
+            tokens = self._run(block, tokens, PATCH)
+            if number in numbers:
+                found[number] = split_tokens(self._finish(tokens), 1, grid_hw, has_cls=True)
+        return [found[number] for number in numbers]
 
     def forget_sizes(self) -> None:
         """Drop the resized positions."""
         self._resized.clear()
+
+    def _finish(self, tokens: Tensor) -> Tensor:
+        """Bring (B, 1 + gh * gw, W) tokens into the space of the texts."""
+        return self.module.ln_post(tokens) @ self.module.proj  # type: ignore[no-any-return]
 
     def _run(self, block: Any, tokens: Tensor, readout: Readout) -> Tensor:
         return _run_block(block, tokens, readout) if self._is_plain else block(tokens)
@@ -130,11 +151,22 @@ class TrunkTower:
                 "SigLIP's attention head, by a class token or by the mean."
             )
         self.patch_px, self.native_px = self._trunk.patch_px, self._trunk.native_hw[0]
-        self.readouts = self._trunk.readouts
+        self.readouts, self.depth = self._trunk.readouts, self._trunk.depth
 
     def grid(self, pixels: Tensor, readout: Readout) -> Tensor:
         """Encode (B, 3, h, w), already normalised, into (B, gh, gw, D)."""
-        tokens, trunk = self._trunk.tokens(pixels, readout), self.module.trunk
+        return self._finish(self._trunk.tokens(pixels, readout))
+
+    def blocks(self, pixels: Tensor, numbers: Sequence[int]) -> list[BlockFeatures]:
+        """Encode (B, 3, h, w), already normalised, into the features after several blocks, numbered from 0."""
+        grid_hw = (pixels.shape[2] // self.patch_px, pixels.shape[3] // self.patch_px)
+        found = map(self._finish, self._trunk.block_tokens(pixels, numbers))
+        prefix, has_cls = self._trunk.prefix, self._trunk.has_cls
+        return [split_tokens(tokens, prefix, grid_hw, has_cls=has_cls) for tokens in found]
+
+    def _finish(self, tokens: Tensor) -> Tensor:
+        """Bring (..., W) tokens into the space of the texts."""
+        trunk = self.module.trunk
         if trunk.attn_pool is not None:
             tokens = _pool_each(trunk.attn_pool, tokens)
         return self.module.head(trunk.head(trunk.fc_norm(tokens)))  # type: ignore[no-any-return]

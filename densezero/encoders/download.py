@@ -91,6 +91,8 @@ def describe_model(model: str) -> dict[str, str]:
     facts = {"name": entry.name, "what": entry.summary, "licence": entry.licence}
     if entry.repository:
         facts["repository"] = entry.repository
+    if model in HEAD_MODELS:
+        facts["heads"] = "depth, normals, segmentation (ADE20K's classes); the vision tower is in the same file"
     if entry.size_mb:
         facts["download"] = f"{entry.size_mb} MB"
     if entry.pair:

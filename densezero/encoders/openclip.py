@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
+from densezero.encoders.blocks import BlockFeatures, find_blocks
 from densezero.encoders.clip_tokenizer import TextTokenizer, WrappedTokenizer, tokenizer_sha256
 from densezero.encoders.clip_towers import read_tower
 from densezero.encoders.device import pick_device, pick_dtype, pixels_at_once, plain_torch
@@ -72,7 +73,7 @@ class OpenClipEncoder(DenseEncoder):
         self._model.visual.to(self.dtype)
         self.batch_pixels = pixels_at_once(self.device)
         self.patch_px, self.native_px = self._tower.patch_px, self._tower.native_px
-        self.readouts = self._tower.readouts
+        self.readouts, self.depth = self._tower.readouts, self._tower.depth
         self.temperature = float((-model.logit_scale.float()).exp())
         self.width = self.encode_dense(torch.zeros(1, 3, self.patch_px, self.patch_px), self.readouts[0]).shape[-1]
 
@@ -102,9 +103,15 @@ class OpenClipEncoder(DenseEncoder):
     def encode_dense(self, pixels: Tensor, readout: str = "value") -> Tensor:
         """Encode (B, 3, h, w) in [0, 1] into (B, gh, gw, D) float32 patch features."""
         how = find_readout(readout, self.readouts, self.name)
-        stretched = stretch_to_patch(pixels, self.patch_px).to(self.device)
-        normed = ((stretched - self._mean) / self._std).to(self.dtype)
-        return self._tower.grid(normed, how).float()
+        return self._tower.grid(self._normed(pixels), how).float()
+
+    @plain_torch()
+    def encode_blocks(self, pixels: Tensor, blocks: Sequence[int]) -> list[BlockFeatures]:
+        """Encode (B, 3, h, w) in [0, 1] once into the features after several blocks, in the space of the texts.
+
+        See ``DenseEncoder``. Tokens pass the final norm and what the tower does to its pooled token.
+        """
+        return self._tower.blocks(self._normed(pixels), find_blocks(blocks, self.depth))
 
     @plain_torch()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
@@ -114,6 +121,11 @@ class OpenClipEncoder(DenseEncoder):
             ids = self._tokenize(list(prompts[start : start + TEXT_BATCH]))
             rows.append(self._model.encode_text(ids.to(self.device)).float())
         return torch.cat(rows)
+
+    def _normed(self, pixels: Tensor) -> Tensor:
+        """Stretch and normalise pixels for the tower."""
+        stretched = stretch_to_patch(pixels, self.patch_px).to(self.device)
+        return ((stretched - self._mean) / self._std).to(self.dtype)
 
     def _move(self, device: torch.device) -> None:
         self._model.to(device)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from densezero.encoders.base import DenseEncoder, stretch_to_patch
+from densezero.encoders.blocks import BlockFeatures, find_blocks, split_tokens
 from densezero.encoders.device import pick_device, pick_dtype, pixels_at_once, plain_torch
 from densezero.encoders.hub import offline_if_unreachable
 from densezero.encoders.readouts import find_readout
@@ -51,7 +52,7 @@ class TimmEncoder(DenseEncoder):
             _ = self.weights_hash  # of the published weights, which the next line rounds
         self._trunk = TimmTrunk(self._model.to(self.device, self.dtype), name)
         self.batch_pixels = pixels_at_once(self.device)
-        self.readouts = self._trunk.readouts
+        self.readouts, self.depth = self._trunk.readouts, self._trunk.depth
         self.patch_px = self._trunk.patch_px
         self.native_px = self._trunk.native_hw[0]
         self.width = int(model.num_features)
@@ -85,9 +86,16 @@ class TimmEncoder(DenseEncoder):
     def encode_dense(self, pixels: Tensor, readout: str = "value") -> Tensor:
         """Encode (B, 3, h, w) in [0, 1] into (B, gh, gw, D) float32 patch features."""
         how = find_readout(readout, self.readouts, self.name)
-        stretched = stretch_to_patch(pixels, self.patch_px).to(self.device)
-        normed = ((stretched - self._mean) / self._std).to(self.dtype)
-        return self._trunk.tokens(normed, how).float()
+        return self._trunk.tokens(self._normed(pixels), how).float()
+
+    @plain_torch()
+    def encode_blocks(self, pixels: Tensor, blocks: Sequence[int]) -> list[BlockFeatures]:
+        """Encode (B, 3, h, w) in [0, 1] once into the features after several blocks; see ``DenseEncoder``."""
+        numbers, trunk = find_blocks(blocks, self.depth), self._trunk
+        normed = self._normed(pixels)
+        grid_hw = (normed.shape[2] // self.patch_px, normed.shape[3] // self.patch_px)
+        found = trunk.block_tokens(normed, numbers)
+        return [split_tokens(tokens, trunk.prefix, grid_hw, has_cls=trunk.has_cls) for tokens in found]
 
     def encode_text(self, prompts: Sequence[str]) -> Tensor:  # noqa: ARG002 - the interface's own signature
         """Refuse: there is no text tower."""
@@ -96,6 +104,11 @@ class TimmEncoder(DenseEncoder):
             "for example tipsv2-l14 or open_clip:ViT-B-16/openai; or leave the words out, and show each class by an "
             "example (--example)."
         )
+
+    def _normed(self, pixels: Tensor) -> Tensor:
+        """Stretch and normalise pixels for the model."""
+        stretched = stretch_to_patch(pixels, self.patch_px).to(self.device)
+        return ((stretched - self._mean) / self._std).to(self.dtype)
 
     def _move(self, device: torch.device) -> None:
         self._model.to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -49,6 +50,9 @@ class TimmTrunk:
         self.patch_px = _patch_px(trunk.patch_embed, name)
         self.native_hw: tuple[int, int] = tuple(trunk.patch_embed.img_size)
         self.readouts = trunk_readouts(trunk)
+        self.depth = len(trunk.blocks)
+        self.prefix = int(trunk.num_prefix_tokens)
+        self.has_cls = getattr(trunk, "cls_token", None) is not None
         self._fitted: SizeCache[Any] = SizeCache()
 
     def tokens(self, pixels: Tensor, readout: Readout) -> Tensor:
@@ -58,15 +62,28 @@ class TimmTrunk:
         if readout == PATCH:
             tokens = trunk.forward_features(pixels)
         else:
-            tokens = trunk.norm(_run_block(trunk.blocks[-1], _before_last(trunk, pixels), readout))
+            (before_last,) = _run_until(trunk, pixels, [self.depth - 2], norm=False)
+            tokens = trunk.norm(_run_block(trunk.blocks[-1], before_last, readout))
         grid_hw = (h // self.patch_px, w // self.patch_px)
-        prefix = trunk.num_prefix_tokens
-        if tokens.ndim != 3 or tokens.shape[1] != prefix + grid_hw[0] * grid_hw[1]:
+        if tokens.ndim != 3 or tokens.shape[1] != self.prefix + grid_hw[0] * grid_hw[1]:
             raise ModelError(
                 f"Expected {self.name} to give a token for each of {grid_hw[0]} x {grid_hw[1]} patches; "
                 f"it gave {tuple(tokens.shape)}. Take another ViT."
             )
-        return tokens[:, prefix:].unflatten(1, grid_hw)  # type: ignore[no-any-return]
+        return tokens[:, self.prefix :].unflatten(1, grid_hw)  # type: ignore[no-any-return]
+
+    def block_tokens(self, pixels: Tensor, numbers: Sequence[int]) -> list[Tensor]:
+        """Encode (B, 3, h, w), already normalised, into the tokens after several blocks and the final norm.
+
+        Args:
+            pixels: (B, 3, h, w).
+            numbers: of the blocks, from 0.
+
+        Returns:
+            For each number, in order: (B, prefix + gh * gw, W).
+        """
+        h, w = pixels.shape[-2:]
+        return _run_until(self._fitted.get((h, w), lambda: self._fit(h, w)), pixels, numbers, norm=True)
 
     def forget_sizes(self) -> None:
         """Drop the copies for the last image sizes. Call it after the model has moved to another device."""
@@ -103,21 +120,21 @@ def _set_input_size(trunk: Any, h: int, w: int) -> None:
         trunk.pos_embed = nn.Parameter(trunk.pos_embed.to(positions.device), requires_grad=False)
 
 
-def _before_last(trunk: Any, pixels: Tensor) -> Tensor:
-    """Run all blocks but the last: (B, 3, h, w) to tokens (B, prefix + gh * gw, W)."""
-    has_prefix = trunk.num_prefix_tokens > 0
-    (found,) = trunk.forward_intermediates(
+def _run_until(trunk: Any, pixels: Tensor, numbers: Sequence[int], *, norm: bool) -> list[Tensor]:
+    """Run all blocks up to the last of some: (B, 3, h, w) to the tokens (B, prefix + gh * gw, W) after each of them."""
+    has_prefix, in_order = trunk.num_prefix_tokens > 0, sorted(set(numbers))
+    found = trunk.forward_intermediates(
         pixels,
-        indices=[len(trunk.blocks) - 2],
+        indices=in_order,
         return_prefix_tokens=has_prefix,
+        norm=norm,
         stop_early=True,
         intermediates_only=True,
         output_fmt="NLC",
     )
-    if not has_prefix:
-        return found  # type: ignore[no-any-return]
-    patches, prefix = found
-    return torch.cat([prefix, patches], dim=1)
+    tokens = [torch.cat([prefix, patches], dim=1) for patches, prefix in found] if has_prefix else found
+    after = dict(zip(in_order, tokens, strict=True))
+    return [after[number] for number in numbers]
 
 
 def trunk_readouts(trunk: Any) -> tuple[str, ...]:

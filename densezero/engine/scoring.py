@@ -14,7 +14,7 @@ from densezero.encoders.batches import encode_crops
 from densezero.encoders.device import plain_torch
 from densezero.engine.protocol import Grid, Pamr, Protocol
 from densezero.engine.refine.grid import pool_step, solve
-from densezero.engine.refine.pixel_adaptive import pamr
+from densezero.engine.refine.pixel_adaptive import pamr_in_place
 from densezero.engine.score_map import ScoreMap
 from densezero.errors import InputError
 from densezero.images.windows import Window
@@ -102,8 +102,7 @@ def refine_map(
     else:
         hw = image_hw if settings.image_size else hw
         image = F.interpolate(image[None], hw, mode="bilinear", align_corners=False)[0]
-        planes = scores.compute_all(hw).permute(2, 0, 1)  # (P, H, W), or (P, h, w)
-        refined = pamr(image, planes, settings.iterations, settings.dilations).permute(1, 2, 0)
+        refined = pamr_in_place(image, scores.compute_all(hw), settings)  # (H, W, P), or (h, w, P)
     best = refined if protocol.scale is not None else bank.best_of_class(refined)  # (rows, columns, K)
     return ScoreMap(best[None], [Window(0, 0, *hw)], hw, softmax=False)
 

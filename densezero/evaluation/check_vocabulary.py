@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,18 +21,19 @@ from densezero.evaluation.word_wins import WinCounts, choose_evenly, count_wins
 from densezero.images import find_images
 from densezero.progress import Listener
 from densezero.vocabulary import (
+    CATALOG,
     ClassList,
     Templates,
     describe_classes,
-    load_class_list,
     load_packaged,
     load_templates,
-    parse_inline,
 )
 from densezero.vocabulary.check import Check, check_classes
 from densezero.vocabulary.check_table import explain_scale, write_findings, write_synonyms, write_wins
+from densezero.vocabulary.clashes import take_clashes_out
 from densezero.vocabulary.closeness import REFERENCE, Closeness
 from densezero.vocabulary.findings import Finding
+from densezero.vocabulary.parse import draft_inline, read_draft
 from densezero.vocabulary.text_bank import recall_words
 from densezero.vocabulary.text_limits import CutWord, find_cut_words
 from densezero.vocabulary.wins import Wins, check_wins
@@ -121,7 +123,8 @@ def check_vocabulary(settings: CheckSettings, listener: Listener | None = None) 
         DenseZeroError: if the list, the templates, the model or the images cannot be used.
     """
     listener = listener or Listener()
-    classes = _read_classes(settings)
+    given = _read_list(settings)
+    classes = given.classes
     templates = load_templates(settings.templates or PROTOCOLS[DEFAULT_PROTOCOL].templates)
     images = find_images(settings.images) if settings.images else ()
     encoder = load_encoder(settings.model, settings.device, settings.dtype)
@@ -131,11 +134,14 @@ def check_vocabulary(settings: CheckSettings, listener: Listener | None = None) 
     vectors = embed_list(encoder, classes, templates, listener)  # (P, D)
     scale = Closeness.of(embed_list(encoder, load_packaged(REFERENCE), templates, listener))
     check = check_classes(classes, vectors, scale, templates, _find_cut(encoder, classes, templates))
+    check = replace(check, findings=(*given.refused, *map(given.locate, check.findings)))
     encoder.release_text()
     counts = WinCounts(np.zeros((0, len(vectors)), np.int64), 0)
     if images:
         counts = count_wins(encoder, vectors, choose_evenly(images, settings.limit), listener)
     wins = check_wins(classes, counts.pixels) if len(counts.pixels) else None
+    if wins is not None:
+        wins = wins._replace(findings=tuple(map(given.locate, wins.findings)))
     return VocabularyCheck(
         settings.vocabulary or "--classes", classes, encoder.name, encoder.note or "", templates, scale, check, wins,
         len(counts.pixels), len(images), counts.failed,
@@ -157,13 +163,32 @@ def _find_cut(encoder: DenseEncoder, classes: ClassList, templates: Templates) -
     return list(find_cut_words(encoder, list(words), templates))
 
 
-def _read_classes(settings: CheckSettings) -> ClassList:
+@dataclass(frozen=True)
+class _Given:
+    """A list that can be checked, what had to be left out of it, and the line of each class in its file."""
+
+    classes: ClassList
+    refused: tuple[Finding, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def locate(self, finding: Finding) -> Finding:
+        """Add the lines of its classes to a finding."""
+        return replace(finding, lines=tuple(self.lines[name] for name in finding.classes)) if self.lines else finding
+
+
+def _read_list(settings: CheckSettings) -> _Given:
+    if settings.vocabulary in CATALOG:
+        return _Given(load_packaged(settings.vocabulary))
     if settings.classes is not None:
-        return parse_inline(settings.classes)
-    assert settings.vocabulary is not None, "checked by CheckSettings"
-    if "," in settings.vocabulary and not os.path.lexists(settings.vocabulary):
-        raise VocabularyError(
-            f"Expected LIST as the name of a packaged list or a file; got {settings.vocabulary!r}. Give class names by "
-            f'--classes "{settings.vocabulary}".'
-        )
-    return load_class_list(settings.vocabulary)
+        draft = draft_inline(settings.classes)
+    else:
+        assert settings.vocabulary is not None, "checked by CheckSettings"
+        if "," in settings.vocabulary and not os.path.lexists(settings.vocabulary):
+            raise VocabularyError(
+                f"Expected LIST as the name of a packaged list or a file; got {settings.vocabulary!r}. Give class "
+                f'names by --classes "{settings.vocabulary}".'
+            )
+        draft = read_draft(Path(settings.vocabulary))
+    rest, refused = take_clashes_out(draft)
+    classes = rest.to_list()
+    return _Given(classes, tuple(refused), dict(zip(classes.names, rest.lines, strict=False)))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 from densezero.evaluation.deviations import protocol_title
 from densezero.evaluation.report import Report
 from densezero.features.figure.sheet import DPI
-from densezero.output.html import begin_page, data_address
+from densezero.output.html import begin_page, data_address, pairs_table
 
 _CSS_PX_OF_AN_INCH = 100
 _SCORES = {
@@ -54,9 +53,9 @@ def make_page(report: Report, figures: Mapping[str, bytes]) -> str:
         "<h2>Every class</h2>",
         f"<details><summary>{len(report.per_class)} classes with their IoU</summary>{_class_table(report)}</details>",
         "<h2>Settings</h2>",
-        _pairs_table({**report.request, "prompt templates": report.templates}),
+        pairs_table({**report.request, "prompt templates": report.templates}),
         "<h2>Machine</h2>",
-        _pairs_table({**report.machine, "seconds": report.seconds}),
+        pairs_table({**report.machine, "seconds": report.seconds}),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
@@ -94,19 +93,3 @@ def _class_table(report: Report) -> str:
     ]
     head = "<thead><tr><th>index</th><th>class</th><th>IoU</th><th>words</th></tr></thead>"
     return f"<table>{head}<tbody>{''.join(rows)}</tbody></table>"
-
-
-def _pairs_table(values: Mapping[str, Any]) -> str:
-    rows = [f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in _flatten(values)]
-    return f"<table>{''.join(rows)}</table>"
-
-
-def _flatten(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Give the name and text of every value in nested mappings. A name is like ``protocol.stride_px``."""
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flatten(value, f"{above}{name}.")
-        elif isinstance(value, (list, tuple, Mapping)):
-            yield f"{above}{name}", ", ".join(map(str, value)) or "none"
-        else:
-            yield f"{above}{name}", "none" if value is None else str(value)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from densezero.datasets import DATASETS
 from densezero.errors import InputError
+from densezero.evaluation.depth_report import KIND
 from densezero.evaluation.report_checks import NEWEST_FORMAT, refuse_malformed
 from densezero.metrics import iou_scores
 from densezero.vocabulary import ClassList
@@ -114,6 +115,8 @@ class Report:
         """
         try:
             values = json.loads(text, parse_constant=_refuse_constant)
+            if isinstance(values, dict) and values.get("kind") == KIND:
+                raise InputError(f"{source} is a report of depth. Tables and pictures are made of reports of labels.")
             refuse_malformed(values)
         except (ValueError, RecursionError) as error:
             raise InputError(

@@ -106,6 +106,23 @@ class RememberedEncoder:
         return cast(DenseEncoder, cls(encoder))
 
 
+def share_as_first(first: Segmentation, other: Segmentation) -> float:
+    """Give the share of the pixels that have the same class in two results of one image, 0 to 1.
+
+    Classes of the same name are the same. If both lists have the same length, so are two others at the same place, such
+    as boat and ship in "sky, boat" and "sky, ship".
+    """
+    place = {name: index for index, name in enumerate(first.classes.names)}
+    names = other.classes.names
+    is_new = [name not in place for name in names]
+    in_first = np.array([place.get(name, -1) for name in names])  # (C,) the class of the first list, or -1
+    if len(names) == len(place):
+        free = [name not in names for name in first.classes.names]
+        both = np.array(is_new) & np.array(free)
+        in_first[both] = np.flatnonzero(both)
+    return float((in_first[other.labels] == first.labels).mean())
+
+
 def plan_side_by_side(titles: Sequence[str], ratios: Sequence[float], dpi: int) -> FigurePlan:
     """Plan the picture: the image and the variants in rows of at most three.
 
@@ -135,9 +152,24 @@ def draw_side_by_side(
         form: ``"png"``, ``"pdf"`` or ``"svg"``.
         dpi: pixels per inch.
     """
-    pictures = [rgb, *(draw_overlay(rgb, result.labels, result.classes) for result in results)]
-    titles = ["image", *(variant.title for variant in variants)]
+    nothing = np.full_like(results[0].labels, np.iinfo(results[0].labels.dtype).max)
+    labels = [nothing, *(result.labels for result in results)]
+    lists = [variants[0].classes, *(result.classes for result in results)]
+    pictures = _pad([draw_overlay(rgb, *each) for each in zip(labels, lists, strict=True)])
+    titles = ["image", variants[0].title]
+    for variant, result in zip(variants[1:], results[1:], strict=True):
+        titles.append(f"{100 * share_as_first(results[0], result):.1f} % as the first; {variant.title}")
     plan = plan_side_by_side(titles, [picture.shape[0] / picture.shape[1] for picture in pictures], dpi)
     columns = len(plan.lefts_in)
     rows = [pictures[first : first + columns] for first in range(0, len(pictures), columns)]
     return draw_figure(plan, [[[Panel(picture) for picture in row]] for row in rows], form)
+
+
+def _pad(pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Give all pictures (H, W, 3) one size, white to the right and below, so that they are drawn at one scale."""
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    margins = ((height - picture.shape[0], width - picture.shape[1]) for picture in pictures)
+    return [
+        np.pad(picture, ((0, below), (0, right), (0, 0)), constant_values=255)
+        for picture, (below, right) in zip(pictures, margins, strict=True)
+    ]

@@ -60,7 +60,7 @@ class PcaBasis:
         foreground_split: divides foreground and background; None treats all features as foreground.
         encoder: name of the encoder whose features were fitted; "" if it is not known.
         weights_sha256: SHA-256 of the encoder's weights.
-        readout: read-out of the encoder's last block.
+        readout: read-out of the encoder's last block, or ``layer 5`` for the tokens after a block.
     """
 
     mean: Tensor

@@ -37,6 +37,15 @@ FILM_SUFFIXES: Final = (".mp4", ".avi", ".mkv", ".mov")
 GRID_FORMATS: Final = {"npz": ".npz", "safetensors": ".safetensors"}
 DEFAULT_WIDTH_MM: Final = 180.0
 """Width of a figure: the text width of many journals."""
+DEPTH_COLORMAP: Final = "turbo"
+"""Of depth by a head: blue is near, red is far."""
+HEAD_COLUMNS: Final = {
+    "depth": "depth in metres, in the colours of turbo, on one scale for all images",
+    "normals": "surface normals; red, green and blue are x, y and z from -1 to 1",
+}
+"""Columns of a figure that trained heads predict."""
+LAYER_READOUT: Final = "patch"
+"""The read-out that other layers than the last one have."""
 LONGEST_GRID: Final = 512
 """The most patches along the long side: a square of them with 1024 channels takes 1 GB."""
 CELLS: Final = {
@@ -123,6 +132,19 @@ def check_name(kind: str, given: str, known: dict[str, str]) -> None:
     """
     if given not in known:
         raise FeatureError(f"Expected {kind} out of the known ones; got {given!r}. {did_you_mean(given, list(known))}")
+
+
+def check_layer(readout: str, layer: int | None) -> None:
+    """Refuse a layer with another read-out than ``patch``.
+
+    Raises:
+        FeatureError: in this case.
+    """
+    if layer is not None and readout != LAYER_READOUT:
+        raise FeatureError(
+            f"Expected --readout {LAYER_READOUT} with --layer; got {readout!r}. The other read-outs change what the "
+            "last block computes, so they have no other layers. Take one of the two options."
+        )
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ from torch import Tensor
 from densezero.encoders.base import DenseEncoder
 from densezero.encoders.catalog import load_encoder
 from densezero.encoders.device import is_out_of_memory
-from densezero.encoders.readouts import find_readout
 from densezero.errors import FeatureError
 from densezero.features.choices import GridChoice
-from densezero.features.dense import encode_grid
+from densezero.features.dense import check_source, encode_grid
 from densezero.features.sources import Source
 
 
@@ -44,7 +43,7 @@ class EncoderCache:
         encoder = self.take(source.model)
         side = self._grid.patches(encoder.patch_px)
         try:
-            return encode_grid(encoder, rgb, source.readout, side, self._grid.window_side)
+            return encode_grid(encoder, rgb, source.readout, side, self._grid.window_side, source.layer)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -61,14 +60,14 @@ class EncoderCache:
             note: is called with the note of each encoder that has one.
 
         Raises:
-            ModelError: if an encoder cannot be loaded or lacks its read-out.
+            ModelError: if an encoder cannot be loaded, or lacks its read-out or its layer.
             FeatureError: for a grid that is too large for any machine.
         """
         hashes = {}
         for source in sources:
             is_new = source.model != self._model
             encoder = self.take(source.model)
-            find_readout(source.readout, encoder.readouts, encoder.name)
+            check_source(encoder, source.readout, source.layer)
             self.most_patches = max(self.most_patches, self._grid.patches(encoder.patch_px))  # refused before any image
             if is_new and encoder.note:
                 note(encoder.note)

@@ -144,6 +144,6 @@ def read_fit(folder: Path, name: str, look: Look) -> Fit | None:
         return None
 
 
-def name_source(fitted: Fit, encoder: DenseEncoder, readout: str) -> Fit:
-    """Return the same fit, whose basis names its encoder."""
-    return replace(fitted, basis=fitted.basis and fitted.basis.made_with(encoder, readout))
+def name_source(fitted: Fit, encoder: DenseEncoder, output: str) -> Fit:
+    """Return the same fit, whose basis names its encoder and what this gives: a read-out, or ``layer 5``."""
+    return replace(fitted, basis=fitted.basis and fitted.basis.made_with(encoder, output))

@@ -9,16 +9,16 @@ from densezero.lazy import lazy_names
 if TYPE_CHECKING:
     from densezero.heads.head import Head
     from densezero.heads.load import load_head
+    from densezero.heads.names import TASKS
     from densezero.heads.prediction import DensePrediction
     from densezero.heads.predictor import DensePredictor
-    from densezero.heads.tasks import TASKS
 
 __all__ = ["TASKS", "DensePrediction", "DensePredictor", "Head", "load_head"]
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "TASKS": "densezero.heads.tasks",
+        "TASKS": "densezero.heads.names",
         "DensePrediction": "densezero.heads.prediction",
         "DensePredictor": "densezero.heads.predictor",
         "Head": "densezero.heads.head",

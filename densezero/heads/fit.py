@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from densezero.encoders.base import DenseEncoder
-from densezero.encoders.catalog import MODELS
+from densezero.encoders.catalog import MODELS, find_family
 from densezero.errors import ModelError
 from densezero.heads.dpt import LEVELS
 from densezero.heads.head import Head
@@ -28,6 +28,8 @@ def require_fit(encoder: DenseEncoder, head: Head) -> None:
     """
     source = f"load_encoder({head.encoder!r})" if head.encoder else "the TIPSv2 encoder that the head was trained on"
     advice = f"Use {source}."
+    if find_family(encoder.name):
+        raise ModelError(f"{head.name} was trained on the features of TIPSv2; got {encoder.name}. {advice}")
     if encoder.depth < LEVELS:
         raise ModelError(
             f"{head.name} needs the features of {LEVELS} blocks; {encoder.name} gives those of {encoder.depth}. "

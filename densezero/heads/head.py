@@ -11,11 +11,8 @@ from torch import Tensor
 from densezero.encoders.device import pick_device, plain_torch
 from densezero.errors import ModelError
 from densezero.heads.dpt import LEVELS, DptDecoder
+from densezero.heads.names import DEPTH, NORMALS, SEGMENTATION, TASKS
 from densezero.heads.tasks import (
-    DEPTH,
-    NORMALS,
-    SEGMENTATION,
-    TASKS,
     DepthRange,
     depth_from_logits,
     label_map,

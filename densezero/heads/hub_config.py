@@ -9,7 +9,8 @@ from typing import Any
 from densezero.encoders.tips.config_json import read_config_json
 from densezero.errors import ModelError
 from densezero.heads.dpt import LEVELS
-from densezero.heads.tasks import DEPTH, NORMALS, SEGMENTATION, DepthRange
+from densezero.heads.names import DEPTH, NORMALS, SEGMENTATION
+from densezero.heads.tasks import DepthRange
 
 READOUT_ACTIVATION = "gelu_pytorch_tanh"
 DEPTH_ACTIVATION = "relu"  # where config.json does not state it, as in transformers

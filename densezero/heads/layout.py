@@ -15,7 +15,7 @@ from densezero.encoders.tips.checkpoint import Shapes, TensorFile
 from densezero.encoders.tips.layout import differences
 from densezero.errors import ModelError
 from densezero.heads.dpt import LEVELS, DptConfig, DptDecoder, empty_decoder
-from densezero.heads.tasks import DEPTH, NORMALS, SEGMENTATION
+from densezero.heads.names import DEPTH, NORMALS, SEGMENTATION
 
 # Our layers, and their names in the files. In Flax's layout the units of a fusion block are numbered in the order of
 # their first use: without a lateral unit, in block 0, the main one is number 0.

@@ -13,7 +13,7 @@ from densezero.errors import ModelError, did_you_mean
 from densezero.heads.head import Head, require_task
 from densezero.heads.hub_config import HubConfig, read_hub_config
 from densezero.heads.layout import FLAX_HEADS, HeadSource, read_config, read_decoder
-from densezero.heads.tasks import DEPTH, NORMALS, SEGMENTATION, TASKS
+from densezero.heads.names import DEPTH, NORMALS, SEGMENTATION, TASKS
 
 SAFETENSORS, CONFIG = "model.safetensors", "config.json"
 FLAX_SUFFIXES = (".zip", ".npz")

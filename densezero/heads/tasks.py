@@ -14,8 +14,6 @@ from torch import Tensor
 from densezero.encoders.cpu_threads import parallel_for
 from densezero.errors import ModelError
 
-DEPTH, NORMALS, SEGMENTATION = "depth", "normals", "segmentation"
-TASKS = (DEPTH, NORMALS, SEGMENTATION)
 STRIP_BYTES = 16 * 2**20  # of upsampled logits at once, in each thread
 
 

@@ -50,6 +50,18 @@ def as_rgb(image: AnyImage) -> NDArray[np.uint8]:
     return image
 
 
+def unrotated_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Convert a Pillow image as ``as_rgb`` does, but do not turn it as its EXIF block says.
+
+    Args:
+        image: of a tool that hands a picture over as it shows it.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    return to_rgb(image.copy())
+
+
 def to_pillow(rgb: NDArray[np.uint8]) -> Image.Image:
     """Convert an array (H, W, 3) to a Pillow image, for other libraries."""
     return Image.fromarray(rgb)

@@ -123,7 +123,7 @@ def check_pixels(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise InputError(
             f"expected at most {MAX_PIXELS:,} pixels, but the header says {width:,} × {height:,} = {width * height:,}; "
-            "make it smaller or cut it into tiles"
+            "make it smaller or cut it into tiles; `densezero segment --native` takes larger TIFF files"
         )
 
 

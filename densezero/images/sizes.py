@@ -7,6 +7,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from densezero.images.colours import read_orientation
 from densezero.images.opening import opened_image
+from densezero.images.rasters import is_raster, opened_raster
 
 _QUARTER_TURNS = (5, 6, 7, 8)  # values of the EXIF tag Orientation that exchange height and width
 
@@ -23,6 +24,9 @@ def read_hw(path: str | Path) -> tuple[int, int]:
     Raises:
         InputError: the file is missing, empty or not an image, or its header is damaged. The message names it.
     """
+    if is_raster(path):
+        with opened_raster(path) as raster:
+            return raster.hw
     with opened_image(path) as image:
         # Pillow gives the upright size of a TIFF. In a PNG it decodes all pixels to find an EXIF block after them.
         is_rotated_here = isinstance(image, TiffImageFile) or (

@@ -22,7 +22,6 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -34,7 +33,7 @@ import torch
 from torch import Tensor
 
 from densezero.encoders.catalog import DEFAULT_MODEL, load_encoder
-from densezero.engine.presets import DEFAULT_PROTOCOL, protocol_for
+from densezero.engine.presets import DEFAULT_PROTOCOL, protocol_for, with_changes
 from densezero.engine.segmenter import Segmenter
 from densezero.errors import DenseZeroError, InputError, VocabularyError
 from densezero.vocabulary import class_list_from, load_class_list, load_packaged, load_templates
@@ -94,6 +93,7 @@ def build_segmenter(
     short_side_px: int | None,
     device: str,
     dtype: str,
+    refine: str | None = None,
 ) -> Segmenter:
     """Make a segmenter from the values of a config.
 
@@ -106,14 +106,13 @@ def build_segmenter(
         short_side_px: short side of the model input; None for that of the protocol.
         device: the device, such as ``cpu`` or ``cuda``.
         dtype: numeric type of the vision tower.
+        refine: ``"none"``, ``"grid"`` or ``"pamr"``; None for that of the protocol.
 
     Raises:
         DenseZeroError: a value cannot be used, or the protocol adds a background class.
     """
     class_list = load_class_list(classes) if isinstance(classes, str) else class_list_from(classes)
-    settings = protocol_for(class_list, protocol)
-    if short_side_px is not None:
-        settings = replace(settings, name=f"{settings.name} (changed)", short_side_px=short_side_px)
+    settings = with_changes(protocol_for(class_list, protocol), short_side_px, refine=refine)
     words = load_templates(templates or settings.templates)
     segmenter = Segmenter(load_encoder(model, device, dtype), class_list, settings, words)
     if len(segmenter.classes) != len(class_list):
@@ -196,9 +195,10 @@ def _segmentor_class() -> type:
             short_side_px: int | None = None,
             device: str = "auto",
             dtype: str = "float32",
+            refine: str | None = None,
         ) -> None:
             super().__init__()
-            self.segmenter = build_segmenter(classes, model, protocol, templates, short_side_px, device, dtype)
+            self.segmenter = build_segmenter(classes, model, protocol, templates, short_side_px, device, dtype, refine)
 
         def predict(self, inputs: Sequence[Tensor], data_samples: Sequence[Any] | None = None) -> list[Any]:
             """Fill ``pred_sem_seg`` of each sample with (1, H, W) labels at the size of the image."""

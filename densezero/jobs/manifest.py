@@ -40,6 +40,7 @@ class ImageEntry:
         pieces: what the files of the whole run need of it; None if nothing. ``run.json`` has their number only.
         seconds: time it took.
         error: why it failed.
+        confidence: mean over the pixels of the highest probability, 0 to 1; None if it was not computed.
     """
 
     relative: str
@@ -53,6 +54,7 @@ class ImageEntry:
     pieces: list[Any] | None = None
     seconds: float = 0.0
     error: str | None = None
+    confidence: float | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ImageEntry:
@@ -67,6 +69,8 @@ class ImageEntry:
                 raise TypeError("expected text")
             if not isinstance(pieces, list | int | None):
                 raise TypeError("expected a list of pieces")
+            if not isinstance(values.get("confidence"), float | int | None):
+                raise TypeError("expected a confidence")
             typed = {
                 "outputs": tuple(check_name(name) for name in values.get("outputs") or ()),
                 "hw": (int(hw[0]), int(hw[1])) if hw else None,

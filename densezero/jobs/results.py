@@ -39,7 +39,7 @@ def load_results(folder: str | Path) -> Results:
     folder = Path(folder)
     if (folder / JOURNAL).exists():
         raise InputError(f"The run into {folder} was stopped. Run the same command again, which finishes it.")
-    manifest, listed = _read_json(folder, MANIFEST), _read_json(folder, CLASSES)
+    manifest, listed = read_json(folder, MANIFEST), read_json(folder, CLASSES)
     try:
         classes = ClassList.from_json(json.dumps(listed))
         request = manifest["request"]
@@ -56,7 +56,8 @@ def load_results(folder: str | Path) -> Results:
     return Results(folder, classes, provenance, images, failed)
 
 
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """Read a JSON file of an output folder; raise ``InputError`` if it is missing or no object."""
     try:
         content = json.loads((folder / name).read_text(encoding="utf-8", errors="surrogateescape"))
     except FileNotFoundError:

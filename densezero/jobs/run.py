@@ -74,11 +74,13 @@ class Outcome:
         hw: height and width of the image, pixels.
         pixels: pixels of each class that occurs, by class index; None where there are no classes.
         pieces: what the files of the whole run need of it, as JSON has it; None if they need nothing.
+        confidence: mean over the pixels of the highest probability, 0 to 1; None if it was not computed.
     """
 
     hw: tuple[int, int]
     pixels: dict[int, int] | None = None
     pieces: list[Any] | None = None
+    confidence: float | None = None
 
 
 class ImageJob(Protocol[Image, Read, Content, Result]):
@@ -125,6 +127,14 @@ class ImageJob(Protocol[Image, Read, Content, Result]):
     def held_bytes(self, hw: tuple[int, int]) -> int:
         """Estimate the memory that an image of (H, W) takes between the steps. Large images are worked on alone."""
         ...
+
+    def image_bytes(self, image: Image) -> int:
+        """Estimate the same for an image that has not been read."""
+        return picture_bytes(image.path, self.held_bytes)
+
+    def widen(self, waiting: set[str]) -> set[str]:
+        """Add the names of images that must be done again because of those that wait."""
+        return waiting
 
     def recall(self) -> Iterator[tuple[str, list[Any]]]:
         """Read the pieces of earlier images from the files of the whole run, in the order of its manifest."""
@@ -196,6 +206,7 @@ class ImageRun:
             look_back(self.folder, settings.overwrite), settings.overwrite, self.job.needs_pieces,
         )  # fmt: skip
         plan.make(self.listener)
+        plan.waiting = self.job.widen(plan.waiting)
         is_idle = not plan.waiting and plan.earlier.is_finished(self.folder, self.job.run_files) and self.job.is_current
         if not is_idle and not settings.dry_run:
             self._open(plan)
@@ -258,11 +269,8 @@ class ImageRun:
         return None
 
     def _overlap(self, waiting: Sequence[FoundImage], reader: Executor, writer: Executor) -> None:
-        def held_bytes(image: FoundImage) -> int:
-            return picture_bytes(image.path, self.job.held_bytes)
-
         writing: Future[ImageEntry] | None = None
-        for ahead in read_ahead(waiting, self._read, held_bytes, reader, self.job.at_once):
+        for ahead in read_ahead(waiting, self._read, self.job.image_bytes, reader, self.job.at_once):
             for task in _together([reading.result() for reading in ahead.readings], self.job.together):
                 task.advance(self.job.work)
                 self._tell(writing)  # before the next begins, so that at most one is being written
@@ -291,7 +299,8 @@ class ImageRun:
             is_same = before is not None and before.sha256 == task.sha256
             kept = tuple(sorted(old.difference(files))) if is_same else ()  # of formats not asked for now
             self._remove(old.difference(files, kept))
-            entry = replace(entry, outputs=(*files, *kept))
+            confidence = before.confidence if before is not None and is_same else None
+            entry = replace(entry, outputs=(*files, *kept), confidence=confidence)
             self.manifest.add(entry, durable=True)
             stamp = stamp_of(task.image.path, *task.image.companions)
             task.advance(lambda result: self.job.write(task.image, result))
@@ -299,10 +308,11 @@ class ImageRun:
             outcome: Outcome = task.held
             if stamp == task.stamp:  # a hard link that was made of the picture has changed one of its times
                 entry = replace(entry, stamp=stamp_of(task.image.path, *task.image.companions))
-            entry = replace(entry, status=DONE, seconds=round(task.seconds, 4), **vars(outcome))
+            known = {name: value for name, value in vars(outcome).items() if value is not None}
+            entry = replace(entry, status=DONE, seconds=round(task.seconds, 4), **known)
         else:
             self._remove(old.union(entry.outputs))  # earlier files are not the result of a picture that fails now
-            entry = replace(entry, status=FAILED, outputs=(), error=task.error)
+            entry = replace(entry, status=FAILED, outputs=(), error=task.error, confidence=None)
         self.manifest.add(entry)
         self.done += entry.status == DONE
         self.failed += entry.status == FAILED

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.classifiers.classifier import Classifier, classifier_segmenter, load_classifier
+from densezero.classifiers.head_segmenter import NO_TEMPLATES, head_protocol
 from densezero.encoders.catalog import load_encoder, model_files
 from densezero.encoders.device import images_at_once
 from densezero.engine.labelling import BYTE_CLASSES
@@ -22,7 +23,11 @@ from densezero.errors import InputError
 from densezero.evaluation.confidence import ConfidenceCounts, confidence_map
 from densezero.examples.classes import with_example_classes
 from densezero.examples.example import Example, parse_example
-from densezero.images import FoundImage, read_rgb
+from densezero.heads.classes import ADE20K
+from densezero.images import FoundImage
+from densezero.images.rasters import BandChoice, load_rasterio, parse_band_choice
+from densezero.images.read import read_pixels
+from densezero.jobs.heads.labels import build_head_segmenter, head_files
 from densezero.jobs.manifest import MANIFEST, Manifest
 from densezero.jobs.places import OutputFolder, check_all, find_inputs
 from densezero.jobs.resume import look_back
@@ -31,7 +36,9 @@ from densezero.jobs.settings import SegmentSettings
 from densezero.output.areas import class_pixels
 from densezero.output.classes_json import CLASSES, encode_classes_json
 from densezero.output.coco import coco_pieces
+from densezero.output.geojson import refuse_images_without_place, refuse_other_crs
 from densezero.output.image_files import ImageResult
+from densezero.output.labels import ignore_value
 from densezero.output.paths import refuse_unusable_outputs
 from densezero.output.run_files import write_run_files
 from densezero.output.writer import OutputPlan, plan_outputs
@@ -56,16 +63,16 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
     regions = open_regions(settings.regions, images, listener.note)
     images = regions.images
     folder = OutputFolder(settings.out)
-    plan, words = check_all(lambda: _plan_outputs(settings, images, folder), lambda: read_words(settings))
+    plan, words = check_all(lambda: plan_files(settings, images, folder), lambda: read_words(settings))
     plan.refuse_classes(words.classes)
+    _check_maps(settings, plan, images, folder)
     with folder.locked(settings.dry_run):
         segmenter = build_segmenter(settings, words, listener)
-        plan = _plan_outputs(settings, images, folder, look_back(folder, settings.overwrite).files)
+        plan = plan_files(settings, images, folder, look_back(folder, settings.overwrite).files)
         plan.refuse_classes(segmenter.classes)
         job = SegmentJob(segmenter, plan, folder, regions, settings.show_confidence or "confidence" in plan.formats)
-        words_of_classes = ["|".join(of_class) for of_class in segmenter.classes.words]  # says which classes differ
-        of_regions = regions.start(segmenter.encoder.device)
-        request = {**segmenter.provenance.to_json(), "classes": words_of_classes, **of_regions}
+        job.choice = parse_band_choice(settings.bands, settings.value_range)
+        request = {**request_of(segmenter), **regions.start(segmenter.encoder.device), **job.choice.to_json()}
         run = ImageRun(folder, request, job, listener)
         about = {"device": str(segmenter.encoder.device), "passed_over": passed_over, **regions.about()}
         summary = run.over(images, settings, about)
@@ -74,22 +81,41 @@ def segment_images(settings: SegmentSettings, listener: Listener | None = None) 
         return summary
 
 
-def _plan_outputs(
+def plan_files(
     settings: SegmentSettings, images: Sequence[FoundImage], folder: OutputFolder, earlier: Iterable[str] = ()
 ) -> OutputPlan:
     """Plan the outputs. Refuse those that the run reads, such as pictures and lists, or that cannot be written."""
     relatives = [image.relative for image in images]
     plan = plan_outputs(relatives, settings.save, settings.keep_suffix, earlier)
-    plan = plan.with_min_area(settings.min_area_px, folder.path)
+    plan = replace(plan.with_min_area(settings.min_area_px, folder.path), crs=settings.crs)
     of_images, photos = plan.image_files(relatives)
     of_run = (CLASSES, MANIFEST, *plan.run_files())
     given = [Path(name) for name in (settings.vocabulary, settings.templates, settings.classifier) if name is not None]
     images_read = (file for image in images for file in (image.path, *image.companions))
     of_examples = (file for text in settings.examples for file in parse_example(text).files)
-    read = (*settings.inputs, *images_read, *of_examples, *given, *model_files(settings.model))
+    read = (
+        *settings.inputs,
+        *images_read,
+        *of_examples,
+        *given,
+        *model_files(settings.model),
+        *head_files(settings.head),
+    )
     outputs, links = map(folder.path, (*of_images, *of_run)), map(folder.path, photos)
     refuse_unusable_outputs(settings.out, outputs, read, links=links)
     return plan
+
+
+def _check_maps(
+    settings: SegmentSettings, plan: OutputPlan, images: Sequence[FoundImage], folder: OutputFolder
+) -> None:
+    """Refuse what maps lack: the library, a georeference of an image, or one coordinate system for all files."""
+    if "geotiff" in plan.formats:
+        load_rasterio("--save geotiff")
+    if "geojson" in plan.formats:
+        refuse_images_without_place(image.path for image in images)
+        files = (folder.path(plan.files_of("geojson", image.relative)[0]) for image in images)
+        refuse_other_crs([] if settings.overwrite else files, settings.crs)
 
 
 @dataclass(frozen=True)
@@ -105,11 +131,14 @@ class Words:
 
 
 def read_words(settings: SegmentSettings) -> Words:
-    """Read the class list, the protocol and the templates of a request.
+    """Read the class list, the protocol and the templates of a request; those of a head are fixed.
 
     Raises:
         DenseZeroError: if one of them is unknown or malformed.
     """
+    if settings.head is not None:
+        classes, protocol = load_class_list(ADE20K), head_protocol(settings.preset)
+        return Words(None, classes, (), classes, protocol, NO_TEMPLATES)
     classifier = None if settings.classifier is None else load_classifier(settings.classifier)
     listed = None if classifier is None else classifier.classes
     if settings.classes is not None:
@@ -130,7 +159,11 @@ def read_words(settings: SegmentSettings) -> Words:
 
 
 def build_segmenter(settings: SegmentSettings, words: Words, listener: Listener) -> Segmenter:
-    """Load the model of a request, and embed its words."""
+    """Load the model of a request, and embed its words; or load its head."""
+    if settings.head is not None:
+        listener.understood(describe_classes(words.classes))
+        how = (settings.preset, settings.short_side_px, settings.device, settings.dtype)
+        return build_head_segmenter(settings.head, settings.model, *how)
     encoder = load_encoder(settings.model, settings.device, settings.dtype)
     if encoder.note:
         listener.note(encoder.note)
@@ -150,16 +183,27 @@ def build_segmenter(settings: SegmentSettings, words: Words, listener: Listener)
     return segmenter
 
 
+def request_of(segmenter: Segmenter) -> dict[str, Any]:
+    """What decides the results of a segmenter. The words of the classes say which of them differ."""
+    words_of_classes = ["|".join(of_class) for of_class in segmenter.classes.words]
+    return {**segmenter.provenance.to_json(), "classes": words_of_classes}
+
+
 @dataclass(frozen=True)
-class _Picture(Generic[OfModel]):
+class Picture(Generic[OfModel]):
     """An image (H, W, 3), and the same as the model takes it, or what the model has made of it."""
 
     rgb: NDArray[np.uint8]
     model: OfModel
+    has_data: NDArray[np.bool_] | None = None
+    """(H, W); None if there is data everywhere."""
 
 
-class SegmentJob(ImageJob[FoundImage, _Picture[Prepared], _Picture[Scored], ImageResult]):
+class SegmentJob(ImageJob[FoundImage, Picture[Prepared], Picture[Scored], ImageResult]):
     """Each image becomes a label map, an overlay and what else was asked for."""
+
+    choice = BandChoice()
+    """Bands and range of TIFF files."""
 
     def __init__(
         self, segmenter: Segmenter, plan: OutputPlan, folder: OutputFolder, regions: RegionSource, counts: bool
@@ -180,19 +224,22 @@ class SegmentJob(ImageJob[FoundImage, _Picture[Prepared], _Picture[Scored], Imag
         if waiting or not self.folder.is_filled(CLASSES):
             self.folder.write(CLASSES, encode_classes_json(self.segmenter.classes))
 
-    def read(self, image: FoundImage) -> _Picture[Prepared]:
+    def read(self, image: FoundImage) -> Picture[Prepared]:
         """Read the image and its regions, and resize the image for the model."""
-        rgb = read_rgb(image.path)  # (H, W, 3)
-        return _Picture(rgb, self.segmenter.prepare(rgb, self.regions.read(image, (rgb.shape[0], rgb.shape[1]))))
+        rgb, has_data = read_pixels(image.path, self.choice)  # (H, W, 3), (H, W)
+        regions = self.regions.read(image, (rgb.shape[0], rgb.shape[1]))
+        return Picture(rgb, self.segmenter.prepare(rgb, regions), has_data)
 
-    def together(self, images: Sequence[_Picture[Prepared]]) -> list[_Picture[Scored]]:
+    def together(self, images: Sequence[Picture[Prepared]]) -> list[Picture[Scored]]:
         """Make the regions of several images where a model does that, and score the images."""
         scored = self.segmenter.score([self.regions.complete(image.model, image.rgb) for image in images])
-        return [_Picture(image.rgb, scores) for image, scores in zip(images, scored, strict=True)]
+        return [Picture(image.rgb, scores, image.has_data) for image, scores in zip(images, scored, strict=True)]
 
-    def work(self, content: _Picture[Scored]) -> ImageResult:
+    def work(self, content: Picture[Scored]) -> ImageResult:
         """Label the image."""
         labels = self.segmenter.label(content.model)  # (H, W)
+        if content.has_data is not None:
+            labels[~content.has_data] = ignore_value(len(self.segmenter.classes))
         scores = self.segmenter.class_scores(content.model) if "scores" in self.plan.formats else None
         confidence = None
         if self.confidence is not None:
@@ -204,7 +251,8 @@ class SegmentJob(ImageJob[FoundImage, _Picture[Prepared], _Picture[Scored], Imag
         """Write a file for each format, and keep what the files of the whole run need."""
         self.plan.write(image.relative, replace(result, source=image.path), self.folder.path)
         pieces = coco_pieces(result.labels, len(result.classes)) if self.needs_pieces else None
-        return Outcome(result.hw, class_pixels(result.labels, len(result.classes)), pieces)
+        confidence = None if result.confidence is None else round(float(result.confidence.mean(dtype=np.float64)), 6)
+        return Outcome(result.hw, class_pixels(result.labels, len(result.classes)), pieces, confidence)
 
     def held_bytes(self, hw: tuple[int, int]) -> int:
         """The image, its regions, its labels, its scores where they are kept, and what the model takes."""

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from densezero.encoders.catalog import DEFAULT_MODEL
 from densezero.engine.presets import DEFAULT_PROTOCOL
-from densezero.errors import OutputError, VocabularyError
+from densezero.errors import InputError, OutputError, VocabularyError
 from densezero.examples.example import parse_example
+from densezero.heads.names import RATIO
+from densezero.jobs.heads.rules import check_head
+from densezero.output.formats import CRS_NAMES, FILM_SUFFIXES, NAMES, NATIVE_FORMATS, VIDEO_FORMATS
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,22 @@ class SegmentSettings(FolderSettings):
         regions: masks that get one label each, a folder, a COCO file, ``sam2`` or ``sam2:NAME``; or None.
         examples: pictures that show a class, ``mug=photo.jpg,mask.png``, as ``parse_example`` reads them.
         classifier: a file that ``densezero fit`` wrote, in place of words and examples; or None.
+        video: the input is one film, or a folder of its frames.
+        smooth: weight of the frames before in the scores of a frame, at least 0 and below 1.
+        every: take the first of each so many frames.
+        rate: frames a second of a folder.
+        head: ``"ade20k"`` for the segmentation head of the model, or a head's file, in place of words; or None.
+        preset: of a head, ``"ratio"`` or ``"official"``; how an image becomes the model input.
+        native: segment at the image's own resolution, in parts, so that scenes may be larger than memory.
+        bands: of a TIFF for red, green and blue, or one for grey, ``3,2,1``; None takes those that the file names.
+        value_range: values of a TIFF that become black and white, ``0,3000``; None takes them from the file.
+        crs: coordinates of ``geojson``, ``"lonlat"`` or ``"image"``.
 
     Raises:
         VocabularyError: if both classes and vocabulary are given, or neither of them and no examples; or if there is a
             classifier and one of these, templates or a background beside it.
-        InputError: if an example is not written as it should be.
-        OutputError: if there is no format to save.
+        InputError: if an example is not written as it should be, or if there is a head and options for words.
+        OutputError: if there is no format to save, or one that does not fit a film.
     """
 
     classes: str | None = None
@@ -81,11 +94,86 @@ class SegmentSettings(FolderSettings):
     regions: str | None = None
     examples: tuple[str, ...] = ()
     classifier: Path | None = None
+    video: bool = False
+    smooth: float = 0.0
+    every: int = 1
+    rate: float = 25.0
+    head: str | None = None
+    preset: str = RATIO
+    native: bool = False
+    bands: str | None = None
+    value_range: str | None = None
+    crs: str = CRS_NAMES[0]
 
     def __post_init__(self) -> None:
-        self._check_words()
+        self._check_head()
+        if self.head is None:
+            self._check_words()
+        self._check_video()
+        self._check_scenes()
         if not self.save:
             raise OutputError("Expected at least one format to save, for example --save labels,overlay; got none.")
+
+    def _check_video(self) -> None:
+        """Refuse options of a film without --video, and what does not fit a film."""
+        if not self.video:
+            if films := [str(given) for given in self.inputs if given.suffix.lower() in FILM_SUFFIXES]:
+                raise InputError(f"{films[0]} ends like a film. Add --video for films, or give pictures.")
+            if self.smooth or self.every != 1:
+                raise InputError("Expected --smooth and --every with --video only; there is no film. Add --video.")
+            return
+        if len(self.inputs) != 1 or self.images is not None:
+            got = "--images" if self.images is not None else f"{len(self.inputs)} inputs"
+            raise InputError(f"Expected one film, or one folder of frames, with --video; got {got}.")
+        pictures_only = {"--regions": self.regions, "--bands": self.bands, "--range": self.value_range}
+        if beside := [name for name, value in pictures_only.items() if value is not None]:
+            raise InputError(f"Expected --video without {', '.join(beside)}, which fit pictures only. Leave one out.")
+        if not (0 <= self.smooth < 1 and self.every >= 1 and 0 < self.rate <= 1000):
+            raise InputError(
+                "Expected --smooth of 0 or more and below 1, --every of 1 or more, and --rate above 0 and at most 1000 "
+                f"frames a second; got {self.smooth:g}, {self.every} and {self.rate:g}."
+            )
+        if others := [name for name in self.save if name in NAMES and name not in VIDEO_FORMATS]:
+            raise OutputError(
+                f"Expected --save as some of {', '.join(VIDEO_FORMATS)} with --video; got {', '.join(others)}. For "
+                "others, segment a folder of frames without --video."
+            )
+
+    def _check_scenes(self) -> None:
+        """Refuse what does not fit scenes at their own resolution, and options that nothing would take."""
+        if self.bands is not None or self.value_range is not None:
+            from densezero.images.rasters import parse_band_choice  # loads Pillow, which --help can do without
+
+            parse_band_choice(self.bands, self.value_range)
+        if self.crs not in CRS_NAMES or (self.crs != CRS_NAMES[0] and "geojson" not in self.save):
+            raise OutputError(f"Expected --crs as lonlat or image, with --save geojson; got {self.crs!r}.")
+        if not self.native:
+            return
+        others = {
+            "--video": self.video, "--head": self.head is not None, "--regions": self.regions is not None,
+            "--short-side": self.short_side_px is not None, "--refine": self.refine not in (None, "none"),
+            "--show-confidence": self.show_confidence,
+        }  # fmt: skip
+        if beside := [name for name, is_given in others.items() if is_given]:
+            raise InputError(
+                f"Expected --native without {', '.join(beside)}, because a scene is segmented in parts, at its own "
+                "size. Leave one of them out."
+            )
+        if whole := [name for name in self.save if name in NAMES and name not in NATIVE_FORMATS]:
+            raise OutputError(
+                f"Expected --save as some of {', '.join(NATIVE_FORMATS)} with --native; got {', '.join(whole)}, which "
+                "would need the whole scene in memory. Cut the scene into tiles for them."
+            )
+
+    def _check_head(self) -> None:
+        others = {
+            "--classes": self.classes, "--vocabulary": self.vocabulary, "--example": self.examples,
+            "--classifier": self.classifier, "--templates": self.templates, "--background": self.background,
+            "--background-threshold": self.background_threshold, "--unknown": self.unknown,
+            "--protocol": self.protocol != DEFAULT_PROTOCOL, "--refine": self.refine,
+            "--show-confidence": self.show_confidence,
+        }  # fmt: skip
+        check_head(self.head, self.preset, self.short_side_px, others, "--short-side")
 
     def _check_words(self) -> None:
         if self.classifier is not None:

@@ -7,7 +7,13 @@ from itertools import product
 from densezero.encoders.catalog import load_encoder
 from densezero.engine import Segmenter
 from densezero.engine.presets import protocol_for, with_changes
-from densezero.evaluation.side_by_side import RememberedEncoder, Variant, draw_side_by_side, make_variants
+from densezero.evaluation.side_by_side import (
+    RememberedEncoder,
+    Variant,
+    draw_side_by_side,
+    make_variants,
+    share_as_first,
+)
 from densezero.evaluation.try_settings import MOST_VARIANTS, TrySettings
 from densezero.features.figure.layout import possible_files
 from densezero.images import read_rgb
@@ -23,6 +29,8 @@ from densezero.vocabulary import load_class_list, load_templates, parse_inline
 
 def try_words(settings: TrySettings, listener: Listener | None = None) -> RunSummary:
     """Segment the image with every list, protocol and refinement, draw the masks, and tell the share of each class.
+
+    From the second way on, the share of pixels with the same class as in the first is told too.
 
     The encoder runs once for every size and read-out that the protocols ask for.
 
@@ -44,6 +52,9 @@ def try_words(settings: TrySettings, listener: Listener | None = None) -> RunSum
         segmenter = Segmenter(encoder, variant.classes, variant.protocol, templates, listener.embedding)
         results.append(segmenter.segment(rgb))
         listener.result(f"{variant.title}\n  {_shares(results[-1])}")
+        if len(results) > 1:
+            share = share_as_first(results[0], results[-1])
+            listener.result(f"  the same class as in the first: {100 * share:.1f} % of the pixels")
     contents = draw_side_by_side(rgb, variants, results, settings.out.suffix.lower()[1:], settings.dpi)
     for note in write_pages(settings.out, contents):
         listener.note(note)

@@ -3,7 +3,7 @@
 import csv
 import io
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +15,9 @@ from densezero.output.labels import check_labels
 from densezero.vocabulary.classes import ClassList
 
 _STRIP_PIXELS = 1 << 20
+
+Seconds = Callable[[str], float | None]
+"""Gives the time of a frame from its name; None if it is not known."""
 
 
 def class_pixels(labels: NDArray[np.integer], n_classes: int) -> dict[int, int]:
@@ -42,7 +45,9 @@ def class_pixels(labels: NDArray[np.integer], n_classes: int) -> dict[int, int]:
     return {int(index): int(counts[index]) for index in np.flatnonzero(counts)}
 
 
-def write_areas_csv(path: Path, rows: Iterable[tuple[str, Mapping[int, int]]], classes: ClassList) -> None:
+def write_areas_csv(
+    path: Path, rows: Iterable[tuple[str, Mapping[int, int]]], classes: ClassList, seconds: Seconds | None = None
+) -> None:
     """Write the areas of a whole run as one CSV, a row for each class that occurs in an image.
 
     It is made anew from all that is known of the run, so a resumed run gives the same table as an unbroken one.
@@ -52,22 +57,25 @@ def write_areas_csv(path: Path, rows: Iterable[tuple[str, Mapping[int, int]]], c
         path: the file to write or to replace; UTF-8 with a byte order mark, so that spreadsheets read its umlauts.
         rows: each image's name and its pixels by class index, as ``class_pixels`` counts them.
         classes: the classes that the indices belong to.
+        seconds: gives the time of each frame of a film, by its name, for a column ``seconds`` after ``image``.
 
     Raises:
         OutputError: the file cannot be written.
     """
 
     def table() -> Iterator[list[str | int]]:
-        yield ["image", "class_index", "class", "pixels", "share"]
+        yield ["image", *_time_column(seconds), "class_index", "class", "pixels", "share"]
         for image, pixels in rows:
-            total = sum(pixels.values())
+            total, time = sum(pixels.values()), _time_cell(seconds, image)
             for index, count in sorted(pixels.items()):
-                yield [image, index, classes.names[index], count, f"{count / total:.6f}"]
+                yield [image, *time, index, classes.names[index], count, f"{count / total:.6f}"]
 
     _write_csv(path, table())
 
 
-def write_wide_areas_csv(path: Path, rows: Iterable[tuple[str, Mapping[int, int]]], classes: ClassList) -> None:
+def write_wide_areas_csv(
+    path: Path, rows: Iterable[tuple[str, Mapping[int, int]]], classes: ClassList, seconds: Seconds | None = None
+) -> None:
     """Write the areas of a whole run as one CSV, a row for each image and a column for each class.
 
     The numbers are shares in 0..1 of the image's classified pixels. A class that is absent has 0, so that the mean of
@@ -77,18 +85,33 @@ def write_wide_areas_csv(path: Path, rows: Iterable[tuple[str, Mapping[int, int]
         path: the file to write or to replace; UTF-8 with a byte order mark.
         rows: each image's name and its pixels by class index, as ``class_pixels`` counts them.
         classes: the classes that the indices belong to.
+        seconds: as for ``write_areas_csv``.
 
     Raises:
         OutputError: the file cannot be written.
     """
 
     def table() -> Iterator[list[str | int]]:
-        yield ["image", *classes.names]
+        yield ["image", *_time_column(seconds), *classes.names]
         for image, pixels in rows:
             total = sum(pixels.values()) or 1
-            yield [image, *(f"{pixels.get(index, 0) / total:.6f}" for index in range(len(classes)))]
+            yield [
+                image,
+                *_time_cell(seconds, image),
+                *(f"{pixels.get(index, 0) / total:.6f}" for index in range(len(classes))),
+            ]
 
     _write_csv(path, table())
+
+
+def _time_column(seconds: Seconds | None) -> list[str]:
+    return [] if seconds is None else ["seconds"]
+
+
+def _time_cell(seconds: Seconds | None, image: str) -> list[str]:
+    """The time of a frame in a list; without films an empty list. Unknown times are empty."""
+    time = None if seconds is None else seconds(image)
+    return [] if seconds is None else ["" if time is None else f"{time:.3f}"]
 
 
 def _write_csv(path: Path, rows: Iterable[list[str | int]]) -> None:

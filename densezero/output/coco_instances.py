@@ -21,36 +21,44 @@ from densezero.output.coco_json import (
     piece_of,
     write_sections,
 )
-from densezero.output.formats import MIN_AREA_PX
+from densezero.output.cut_outlines import cut_regions
+from densezero.output.formats import MIN_AREA_PX, OBJECT_FORMATS, RUN_FORMATS
+from densezero.output.outlines import trace_rings
 from densezero.output.run_lengths import column_runs
 from densezero.vocabulary.classes import ClassList
 
-INSTANCES: Final = "coco-instances.json"
+OBJECT_FILES: Final = tuple(RUN_FORMATS[name] for name in OBJECT_FORMATS)
 _SAYS_AREA: Final = "px or more"
 
 
 def write_instances(
-    path: Path, images: Callable[[], Iterable[CocoImage]], classes: ClassList, min_area_px: int = MIN_AREA_PX
+    path: Path,
+    images: Callable[[], Iterable[CocoImage]],
+    classes: ClassList,
+    min_area_px: int = MIN_AREA_PX,
+    as_polygons: bool = False,
 ) -> None:
     """Write the connected regions of many images as one file; memory holds one image at a time.
 
-    Pixels that share an edge are connected, pixels that share only a corner are not. Holes stay holes. The ids are
-    those of ``write_coco``.
+    Pixels that share an edge are connected, pixels that share only a corner are not. Holes stay holes; in polygons they
+    are cut open. The ids are those of ``write_coco``.
 
     Args:
         path: the file to write or to replace.
         images: gives all images with the masks of their classes, each time it is called.
         classes: the classes that the masks belong to.
         min_area_px: smaller regions are left out.
+        as_polygons: write a polygon for each region, not run lengths.
 
     Raises:
         OutputError: if the file cannot be written.
     """
     ids = category_ids(classes)
+    encode = polygon_pieces if as_polygons else region_pieces
 
     def regions() -> Iterator[tuple[int, tuple[int, int], Piece]]:
         for number, image in enumerate(images(), 1):
-            for piece in region_pieces(labels_of(image, len(classes)), len(classes), min_area_px):
+            for piece in encode(labels_of(image, len(classes)), len(classes), min_area_px):
                 yield number, image.hw, piece
 
     def write(file: BinaryIO) -> None:
@@ -93,6 +101,28 @@ def region_pieces(labels: NDArray[np.integer], n_classes: int, min_area_px: int)
         runs = order[first[region] : first[region + 1]]
         if (ends[runs] - starts[runs]).sum() >= min_area_px:
             pieces.append(piece_of(index, starts[runs], ends[runs], labels.shape))
+    return pieces
+
+
+def polygon_pieces(labels: NDArray[np.integer], n_classes: int, min_area_px: int) -> list[Piece]:
+    """Encode every connected region of a label map as one polygon along its pixel edges, its holes cut open.
+
+    Args:
+        labels: (H, W) class indices; pixels of other values are in no region.
+        n_classes: C, the number of classes.
+        min_area_px: smaller regions are left out.
+
+    Returns:
+        The regions from top to bottom by their first pixel.
+
+    Example:
+        >>> polygon_pieces(np.array([[0, 1, 0], [0, 1, 1]], np.uint8), 2, min_area_px=3)
+        [[1, [[1, 0, 2, 0, 2, 1, 3, 1, 3, 2, 1, 2]], 3, [1.0, 0.0, 2.0, 2.0]]]
+    """
+    pieces = []
+    for region in cut_regions(trace_rings(labels, n_classes), min_area_px=min_area_px):
+        box = [*region.ring.min(axis=0).tolist(), *np.ptp(region.ring, axis=0).tolist()]
+        pieces.append([region.label, [region.ring.astype(np.int64).ravel().tolist()], region.area_px, box])
     return pieces
 
 

@@ -16,7 +16,10 @@ from densezero.output.run_lengths import decode_counts
 from densezero.vocabulary.classes import ClassList
 
 Piece = list[Any]
-"""One mask of an image: class index, compressed run lengths, area in pixels, box (x, y, width, height) in pixels."""
+"""One mask of an image: class index, compressed run lengths, area in pixels, box (x, y, width, height) in pixels.
+
+In place of the run lengths, an object may have a list of polygons ``[x1, y1, x2, y2, ...]``.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,14 @@ def labels_of(image: CocoImage, n_classes: int) -> NDArray[np.uint16]:
         (H, W) class indices; the ignore value where no mask is.
     """
     height, width = image.hw
-    columns = np.full(width * height, ignore_value(n_classes), np.uint16)  # column by column
+    ignore = ignore_value(n_classes)
+    steps = np.zeros(width * height + 1, np.int32)  # of the labels, column by column
+    steps[0] = ignore
     for index, runs, _, _ in image.pieces:
-        counts = decode_counts(runs)
-        inside = np.zeros(len(counts), bool)
-        inside[1::2] = True
-        is_mask = np.repeat(inside, counts)
-        columns[: len(is_mask)][is_mask] = index
+        ends = np.cumsum(decode_counts(runs))  # of runs outside and inside by turns
+        steps[ends[: len(ends) // 2 * 2 : 2]] += index - ignore
+        steps[ends[1::2]] -= index - ignore
+    columns = np.cumsum(steps[:-1], dtype=np.int32).astype(np.uint16)
     return np.ascontiguousarray(columns.reshape(width, height).T)
 
 
@@ -120,12 +124,12 @@ def annotation_of(count: int, number: int, hw: tuple[int, int], piece: Piece, id
         piece: the mask.
         ids: of the categories.
     """
-    index, runs, area, box = piece
+    index, shape, area, box = piece
     return {
         "id": count,
         "image_id": number,
         "category_id": ids[index],
-        "segmentation": {"size": list(hw), "counts": runs},
+        "segmentation": shape if isinstance(shape, list) else {"size": list(hw), "counts": shape},
         "area": area,
         "bbox": box,
         "iscrowd": 0,

@@ -41,7 +41,8 @@ TEXTS: Final[dict[str, FormatText]] = {
     "polygons": FormatText(
         "polygons/NAME.geojson",
         "Exact outlines of the regions with their holes, as GeoJSON. Coordinates are pixels, y down, not degrees.",
-        "Read it with json or shapely. A map program shows it upside down, because it has no place on the earth.",
+        "Read it with json or shapely. A map program shows it upside down, because it has no place on the earth. For "
+        "maps take geojson.",
     ),
     "scores": FormatText(
         "scores/NAME.npz",
@@ -75,6 +76,12 @@ TEXTS: Final[dict[str, FormatText]] = {
         "pycocotools. Datumaro (coco_instances): as annotations/instances_val.json beside images/. Detectron2: with "
         "the mask format bitmask.",
     ),
+    "coco-instances-polygons": FormatText(
+        "coco-instances-polygons.json",
+        "The objects of coco-instances with a polygon along the pixel edges in place of the run lengths, for tools "
+        "that read no run lengths. Holes are cut open, so the area is right. Also writes coco.json.",
+        "As coco-instances; Detectron2: with the mask format polygon.",
+    ),
     "cvat": FormatText(
         "cvat.zip",
         "The masks of all pictures, 8-bit grey: the line in labelmap.txt, 0 for no label. Also writes coco.json.",
@@ -93,6 +100,18 @@ TEXTS: Final[dict[str, FormatText]] = {
         "Pictures and 8-bit grey masks as Datumaro reads them: the line in labelmap.txt, 0 for no label.",
         'Datumaro: Dataset.import_from("voc", "voc_segmentation").',
     ),
+    "datumaro": FormatText(
+        "datumaro/images, datumaro/masks, datumaro/dataset_meta.json",
+        "Pictures and 8-bit grey masks in Datumaro's layout for semantic segmentation: class index plus 1, 0 for no "
+        "label. One folder: a/b.jpg is called a__b.jpg.",
+        'Datumaro: Dataset.import_from("datumaro", "common_semantic_segmentation").',
+    ),
+    "yolo": FormatText(
+        "yolo/images, yolo/labels, yolo/data.yaml",
+        "Pictures, and a text file each with a polygon for every connected region, as Ultralytics trains with for "
+        "objects. Holes are cut open.",
+        "Give data.yaml as the data. First move some images and labels to folders val, and name them there.",
+    ),
     "yolo-semantic": FormatText(
         "yolo-semantic/images, yolo-semantic/masks, yolo-semantic/data.yaml",
         "Pictures and 8-bit grey masks of class indices, 255 for no label, as Ultralytics trains with them.",
@@ -108,10 +127,34 @@ TEXTS: Final[dict[str, FormatText]] = {
         "The picture, and a JSON file beside it with a mask for each class. Masks keep holes, polygons would not.",
         "labelme labelme --labels labelme/labels.txt",
     ),
+    "labelme-polygons": FormatText(
+        "labelme-polygons/NAME.json, labelme-polygons/labels.txt",
+        "The picture, and a JSON file beside it with a polygon for every connected region, whose points can be moved. "
+        "Holes are cut open.",
+        "labelme labelme-polygons --labels labelme-polygons/labels.txt",
+    ),
     "label-studio": FormatText(
         "label-studio/images, label-studio/tasks.json, label-studio/config.xml",
         "The pictures, and one file of tasks with a brush mask for each class. Also writes coco.json.",
         "Serve --out as LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT with label-studio/images as local storage, take "
         "config.xml as labelling interface, and import tasks.json.",
+    ),
+    "label-studio-polygons": FormatText(
+        "label-studio-polygons/images, label-studio-polygons/tasks.json, label-studio-polygons/config.xml",
+        "As label-studio, with a polygon for every connected region in place of the brush masks. Holes are cut open. "
+        "Also writes coco.json.",
+        "As label-studio, with label-studio-polygons/images as local storage.",
+    ),
+    "geotiff": FormatText(
+        "geotiff/NAME.tif, geotiff/NAME.qml",
+        "Class indices in the coordinate system and the position of the image, with class colours; 255 is no data. "
+        "More than 254 classes: 16 bits, 65535. Needs `pip install densezero[geo]`.",
+        "Open the .tif in QGIS: the style file beside it shows names and colours. Or rasterio.open(path).read(1).",
+    ),
+    "geojson": FormatText(
+        "geojson/NAME.geojson, geojson/NAME.qml",
+        "Outlines of the regions on the earth: longitude and latitude, or with --crs image those of the image. "
+        "Images without a georeference are refused. Needs `pip install densezero[geo]`.",
+        "Open the .geojson in QGIS: the style file beside it shows names and colours. Or geopandas.read_file(path).",
     ),
 }

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from densezero.errors import FeatureError
 from densezero.features import DiskCache
-from densezero.features.choices import FigureStyle
+from densezero.features.choices import DEPTH_COLORMAP, FigureStyle
 from densezero.features.figure.colours import heat_rgb, to_bytes
-from densezero.features.figure.layout import Section, plan_figure, possible_files
+from densezero.features.figure.heat import Scale, scale_foot, scale_height_mm
+from densezero.features.figure.layout import FigurePlan, Section, plan_figure, possible_files
 from densezero.features.figure.panels import Panel, draw_figure
 from densezero.features.low_rank import CHANNELS, choose_low_rank
 from densezero.output.feature_page.page import PageImage, PageSource, make_feature_page
@@ -48,11 +49,16 @@ class PrintedSheet:
         captions: of the image, and of each column after it.
         style: of the figure.
         images: number of rows, if none fails.
+        depth: whether a scale of depth is drawn below the rows.
     """
 
-    def __init__(self, out: Path, captions: Sequence[str], style: FigureStyle, images: int) -> None:
+    def __init__(
+        self, out: Path, captions: Sequence[str], style: FigureStyle, images: int, *, depth: bool = False
+    ) -> None:
         self._form, self._captions, self._style = out.suffix.lower()[1:], tuple(captions), style
-        self._plan = plan_figure([Section(self._captions, (1.0,) * images)], style)  # no row is taller than 1
+        self._foot_mm = scale_height_mm(style) if depth else 0.0
+        self._depth: Scale | None = None
+        self._plan = self._plan_rows((1.0,) * images)  # no row is taller than 1
         self.files = possible_files(out, len(self._plan.pages))
 
     def check_size(self, sources: int, most_patches: int) -> None:
@@ -65,11 +71,19 @@ class PrintedSheet:
     def add_features(self, name: str, grids: DiskCache) -> None:
         """A figure keeps no features."""
 
+    def set_depth_scale(self, scale: Scale) -> None:
+        """Take the nearest and the farthest depth of all rows, metres."""
+        self._depth = scale
+
     def contents(self, rows: Mapping[str, Row]) -> list[bytes]:
         """Draw the figure; give the content of each file."""
-        plan = plan_figure([Section(self._captions, tuple(row.ratio for row in rows.values()))], self._style)
+        plan = self._plan_rows(tuple(row.ratio for row in rows.values()))
         panels = [[Panel(picture) for picture in row.pictures] for row in rows.values()]
-        return draw_figure(plan, [panels], self._form)
+        foot = None if self._depth is None else scale_foot(plan, self._depth, "depth, metres", DEPTH_COLORMAP)
+        return draw_figure(plan, [panels], self._form, foot)
+
+    def _plan_rows(self, ratios: tuple[float, ...]) -> FigurePlan:
+        return plan_figure([Section(self._captions, ratios)], self._style, foot_mm=self._foot_mm)
 
 
 class BrowserSheet:
@@ -87,7 +101,7 @@ class BrowserSheet:
         self, out: Path, captions: Sequence[str], style: FigureStyle, images: int, about: Mapping[str, str]
     ) -> None:
         self.files = [out]
-        self._captions, self._style, self._images, self._about = list(captions), style, images, about
+        self._captions, self._style, self._images, self._about = list(captions), style, images, dict(about)
         self._sources: list[PageSource] = []
         self._codes: dict[str, list[NDArray[np.uint8]]] = {}
 
@@ -123,6 +137,10 @@ class BrowserSheet:
         self._sources.append(PageSource(name, features, error))
         for image, grid in zip(grids.names, view, strict=True):
             self._codes.setdefault(image, []).append(features.encode(grid))
+
+    def set_depth_scale(self, scale: Scale) -> None:
+        """Write the nearest and the farthest depth of all images, metres, among the settings."""
+        self._about["depth"] = f"{scale.low:.2f} m (blue) to {scale.high:.2f} m (red)"
 
     def contents(self, rows: Mapping[str, Row]) -> list[bytes]:
         """Write the page; give its content."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -11,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densezero.atomic import output_error
+from densezero.atomic import aside_of, output_error, replace_durably
 from densezero.errors import InputError, OutputError
 from densezero.images.film import read_film_facts
 
@@ -36,7 +35,7 @@ def write_film(path: Path, frames: Iterable[NDArray[np.uint8]], rate: float) -> 
     codec = CODECS.get(path.suffix.lower())
     if codec is None:
         raise OutputError(f"Expected a film's name to end in one of {', '.join(CODECS)}; got {path.name}.")
-    aside = path.parent / f".densezero-{uuid.uuid4().hex}{path.suffix.lower()}"
+    aside = aside_of(path, path.suffix.lower())  # OpenCV needs the ending
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -44,7 +43,7 @@ def write_film(path: Path, frames: Iterable[NDArray[np.uint8]], rate: float) -> 
             if not count:
                 raise OutputError(f"Cannot write {path}: there is no frame to write.")
             _check(path, aside, count)
-            aside.replace(path)
+            replace_durably(aside, path)
         finally:
             aside.unlink(missing_ok=True)
     except OSError as reason:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,18 @@ from numpy.typing import NDArray
 from densezero.errors import OutputError
 from densezero.output.coco_panoptic import PANOPTIC, encode_panoptic
 from densezero.output.confidence import encode_confidence
-from densezero.output.labelme import encode_labelme
-from densezero.output.labels import encode_grey, encode_grey_from_1, encode_labels
+from densezero.output.formats import CRS_NAMES
+from densezero.output.geojson import encode_geojson
+from densezero.output.geotiff import encode_geotiff
+from densezero.output.labelme import encode_labelme, encode_labelme_polygons
+from densezero.output.labels import check_labels, encode_grey, encode_grey_from_1, encode_labels
+from densezero.output.outlines import Rings, trace_rings
 from densezero.output.overlay import encode_overlay
 from densezero.output.polygons import encode_polygons
+from densezero.output.qgis import encode_polygon_style, encode_raster_style
 from densezero.output.scores import encode_scores
-from densezero.output.training_sets import SPLIT, VOC_MASKS
+from densezero.output.training_sets import SPLIT, VOC_MASKS, YOLO_IMAGES
+from densezero.output.yolo import encode_yolo
 from densezero.vocabulary.classes import ClassList
 
 
@@ -33,14 +40,26 @@ class ImageResult:
     confidence: NDArray[np.floating] | None = None
     """(H, W) in 0 to 1, needed by the ``confidence`` format only."""
     source: Path | None = None
-    """The file of the picture, needed by formats that hold the picture itself."""
+    """The file of the picture, needed by formats that hold the picture itself, or its place on the earth."""
     photo: str = ""
     """The name of the picture's file in these formats, without its folder."""
+    crs: str = CRS_NAMES[0]
+    """The coordinates of ``geojson``."""
 
     @property
     def hw(self) -> tuple[int, int]:
         """Height and width of the image, pixels."""
         return int(self.labels.shape[0]), int(self.labels.shape[1])
+
+    @cached_property
+    def rings(self) -> Rings:
+        """The outlines of the labels, which several formats share.
+
+        Raises:
+            OutputError: if the labels do not belong to the classes.
+        """
+        check_labels(self.labels, len(self.classes))
+        return trace_rings(self.labels, len(self.classes))
 
 
 @dataclass(frozen=True)
@@ -53,6 +72,8 @@ class Format:
     encode: Callable[[ImageResult], bytes]
     is_photo: bool = False
     """Whether it is the picture itself. Then it is a hard link where that is possible, else a copy."""
+    is_flat: bool = False
+    """Whether all files lie in this one folder. Then their names hold the folders of the inputs."""
 
 
 def _encode_scores(result: ImageResult) -> bytes:
@@ -73,8 +94,8 @@ def _read_photo(result: ImageResult) -> bytes:
     return result.source.read_bytes()
 
 
-def _photo(folder: str) -> Format:
-    return Format(folder, "", _read_photo, is_photo=True)
+def _photo(folder: str, is_flat: bool = False) -> Format:
+    return Format(folder, "", _read_photo, is_photo=True, is_flat=is_flat)
 
 
 FORMATS: dict[str, Format] = {
@@ -82,7 +103,9 @@ FORMATS: dict[str, Format] = {
     "grey": Format("grey", ".png", lambda result: encode_grey(result.labels, result.classes)),
     "grey-from-1": Format("grey-from-1", ".png", lambda result: encode_grey_from_1(result.labels, result.classes)),
     "overlay": Format("overlays", ".jpg", lambda result: encode_overlay(result.rgb, result.labels, result.classes)),
-    "polygons": Format("polygons", ".geojson", lambda result: encode_polygons(result.labels, result.classes)),
+    "polygons": Format(
+        "polygons", ".geojson", lambda result: encode_polygons(result.labels, result.classes, result.rings)
+    ),
     "scores": Format("scores", ".npz", _encode_scores),
     "confidence": Format("confidence", ".png", _encode_confidence),
 }
@@ -94,8 +117,16 @@ _LAYOUTS: dict[str, tuple[Format, ...]] = {
         _photo("voc/JPEGImages"),
         *(Format(f"voc/{folder}", ".png", FORMATS["grey-from-1"].encode) for folder in VOC_MASKS),
     ),
+    "datumaro": (
+        _photo("datumaro/images", is_flat=True),
+        Format("datumaro/masks", ".png", FORMATS["grey-from-1"].encode, is_flat=True),
+    ),
+    "yolo": (
+        _photo(f"yolo/{YOLO_IMAGES}"),
+        Format(f"yolo/labels/{SPLIT}", ".txt", lambda result: encode_yolo(result.rings, result.hw)),
+    ),
     "yolo-semantic": (
-        _photo(f"yolo-semantic/images/{SPLIT}"),
+        _photo(f"yolo-semantic/{YOLO_IMAGES}"),
         Format(f"yolo-semantic/masks/{SPLIT}", ".png", FORMATS["grey"].encode),
     ),
     "mmseg": (
@@ -106,7 +137,28 @@ _LAYOUTS: dict[str, tuple[Format, ...]] = {
         _photo("labelme"),
         Format("labelme", ".json", lambda result: encode_labelme(result.labels, result.classes, result.photo)),
     ),
+    "labelme-polygons": (
+        _photo("labelme-polygons"),
+        Format(
+            "labelme-polygons",
+            ".json",
+            lambda result: encode_labelme_polygons(result.rings, result.hw, result.classes, result.photo),
+        ),
+    ),
     "label-studio": (_photo("label-studio/images"),),
+    "label-studio-polygons": (_photo("label-studio-polygons/images"),),
+    "geotiff": (
+        Format("geotiff", ".tif", lambda result: encode_geotiff(result.labels, result.classes, result.source)),
+        Format("geotiff", ".qml", lambda result: encode_raster_style(result.classes)),
+    ),
+    "geojson": (
+        Format(
+            "geojson",
+            ".geojson",
+            lambda result: encode_geojson(result.labels, result.classes, result.source, result.crs),
+        ),
+        Format("geojson", ".qml", lambda result: encode_polygon_style(result.classes)),
+    ),
 }
 """The files of each image in formats that have several files."""
 

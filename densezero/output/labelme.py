@@ -1,4 +1,4 @@
-"""LabelMe: a JSON file beside each picture, with a mask for each class."""
+"""LabelMe: a JSON file beside each picture, with a mask for each class or a polygon for each region."""
 
 import base64
 import json
@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from densezero.errors import OutputError
+from densezero.output.cut_outlines import INSET_PX, cut_regions
 from densezero.output.labels import check_labels
+from densezero.output.outlines import Rings
 from densezero.output.picture import encode_flat_png
+from densezero.output.points_text import fill_in, points_text
 from densezero.vocabulary.classes import ClassList
 
 _VERSION = "5.5.0"  # of the format; the first versions knew no masks
+_DECIMALS = 3  # of a pixel: ``INSET_PX`` has no more
 
 
 def encode_labelme(labels: NDArray[np.integer], classes: ClassList, photo: str) -> bytes:
@@ -34,18 +38,31 @@ def encode_labelme(labels: NDArray[np.integer], classes: ClassList, photo: str) 
         OutputError: the labels do not belong to the classes.
     """
     check_labels(labels, len(classes))
-    height, width = labels.shape
     present = np.unique(labels[labels < len(classes)]).tolist()
-    content = {
-        "version": _VERSION,
-        "flags": {},
-        "shapes": [_shape(labels == index, classes.names[index]) for index in present],
-        "imagePath": photo,
-        "imageData": None,
-        "imageHeight": height,
-        "imageWidth": width,
-    }
-    return json.dumps(content, indent=1).encode()  # ASCII: a file name may hold bytes that are no text
+    return _encode(
+        [_mask_shape(labels == index, classes.names[index]) for index in present], labels.shape, photo
+    ).encode()
+
+
+def encode_labelme_polygons(rings: Rings, hw: tuple[int, int], classes: ClassList, photo: str) -> bytes:
+    """Encode the outlines of a label map as the annotations of a picture in LabelMe.
+
+    LabelMe fills the pixels that an outline runs through, so the outlines lie a little inside their regions. Then the
+    pixels that it fills are those of the region.
+
+    Args:
+        rings: of the label map.
+        hw: height and width of the picture, pixels.
+        classes: the C classes.
+        photo: the name of the picture's file, which lies beside the JSON.
+
+    Returns:
+        ASCII JSON with a shape of the type ``polygon`` for each connected region, its holes cut open.
+    """
+    regions = cut_regions(rings, INSET_PX)
+    shapes = [_shape("polygon", classes.names[region.label], None) for region in regions]
+    points = (points_text(region.ring, _DECIMALS) for region in regions)
+    return fill_in(_encode(shapes, hw, photo), points).encode()
 
 
 def refuse_json_pictures(relatives: Iterable[PurePath | str]) -> None:
@@ -61,16 +78,35 @@ def refuse_json_pictures(relatives: Iterable[PurePath | str]) -> None:
         raise OutputError(f"Expected no picture that ends in .json for labelme, got {bad[0]}. Rename it.")
 
 
-def _shape(mask: NDArray[np.bool_], name: str) -> dict[str, Any]:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    top, bottom, left, right = (int(end) for end in (rows[0], rows[-1], columns[0], columns[-1]))
-    png = encode_flat_png(Image.fromarray(mask[top : bottom + 1, left : right + 1].astype(np.uint8)))
+def _encode(shapes: list[dict[str, Any]], hw: tuple[int, ...], photo: str) -> str:
+    """Write the annotations of a picture of (height, width) pixels."""
+    content: dict[str, Any] = {
+        "version": _VERSION,
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": photo,
+        "imageData": None,
+        "imageHeight": hw[0],
+        "imageWidth": hw[1],
+    }
+    return json.dumps(content)  # ASCII: a file name may hold bytes that are no text
+
+
+def _shape(kind: str, name: str, points: list[list[float]] | None) -> dict[str, Any]:
+    """Give a shape as LabelMe has it; without points for ``fill_in``."""
     return {
         "label": name,
-        "points": [[float(left), float(top)], [float(right), float(bottom)]],
+        "points": points,
         "group_id": None,
         "description": "",
-        "shape_type": "mask",
+        "shape_type": kind,
         "flags": {},
-        "mask": base64.b64encode(png).decode("ascii"),
     }
+
+
+def _mask_shape(mask: NDArray[np.bool_], name: str) -> dict[str, Any]:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    top, bottom, left, right = (int(end) for end in (rows[0], rows[-1], columns[0], columns[-1]))
+    png = encode_flat_png(Image.fromarray(mask[top : bottom + 1, left : right + 1]))  # a bit for each pixel
+    points = [[float(left), float(top)], [float(right), float(bottom)]]
+    return {**_shape("mask", name, points), "mask": base64.b64encode(png).decode("ascii")}

@@ -1,7 +1,8 @@
 """The legend beside or below an overlay: colour, name and share of each class, largest first."""
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,48 @@ def list_entries(pixels: Mapping[int, int], classes: ClassList) -> list[Entry]:
         noun = "class" if len(folded) == 1 else "classes"
         shown.append(Entry(-1, f"+ {len(folded)} {noun} under 1 %", None, sum(folded) / total))
     return shown
+
+
+def choose_lines(frames: Iterable[Mapping[int, int]]) -> tuple[int, ...]:
+    """Choose the lines of a legend that is the same in every frame of a film.
+
+    Args:
+        frames: pixels by class index, of each frame.
+
+    Returns:
+        The classes with 1 % or more of any frame, by falling share of the film; then -1, for all others, if there are
+        others.
+
+    Example:
+        >>> choose_lines([{0: 600, 1: 400}, {0: 100, 1: 895, 2: 5}])
+        (1, 0, -1)
+    """
+    total: Counter[int] = Counter()
+    shown: set[int] = set()
+    for pixels in frames:
+        total.update(pixels)
+        least = FOLD_BELOW * sum(pixels.values())
+        shown.update(index for index, count in pixels.items() if count >= least)
+    ranked = sorted(total, key=lambda index: (-total[index], index))
+    return (*(index for index in ranked if index in shown), *([-1] if len(shown) < len(total) else []))
+
+
+def fill_lines(lines: Sequence[int], pixels: Mapping[int, int], classes: ClassList) -> list[Entry]:
+    """Fill the lines that ``choose_lines`` chose with the shares of one frame.
+
+    Args:
+        lines: class indices, and -1 for all other classes.
+        pixels: pixels by class index, of the frame.
+        classes: the classes that the indices belong to.
+    """
+    total = sum(pixels.values()) or 1
+    others = sum(count for index, count in pixels.items() if index not in lines)
+    return [
+        Entry(-1, "other classes", None, others / total)
+        if index < 0
+        else Entry(index, classes.names[index], _colour(classes, index), pixels.get(index, 0) / total)
+        for index in lines
+    ]
 
 
 def plan_legend(n_entries: int, cell_hw: tuple[int, int], pad_px: int, image_hw: tuple[int, int]) -> LegendPlan:

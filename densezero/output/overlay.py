@@ -1,6 +1,6 @@
 """The picture under its class colours, with a legend."""
 
-import io
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -10,7 +10,8 @@ from PIL import Image
 from densezero.errors import OutputError
 from densezero.output.areas import class_pixels
 from densezero.output.labels import check_labels
-from densezero.output.legend import add_legend, list_entries
+from densezero.output.legend import add_legend, fill_lines, list_entries
+from densezero.output.picture import encode_jpeg
 from densezero.vocabulary.classes import ClassList
 
 LONGEST_PX = 2048
@@ -21,7 +22,9 @@ _OPACITY = 0.5
 _LINE_OPACITY = 0.85
 
 
-def draw_overlay(rgb: NDArray[np.uint8], labels: NDArray[np.integer], classes: ClassList) -> NDArray[np.uint8]:
+def draw_overlay(
+    rgb: NDArray[np.uint8], labels: NDArray[np.integer], classes: ClassList, lines: Sequence[int] | None = None
+) -> NDArray[np.uint8]:
     """Blend the class colours over a picture and set a legend beside or below it.
 
     A picture longer than 2048 px is shrunk to that, so that an overlay costs little; one shorter than 320 px is
@@ -31,6 +34,8 @@ def draw_overlay(rgb: NDArray[np.uint8], labels: NDArray[np.integer], classes: C
         rgb: (H, W, 3) the picture.
         labels: (H, W) class indices; pixels of the ignore value keep the picture's colours.
         classes: the classes that the indices belong to.
+        lines: of a legend that is the same in all frames of a film, as ``choose_lines`` gives them; None chooses them
+            for this picture.
 
     Returns:
         (H', W', 3) the picture with its legend in a white panel.
@@ -44,7 +49,8 @@ def draw_overlay(rgb: NDArray[np.uint8], labels: NDArray[np.integer], classes: C
             f"Expected a uint8 picture of shape {(*labels.shape, 3)} for its labels, got {rgb.shape} of {rgb.dtype}. "
             "Pass the picture that the labels were made from."
         )
-    entries = list_entries(class_pixels(labels, len(classes)), classes)
+    pixels = class_pixels(labels, len(classes))
+    entries = list_entries(pixels, classes) if lines is None else fill_lines(lines, pixels, classes)
     height, width = drawn_hw(labels.shape[0], labels.shape[1])
     shrinks = height < labels.shape[0]
     small_rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
@@ -66,9 +72,7 @@ def encode_overlay(rgb: NDArray[np.uint8], labels: NDArray[np.integer], classes:
     Raises:
         OutputError: as ``draw_overlay``.
     """
-    buffer = io.BytesIO()
-    overlay_image(rgb, labels, classes).save(buffer, "JPEG", quality=92, subsampling="4:4:4")
-    return buffer.getvalue()
+    return encode_jpeg(draw_overlay(rgb, labels, classes))
 
 
 def overlay_image(rgb: NDArray[np.uint8], labels: NDArray[np.integer], classes: ClassList) -> Image.Image:

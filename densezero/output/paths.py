@@ -29,6 +29,36 @@ def stem_of(relative: PurePath | str, keep_suffix: bool = False) -> str:
     return (path if keep_suffix else path.with_name(path.stem)).as_posix()
 
 
+def flat_name(stem: str) -> str:
+    """A name that holds the folders of an input, for formats whose files lie in one folder.
+
+    Example:
+        >>> flat_name("day 1/lake")
+        'day 1__lake'
+    """
+    return stem.replace("/", "__")
+
+
+def refuse_shared_names(relatives: Iterable[PurePath | str], keep_suffix: bool = False) -> None:
+    """Refuse two inputs with one ``flat_name``.
+
+    Args:
+        relatives: the inputs' paths relative to the input folder, with their suffixes.
+        keep_suffix: whether outputs keep the input's suffix.
+
+    Raises:
+        OutputError: naming the first pair, also where only upper and lower case differ.
+    """
+    taken: dict[str, str] = {}
+    for relative in map(str, relatives):
+        name = _folded(flat_name(stem_of(relative, keep_suffix)))
+        if (other := taken.setdefault(name, relative)) != relative:
+            raise OutputError(
+                f"Expected a name of its own for each input; datumaro has no folders, so {other} and {relative} would "
+                f"both be called {flat_name(stem_of(relative, keep_suffix))}. Rename one, or save another format."
+            )
+
+
 def refuse_shared_outputs(
     relatives: Iterable[PurePath | str], suffixes: Iterable[str], keep_suffix: bool = False
 ) -> None:

@@ -3,7 +3,7 @@
 import io
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,20 @@ def encode_flat_png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=6, compress_type=zlib.Z_RLE)
     return buffer.getvalue()
+
+
+def encode_jpeg(rgb: NDArray[np.uint8]) -> bytes:
+    """Encode (H, W, 3) colours as JPEG, with the colours at full resolution."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "JPEG", quality=92, subsampling="4:4:4")
+    return buffer.getvalue()
+
+
+def join_pictures(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Set (H, W, 3) pictures side by side on white, at their upper edges."""
+    height = max(len(picture) for picture in pictures)
+    padded = [np.pad(each, ((0, height - len(each)), (0, 0), (0, 0)), constant_values=255) for each in pictures]
+    return np.concatenate(padded, axis=1)
 
 
 def encode_for_page(rgb: NDArray[np.uint8]) -> tuple[bytes, str]:

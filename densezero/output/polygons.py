@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.output.labels import check_labels
-from densezero.output.outlines import trace_regions
+from densezero.output.outlines import Rings, regions_of, trace_rings
+from densezero.output.points_text import fill_in, points_text
 from densezero.vocabulary.classes import ClassList
 
 
-def encode_polygons(labels: NDArray[np.integer], classes: ClassList) -> bytes:
+def encode_polygons(labels: NDArray[np.integer], classes: ClassList, rings: Rings | None = None) -> bytes:
     """Encode every connected region as a GeoJSON polygon along its pixel edges, holes included.
 
     Coordinates are pixels and no degrees: x to the right, y down, (0, 0) the upper left corner of the image, so the
@@ -20,6 +21,7 @@ def encode_polygons(labels: NDArray[np.integer], classes: ClassList) -> bytes:
     Args:
         labels: (H, W) class indices; pixels of the ignore value are in no polygon.
         classes: the classes that the indices belong to.
+        rings: the outlines of these labels, where they are known.
 
     Returns:
         UTF-8 JSON of a FeatureCollection with ``width`` and ``height``; each feature has the properties
@@ -30,6 +32,7 @@ def encode_polygons(labels: NDArray[np.integer], classes: ClassList) -> bytes:
     """
     check_labels(labels, len(classes))
     names = classes.names
+    regions = regions_of(rings or trace_rings(labels, len(classes)))
     features = [
         {
             "type": "Feature",
@@ -38,10 +41,12 @@ def encode_polygons(labels: NDArray[np.integer], classes: ClassList) -> bytes:
                 "class": names[region.label],
                 "area": region.area_px,
             },
-            "geometry": {"type": "Polygon", "coordinates": [ring.tolist() for ring in region.rings]},
+            "geometry": {"type": "Polygon", "coordinates": None},
         }
-        for region in trace_regions(labels, len(classes))
+        for region in regions
     ]
     height, width = labels.shape
     collection = {"type": "FeatureCollection", "width": width, "height": height, "features": features}
-    return json.dumps(collection, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(collection, ensure_ascii=False, separators=(",", ":"))
+    coordinates = (f"[{','.join(map(points_text, region.rings))}]" for region in regions)
+    return fill_in(text, coordinates, '"coordinates":null').encode()

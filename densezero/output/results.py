@@ -36,17 +36,37 @@ class Results(Mapping[str, Segmentation]):
         self._images = dict(images)
 
     def __getitem__(self, image: str) -> Segmentation:
+        labels = read_labels(self.file(image, "labels"))
+        return Segmentation(labels, self.classes, self.provenance, self.source(image))
+
+    def source(self, image: str) -> Path:
+        """The picture of an image, where it was read; raise ``UnknownImageError``."""
+        return self._found(image)[0]
+
+    def file(self, image: str, name: str) -> Path:
+        """The file of an image in a format of one file for each image, such as ``"labels"`` or ``"grey-from-1"``.
+
+        Raises:
+            UnknownImageError: if there is no such image.
+            InputError: if the run did not save this format.
+        """
+        folder, suffix = FORMATS[name].folder, FORMATS[name].suffix
+        saved = (file for file in self._found(image)[1] if file.startswith(f"{folder}/") and file.endswith(suffix))
+        file = next(saved, None)
+        if file is None:
+            raise InputError(
+                f"Expected the {name} of {image} in {self.folder}; the run did not save {name}. Run the same command "
+                f"again with --save {name}."
+            )
+        return self.folder / file
+
+    def _found(self, image: str) -> tuple[Path, tuple[str, ...]]:
         if image not in self._images:
             raise UnknownImageError(
                 f"Expected the path of an image below its input folder, with its ending; got {image!r}. "
                 f"{did_you_mean(str(image), list(self._images))}"
             )
-        source, files = self._images[image]
-        folder, suffix = FORMATS["labels"].folder, FORMATS["labels"].suffix
-        file = next((name for name in files if name.startswith(f"{folder}/") and name.endswith(suffix)), None)
-        if file is None:
-            raise InputError(f"Expected a label map of {image} in {self.folder}; the run did not save labels.")
-        return Segmentation(read_labels(self.folder / file), self.classes, self.provenance, source)
+        return self._images[image]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._images)

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from densezero.output.areas import write_areas_csv, write_wide_areas_csv
+from densezero.output.areas import Seconds, write_areas_csv, write_wide_areas_csv
 from densezero.output.coco import write_coco
-from densezero.output.coco_instances import INSTANCES, write_instances
+from densezero.output.coco_instances import write_instances
 from densezero.output.coco_json import CocoImage
 from densezero.output.coco_panoptic import PANOPTIC, write_panoptic
 from densezero.output.cvat import write_cvat
-from densezero.output.label_studio import write_interface, write_tasks
+from densezero.output.label_studio import POLYGONS, write_interface, write_tasks
 from densezero.output.paths import stem_of
 from densezero.output.training_sets import (
     VOC_LIST,
+    write_datumaro_meta,
     write_mmseg_config,
     write_names,
     write_voc_labelmap,
@@ -53,7 +54,13 @@ Entries = Callable[[], Iterable[Entry]]
 """Gives the images of a run, each time it is called."""
 
 
-def write_run_files(plan: OutputPlan, entries: Entries, classes: ClassList, path_of: Callable[[str], Path]) -> None:
+def write_run_files(
+    plan: OutputPlan,
+    entries: Entries,
+    classes: ClassList,
+    path_of: Callable[[str], Path],
+    seconds: Seconds | None = None,
+) -> None:
     """Write every file of the whole run. It is made anew from all images, so a resumed run gives the same files.
 
     A format with files of each image names only the images whose files are there.
@@ -63,12 +70,13 @@ def write_run_files(plan: OutputPlan, entries: Entries, classes: ClassList, path
         entries: gives all images, each time it is called, in the order of the manifest.
         classes: the classes of the run.
         path_of: gives the path of a file from its name.
+        seconds: gives the time of each frame of a film, for the tables.
 
     Raises:
         OutputError: if a file cannot be written.
     """
     for file, form in plan.run_files().items():
-        images = _Images(plan, form, entries)
+        images = _Images(plan, form, entries, seconds)
         _WRITERS[file](path_of(file), images, classes)
 
 
@@ -79,6 +87,7 @@ class _Images:
     plan: OutputPlan
     form: str
     entries: Entries
+    seconds: Seconds | None
 
     def each(self) -> Iterator[Entry]:
         for entry in self.entries():
@@ -102,18 +111,30 @@ class _Images:
 
 
 _WRITERS: Final[dict[str, Callable[[Path, _Images, ClassList], None]]] = {
-    "areas.csv": lambda path, images, classes: write_areas_csv(path, images.areas(), classes),
-    "areas-wide.csv": lambda path, images, classes: write_wide_areas_csv(path, images.areas(), classes),
+    "areas.csv": lambda path, images, classes: write_areas_csv(path, images.areas(), classes, images.seconds),
+    "areas-wide.csv": lambda path, images, classes: write_wide_areas_csv(path, images.areas(), classes, images.seconds),
     "coco.json": lambda path, images, classes: write_coco(path, images.masks, classes),
-    INSTANCES: lambda path, images, classes: write_instances(path, images.masks, classes, images.plan.min_area_px),
+    "coco-instances.json": lambda path, images, classes: write_instances(
+        path, images.masks, classes, images.plan.min_area_px
+    ),
+    "coco-instances-polygons.json": lambda path, images, classes: write_instances(
+        path, images.masks, classes, images.plan.min_area_px, as_polygons=True
+    ),
     f"{PANOPTIC}.json": lambda path, images, classes: write_panoptic(path, images.masks, classes),
     "cvat.zip": lambda path, images, classes: write_cvat(path, images.masks, classes),
     "voc/labelmap.txt": lambda path, _, classes: write_voc_labelmap(path, classes),
     f"voc/{VOC_LIST}": lambda path, images, _: write_voc_list(path, images.stems()),
-    "yolo-semantic/data.yaml": lambda path, _, classes: write_yolo_data(path, classes),
+    "datumaro/dataset_meta.json": lambda path, _, classes: write_datumaro_meta(path, classes),
+    "yolo/data.yaml": lambda path, _, classes: write_yolo_data(path, classes, is_semantic=False),
+    "yolo-semantic/data.yaml": lambda path, _, classes: write_yolo_data(path, classes, is_semantic=True),
     "mmseg/dataset.py": lambda path, images, classes: write_mmseg_config(path, images.names(), classes),
     "labelme/labels.txt": lambda path, _, classes: write_names(path, classes),
+    "labelme-polygons/labels.txt": lambda path, _, classes: write_names(path, classes),
     "label-studio/tasks.json": lambda path, images, classes: write_tasks(path, images.masks(), classes),
     "label-studio/config.xml": lambda path, _, classes: write_interface(path, classes),
+    "label-studio-polygons/tasks.json": lambda path, images, classes: write_tasks(
+        path, images.masks(), classes, POLYGONS
+    ),
+    "label-studio-polygons/config.xml": lambda path, _, classes: write_interface(path, classes, POLYGONS),
 }
 """How each file of the whole run is written."""

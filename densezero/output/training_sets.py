@@ -19,6 +19,9 @@ VOC_LIST: Final = "ImageSets/Segmentation/default.txt"
 VOC_MASKS: Final = ("SegmentationClass", "SegmentationObject")
 """The folders of the masks. The same masks are in both, because readers take pixels without an object for a class."""
 
+YOLO_IMAGES: Final = f"images/{SPLIT}"
+"""Where Ultralytics looks for images; for their labels it takes another word for the first."""
+
 _NOTHING: Final = ("background", "unlabelled", "no label", "no class")
 
 
@@ -36,9 +39,9 @@ def refuse_voc_names(classes: ClassList) -> None:
 
 
 def refuse_yolo_folders(relatives: Iterable[PurePath | str]) -> None:
-    """Refuse images for which Ultralytics would look for the mask in a wrong folder.
+    """Refuse images for which Ultralytics would look for the labels in a wrong folder.
 
-    It replaces the last folder called images in the path of an image by the folder of the masks.
+    It replaces the last folder called images in the path of an image by the folder of the labels.
 
     Args:
         relatives: the images' paths below the input folder.
@@ -48,27 +51,33 @@ def refuse_yolo_folders(relatives: Iterable[PurePath | str]) -> None:
     """
     if bad := [str(relative) for relative in relatives if "images" in PurePath(relative).parts[:-1]]:
         raise OutputError(
-            f"Expected no folder called images among the inputs for yolo-semantic, because Ultralytics would look for "
-            f"the masks beside it; got {bad[0]}. Give that folder itself as the input, or save another format."
+            "Expected no folder called images among the inputs for yolo and yolo-semantic, because Ultralytics would "
+            f"look for the labels beside it; got {bad[0]}. Give that folder itself as the input, or save another "
+            "format."
         )
 
 
 def voc_labelmap(classes: ClassList) -> str:
     """Make the text of ``labelmap.txt``: a line ``name:red,green,blue::`` for each grey value of the masks.
 
-    The first line is black and means no class. It is called background, or another word if a class is called so. The
-    readers need different colours, so classes that share one or are black get colours by their number.
-
     Args:
         classes: the classes, in the order of the grey values 1 to C.
+    """
+    lines = _with_nothing(classes).items()
+    return "".join(f"{name}:{','.join(map(str, colour))}::\n" for name, colour in lines)
+
+
+def _with_nothing(classes: ClassList) -> dict[str, list[int]]:
+    """The colour of each grey value, by its name.
+
+    The first one is black and means no class. It is called background, or another word if a class is called so. The
+    readers need different colours, so classes that share one or are black get colours by their number.
     """
     colours = np.asarray(classes.colours)
     if len(np.unique(np.vstack([colours, np.zeros((1, 3), colours.dtype)]), axis=0)) <= len(classes):
         colours = np.array([[index + 1] * 3 for index in range(len(classes))])
     nothing = next(word for word in _NOTHING if word not in classes.names)
-    names = [nothing, *classes.names]
-    lines = zip(names, [[0, 0, 0], *colours.tolist()], strict=True)
-    return "".join(f"{name}:{','.join(map(str, colour))}::\n" for name, colour in lines)
+    return dict(zip([nothing, *classes.names], [[0, 0, 0], *colours.tolist()], strict=True))
 
 
 def write_voc_labelmap(path: Path, classes: ClassList) -> None:
@@ -98,23 +107,41 @@ def write_voc_list(path: Path, stems: Iterable[str]) -> None:
     write_atomically(path, lambda file: file.writelines(lines), durable=True)
 
 
-def write_yolo_data(path: Path, classes: ClassList) -> None:
-    """Write ``data.yaml`` for semantic segmentation with Ultralytics.
+def write_datumaro_meta(path: Path, classes: ClassList) -> None:
+    """Write ``dataset_meta.json`` of Datumaro's common semantic segmentation: names and colours of the grey values.
+
+    Args:
+        path: the file to write or to replace.
+        classes: the classes, in the order of the grey values 1 to C.
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
+    colours = _with_nothing(classes)
+    meta = {"label_map": dict(enumerate(colours)), "segmentation_colors": [*colours.values()]}
+    write_bytes(path, json.dumps(meta, ensure_ascii=False, indent=1).encode())
+
+
+def write_yolo_data(path: Path, classes: ClassList, is_semantic: bool) -> None:
+    """Write ``data.yaml`` for segmentation with Ultralytics.
 
     Training and validation name the same images, until some are moved to another folder.
 
     Args:
         path: the file to write or to replace.
-        classes: the classes, in the order of the grey values 0 to C - 1.
+        classes: the C classes, whose numbers are 0 to C - 1.
+        is_semantic: whether the labels are masks of an image; else they are polygons of objects.
 
     Raises:
         OutputError: if the file cannot be written.
     """
     names = "".join(f"  {index}: {json.dumps(name, ensure_ascii=False)}\n" for index, name in enumerate(classes.names))
+    what = "Masks are grey PNG files of class indices; 255 means no class." if is_semantic else "Labels are polygons."
+    labels, masks_dir = ("masks", "masks_dir: masks\n") if is_semantic else ("labels", "")
     text = (
-        "# Masks are grey PNG files of class indices; 255 means no class.\n"
-        "# Move some images and masks to images/val and masks/val, and name images/val below.\n"
-        f"train: images/{SPLIT}\nval: images/{SPLIT}\nmasks_dir: masks\nnames:\n{names}"
+        f"# {what}\n"
+        f"# Move some images and {labels} to images/val and {labels}/val, and name images/val below.\n"
+        f"train: {YOLO_IMAGES}\nval: {YOLO_IMAGES}\n{masks_dir}names:\n{names}"
     )
     write_bytes(path, text.encode())
 

@@ -7,21 +7,23 @@ from pathlib import Path, PurePath
 from densezero.atomic import link_atomically, write_bytes
 from densezero.errors import OutputError, did_you_mean
 from densezero.output.coco import encode_coco, read_coco
-from densezero.output.coco_instances import INSTANCES, min_area_of
+from densezero.output.coco_instances import OBJECT_FILES, min_area_of
 from densezero.output.coco_json import Piece
 from densezero.output.formats import (
     ALIASES,
+    CRS_NAMES,
     EIGHT_BIT_FORMATS,
     MASK_FORMATS,
     MIN_AREA_PX,
     NAMES,
+    OBJECT_FORMATS,
     RUN_FORMATS,
     run_files_of,
 )
 from densezero.output.image_files import FORMATS, Format, ImageResult, image_files
 from densezero.output.labelme import refuse_json_pictures
 from densezero.output.labels import MAX_PALETTE_CLASSES
-from densezero.output.paths import refuse_shared_outputs, stem_of
+from densezero.output.paths import flat_name, refuse_shared_names, refuse_shared_outputs, stem_of
 from densezero.output.training_sets import refuse_voc_names, refuse_yolo_folders
 from densezero.vocabulary.classes import ClassList
 
@@ -41,14 +43,18 @@ class OutputPlan:
     keep_suffix: bool = False
     """Whether the names keep the input's last suffix."""
     min_area_px: int = MIN_AREA_PX
-    """Smaller regions are left out of ``coco-instances``."""
+    """Smaller regions are left out of ``OBJECT_FORMATS``."""
+    crs: str = CRS_NAMES[0]
+    """The coordinates of ``geojson``."""
 
     def files(self, relative: PurePath | str) -> dict[str, str]:
         """The files of one input. Their keys are the names of formats with one file, and folders of others."""
         stem = stem_of(relative, self.keep_suffix)
         own = PurePath(relative).suffix
         return {
-            (name if name in FORMATS else form.folder + form.suffix): f"{form.folder}/{stem}{form.suffix or own}"
+            (name if name in FORMATS else form.folder + form.suffix): (
+                f"{form.folder}/{flat_name(stem) if form.is_flat else stem}{form.suffix or own}"
+            )
             for name in self.formats
             for form in image_files(name)
         }
@@ -77,14 +83,16 @@ class OutputPlan:
         Raises:
             OutputError: if it is below 1, or no format needs it.
         """
-        if asked is not None and (asked < 1 or "coco-instances" not in self.formats):
+        if asked is not None and (asked < 1 or not {*OBJECT_FORMATS} & {*self.formats}):
             what = f"got {asked}" if asked < 1 else "got another --save"
-            raise OutputError(f"Expected --min-area of 1 or more, with --save coco-instances; {what}.")
-        return replace(self, min_area_px=asked or min_area_of(path_of(INSTANCES)) or MIN_AREA_PX)
+            raise OutputError(f"Expected --min-area of 1 or more, with --save {' or '.join(OBJECT_FORMATS)}; {what}.")
+        earlier = (min_area_of(path_of(file)) for file in OBJECT_FILES)
+        return replace(self, min_area_px=asked or next(filter(None, earlier), MIN_AREA_PX))
 
     def is_current(self, path_of: Callable[[str], Path]) -> bool:
         """Whether the files of the whole run that are there were made with the smallest area of this plan."""
-        return INSTANCES not in self.run_files() or min_area_of(path_of(INSTANCES)) == self.min_area_px
+        files = {*OBJECT_FILES} & {*self.run_files()}
+        return all(min_area_of(path_of(file)) == self.min_area_px for file in files)
 
     @property
     def has_masks(self) -> bool:
@@ -134,11 +142,12 @@ class OutputPlan:
             OutputError: if a file cannot be written.
         """
         photo = PurePath(stem_of(relative, self.keep_suffix)).name + PurePath(relative).suffix
+        result = replace(result, photo=photo, crs=self.crs)
         for name in self.formats:
             for form, file in zip(image_files(name), self.files_of(name, relative), strict=True):
                 if form.is_photo and result.source is not None and link_atomically(result.source, path_of(file)):
                     continue
-                write_bytes(path_of(file), form.encode(replace(result, photo=photo)))
+                write_bytes(path_of(file), form.encode(result))
 
 
 def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
@@ -187,10 +196,12 @@ def plan_outputs(
     names = check_formats([*check_formats(formats), *(name for name in NAMES if there & {*run_files_of(name)})])
     if set(names) & MASK_FORMATS:
         names = check_formats([*names, "coco"])
-    if "labelme" in names:
+    if {"labelme", "labelme-polygons"} & {*names}:
         refuse_json_pictures(relatives)
-    if "yolo-semantic" in names:
+    if {"yolo", "yolo-semantic"} & {*names}:
         refuse_yolo_folders(relatives)
+    if "datumaro" in names:
+        refuse_shared_names(relatives, keep_suffix)
     suffixes = {form.suffix for name in names for form in image_files(name)}
     refuse_shared_outputs(relatives, sorted(suffixes - {""}), keep_suffix)
     return OutputPlan(names, keep_suffix)

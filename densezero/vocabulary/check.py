@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +11,18 @@ from numpy.typing import NDArray
 
 from densezero.errors import VocabularyError
 from densezero.vocabulary.classes import ClassList
-from densezero.vocabulary.closeness import Closeness, Synonyms, class_of_rows, find_near_pairs, measure_synonyms
+from densezero.vocabulary.closeness import (
+    Closeness,
+    NearPair,
+    Synonyms,
+    class_of_rows,
+    find_near_pairs,
+    group_near_pairs,
+    measure_synonyms,
+)
 from densezero.vocabulary.entries import ClassEntry
-from densezero.vocabulary.findings import KINDS, Finding, check_spelling, merged, name_some, shorten
+from densezero.vocabulary.findings import KINDS, NAMES, Finding, check_spelling, join_words, merged, name_some, shorten
+from densezero.vocabulary.known_words import thing_key
 from densezero.vocabulary.templates import Templates
 from densezero.vocabulary.text_limits import CutWord
 
@@ -106,31 +116,43 @@ def say_share(share: float, pairs: int) -> str:
 def _near(
     classes: ClassList, vectors: NDArray[np.float32], scale: Closeness, known: Collection[tuple[str, ...]]
 ) -> Iterator[Finding]:
-    """Find the classes that nearly coincide, apart from the pairs that are known to be the same thing."""
+    """Find the classes that nearly coincide, apart from those that are known to be the same thing."""
+    names = classes.names
+    pairs = [
+        pair
+        for pair in find_near_pairs(class_of_rows(classes.words), vectors, scale.near)
+        if not any({names[index] for index in pair.classes} <= set(same) for same in known)
+    ]
+    for group in group_near_pairs(pairs):
+        yield _near_finding(classes, group, scale)
+
+
+def _near_finding(classes: ClassList, pairs: Sequence[NearPair], scale: Closeness) -> Finding:
+    """Describe classes that nearly coincide; each of them is in one of the pairs at least."""
     words = [word for of_class in classes.words for word in of_class]
-    for (a, b), (row_a, row_b), cosine in find_near_pairs(class_of_rows(classes.words), vectors, scale.near):
-        first, second = classes.entries[a], classes.entries[b]
-        if (first.name, second.name) in known:
-            continue
-        pair = words[row_a], words[row_b]
-        if cosine >= 1 - _EQUAL:
-            seen = "the model reads both as the same words"
-        else:
-            seen = f"cosine {cosine:.3f}, {say_share(scale.share(cosine), len(scale.cosines))}"
-        if pair != (first.name, second.name):
-            seen = f"{shorten(pair[0])} and {shorten(pair[1])}: {seen}"
-        yield Finding("near", (first.name, second.name), pair, seen, _advice(first, second, pair), cosine)
+    rows = {index: row for pair in reversed(pairs) for index, row in zip(pair.classes, pair.rows, strict=True)}
+    entries = [classes.entries[index] for index in sorted(rows)]
+    close = tuple(words[rows[index]] for index in sorted(rows))
+    names = tuple(entry.name for entry in entries)
+    least = min(max(pair.cosine for pair in pairs if index in pair.classes) for index in rows)
+    if least >= 1 - _EQUAL:
+        seen = f"the model reads {'both' if len(names) == 2 else 'all of them'} as the same words"
+    else:
+        cosine = f"cosine {least:.3f}" if len(names) == 2 else f"cosine {least:.3f} or more from each to another"
+        seen = f"{cosine}, {say_share(scale.share(least), len(scale.cosines))}"
+    if close != names or len(names) > NAMES:
+        seen = f"{join_words(close)}: {seen}"
+    return Finding("near", names, close, seen, _advice(entries, close), max(pair.cosine for pair in pairs))
 
 
-def _advice(first: ClassEntry, second: ClassEntry, pair: tuple[str, str]) -> str:
-    """Advise what to do with two classes that are close by these words."""
-    synonyms = [word for entry, word in zip((first, second), pair, strict=True) if word != entry.words[0]]
+def _advice(entries: Sequence[ClassEntry], close: Sequence[str]) -> str:
+    """Advise what to do with classes that are close by these words."""
+    synonyms = [word for entry, word in zip(entries, close, strict=True) if word != entry.words[0]]
     if synonyms:
         return f"Leave out the synonym {shorten(synonyms[-1])}, or use words that differ more."
-    text = merged(first, second)
-    return (
-        f"Two things? Use words that differ more. One thing? {f'Write {text}' if text else 'Make one class of them.'}"
-    )
+    text = merged(entries)
+    one = f"Write {text}" if text else "Make one class of them."
+    return f"Different things? Use words that differ more, or a model that knows them. One thing? {one}"
 
 
 def _cut(classes: ClassList, cut: Sequence[CutWord]) -> Iterator[Finding]:
@@ -149,7 +171,12 @@ def _far(classes: ClassList, synonyms: Sequence[Synonyms], scale: Closeness) -> 
     for each in synonyms:
         if each.class_index == background:
             continue
-        far = [(words[row], best) for row, best in zip(each.rows, each.closest, strict=True) if best < scale.far]
+        things = Counter(thing_key(words[row]) for row in each.rows)  # sofa and settee are one, whatever the model says
+        far = [
+            (words[row], best)
+            for row, best in zip(each.rows, each.closest, strict=True)
+            if best < scale.far and things[thing_key(words[row])] == 1
+        ]
         if len(far) == len(each.rows):
             far = far[1:]  # all lie apart: the first word stays
         if not far:
@@ -157,8 +184,8 @@ def _far(classes: ClassList, synonyms: Sequence[Synonyms], scale: Closeness) -> 
         name, named = classes.entries[each.class_index].name, name_some([shorten(word) for word, _ in far])
         closest = min(best for _, best in far)
         closer = f"{100 * (1 - scale.share(closest)):.0f} % of ordinary pairs of words are closer"
-        seen = f"{named} beside the other words: {closer} (cosine {closest:.3f})"
         it = "it" if len(far) == 1 else "them"
+        seen = f"{named} {'is' if it == 'it' else 'are'} far from the other words: {closer} (cosine {closest:.3f})"
         advice = f"Keep {it} if {name!r} shall mean this too. Else leave {it} out."
         yield Finding("far", (name,), tuple(word for word, _ in far), seen, advice, closest)
 

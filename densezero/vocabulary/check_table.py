@@ -9,7 +9,7 @@ from typing import Final
 
 from densezero.vocabulary.check import SynonymRow
 from densezero.vocabulary.closeness import FAR, NEAR, Closeness
-from densezero.vocabulary.findings import KINDS, Finding
+from densezero.vocabulary.findings import KINDS, NAMES, Finding
 from densezero.vocabulary.wins import WordWins, count_images
 
 ROWS_OF_KIND: Final = 8
@@ -17,9 +17,6 @@ ROWS_OF_KIND: Final = 8
 
 ROWS: Final = 12
 """Rows of the other tables that are shown."""
-
-NAMES: Final = 4
-"""Classes that are named beside a finding."""
 
 _WIDTH, _WHERE, _PART = 112, 26, 22
 
@@ -107,11 +104,20 @@ def explain_scale(scale: Closeness, model: str, is_reference: bool = False) -> I
 def _finding_lines(finding: Finding) -> Iterator[str]:
     """Write a finding: the classes, and beside them what was seen and what to do."""
     left = 2 + _WHERE + 2
-    names = ", ".join(finding.classes) if len(finding.classes) <= NAMES else f"{len(finding.classes)} classes"
-    where = textwrap.wrap(_cut(names, 3 * _WHERE), _WHERE, break_on_hyphens=False)
+    where = _name_classes(finding)
     texts = [*_wrap(finding.seen, left), *_wrap(f"-> {finding.suggestion}", left)]
     for beside, text in zip_longest(where, texts, fillvalue=""):
         yield f"  {beside:<{_WHERE}}  {text}".rstrip()
+
+
+def _name_classes(finding: Finding) -> list[str]:
+    """Name the classes of a finding in short lines: each on its own if its line in the file is known."""
+    if len(finding.classes) > NAMES:
+        return [f"{len(finding.classes)} classes"]
+    if finding.lines:
+        located = zip(finding.lines, finding.classes, strict=True)
+        return [_cut(f"line {line}: {name}", _WHERE) for line, name in located]
+    return textwrap.wrap(_cut(", ".join(finding.classes), 3 * _WHERE), _WHERE, break_on_hyphens=False)
 
 
 def _wrap(text: str, left: int) -> list[str]:

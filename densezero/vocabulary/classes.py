@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ MAX_CLASSES = 65_534
 
 DESCRIBED = 12
 """Names that a line about a class list shows."""
+
+DESCRIBED_LETTERS = 40
+"""Letters of a name that it shows."""
 
 BACKGROUND = "background"
 """Name of the class for all pixels that no other class describes."""
@@ -114,6 +118,43 @@ class ClassList:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise VocabularyError(f"Expected a class list as JSON, got text that is not JSON: {error}.") from None
+        return Draft.from_fields(data).to_list()
+
+
+class Draft(NamedTuple):
+    """A class list as a user wrote it, before it is known to be sound.
+
+    Args:
+        name: name of the list.
+        entries: the classes; two of them may have the same name, or share a word.
+        shared_words: words that two classes may both have.
+        ids: the numbers that the classes came with, or None.
+        lines: the line of each class in its file, from 1; empty where that is not known.
+    """
+
+    name: str
+    entries: tuple[ClassEntry, ...]
+    shared_words: tuple[str, ...] = ()
+    ids: tuple[int, ...] | None = None
+    lines: tuple[int, ...] = ()
+
+    def to_list(self) -> ClassList:
+        """Make the class list.
+
+        Raises:
+            VocabularyError: two classes have the same name or share a word, or ``ClassList`` refuses the classes. The
+                message names their lines, or their positions.
+        """
+        refuse_clashes(self.entries, self.place, self.shared_words)
+        return ClassList(self.name, self.entries, self.shared_words, self.ids)
+
+    @classmethod
+    def from_fields(cls, data: Any) -> Draft:
+        """Read the JSON object that ``ClassList.to_json`` writes.
+
+        Raises:
+            VocabularyError: it is none.
+        """
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
             raise VocabularyError('Expected a JSON object with "name" and "classes", as ClassList.to_json writes it.')
         classes = data.get("classes")
@@ -123,6 +164,10 @@ class ClassList:
         numbers = [fields.pop("id", None) for fields in classes]
         ids = None if any(number is None for number in numbers) else tuple(numbers)
         return cls(data["name"], tuple(ClassEntry.from_fields(fields) for fields in classes), shared, ids)
+
+    def place(self, index: int) -> str:
+        """Say where a class stands."""
+        return f"line {self.lines[index]}" if self.lines else f"position {index + 1}"
 
 
 def refuse_too_many(count: int) -> None:
@@ -147,9 +192,40 @@ def describe_classes(classes: ClassList) -> str:
     """
     names, count = classes.names, len(classes)
     synonyms = sum(len(words) for words in classes.words) - count
-    listed = ", ".join(names[:DESCRIBED]) + (", ..." if count > DESCRIBED else "")
+    shown = (name if len(name) <= DESCRIBED_LETTERS else f"{name[:DESCRIBED_LETTERS]}..." for name in names[:DESCRIBED])
+    listed = ", ".join(shown) + (", ..." if count > DESCRIBED else "")
     more = f" (+{synonyms} synonym{'s' if synonyms > 1 else ''})" if synonyms > 0 else ""
     return f"{count} class{'es' if count > 1 else ''}: {listed}{more}"
+
+
+class Clash(NamedTuple):
+    """A word that stands in two classes, or a name that two classes have; the classes by their positions, from 0."""
+
+    word: str
+    first: int
+    second: int
+    is_name: bool
+
+
+def find_clashes(entries: Sequence[ClassEntry], shared_words: Sequence[str] = ()) -> Iterator[Clash]:
+    """Find the classes that have the name of an earlier class, and in the others the words of earlier classes.
+
+    Args:
+        entries: the classes, in label order.
+        shared_words: words that two classes may both have.
+    """
+    names: dict[str, int] = {}
+    owners: dict[str, int] = {}
+    shared = {fold_word(word) for word in shared_words}
+    for index, entry in enumerate(entries):
+        first = names.setdefault(fold_word(entry.name), index)
+        if first != index:
+            yield Clash(entry.name, first, index, is_name=True)
+            continue
+        for word in entry.words:
+            owner = owners.setdefault(fold_word(word), index)
+            if owner != index and fold_word(word) not in shared:
+                yield Clash(word, owner, index, is_name=False)
 
 
 def refuse_clashes(
@@ -162,19 +238,12 @@ def refuse_clashes(
         place: gives the place of a class in its source, from its label ("position 3", "line 7").
         shared_words: words that two classes may both have.
     """
-    names: dict[str, int] = {}
-    owners: dict[str, int] = {}
-    shared = {fold_word(word) for word in shared_words}
-    for index, entry in enumerate(entries):
-        first = names.setdefault(fold_word(entry.name), index)
-        if first != index:
-            where = f"at {place(first)} and at {place(index)}"
-            raise VocabularyError(f"Class {entry.name!r} appears twice: {where}. Remove or rename one of them.")
-        for word in entry.words:
-            owner = owners.setdefault(fold_word(word), index)
-            if owner != index and fold_word(word) not in shared:
-                both = f"{entries[owner].name!r} ({place(owner)}) and {entry.name!r} ({place(index)})"
-                raise VocabularyError(f"The word {word!r} stands in two classes: {both}. Keep it in one of them.")
+    for word, first, second, is_name in find_clashes(entries, shared_words):
+        if is_name:
+            where = f"at {place(first)} and at {place(second)}"
+            raise VocabularyError(f"Class {word!r} appears twice: {where}. Remove or rename one of them.")
+        both = f"{entries[first].name!r} ({place(first)}) and {entries[second].name!r} ({place(second)})"
+        raise VocabularyError(f"The word {word!r} stands in two classes: {both}. Keep it in one of them.")
 
 
 def _check_ids(ids: object, count: int) -> None:

@@ -117,6 +117,16 @@ def find_near_pairs(class_of: NDArray[np.int64], vectors: NDArray[np.float32], l
     return sorted(best.values(), key=lambda pair: (-pair.cosine, pair.classes))
 
 
+def group_near_pairs(pairs: Sequence[NearPair]) -> list[list[NearPair]]:
+    """Group the pairs that have a word in common, such as water and sea, and sea and lake; the order of pairs stays."""
+    groups: list[set[int]] = []  # the rows of each
+    for pair in pairs:
+        touched = [rows for rows in groups if rows & set(pair.rows)]
+        groups = [rows for rows in groups if rows not in touched] + [set(pair.rows).union(*touched)]
+    grouped = [[pair for pair in pairs if pair.rows[0] in rows] for rows in groups]
+    return sorted(grouped, key=lambda members: pairs.index(members[0]))
+
+
 def measure_synonyms(class_of: NDArray[np.int64], vectors: NDArray[np.float32]) -> Iterator[Synonyms]:
     """Measure how far apart the words of each class lie, for the classes that have several.
 

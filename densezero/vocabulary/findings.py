@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Final, NamedTuple
 
 from densezero.vocabulary.classes import ClassList
 from densezero.vocabulary.entries import ClassEntry, fold_word
-from densezero.vocabulary.known_words import correct_typing, plain_spelling, thing_key, word_key
+from densezero.vocabulary.known_words import correct_typing, find_slip, plain_spelling, thing_key, word_key
 from densezero.vocabulary.templates import PLACE, Templates
 
 
@@ -21,6 +20,9 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = {
+    "refused": Kind(
+        "Not allowed", "Other commands refuse the list until this is mended. The check went on without the second one."
+    ),
     "one-class": Kind("One class only", "Every pixel gets it, whatever is there."),
     "same": Kind(
         "The same thing twice", "Two classes have words for one thing, so chance decides which one a pixel gets."
@@ -47,6 +49,8 @@ LONG_WORDS: Final = 8
 MERGE_LETTERS: Final = 60
 """A longer merged class is not written out."""
 
+NAMES: Final = 4
+"""Classes that are named beside a finding."""
 
 SHOWN_LETTERS: Final = 40
 """Letters of a description that a finding shows."""
@@ -63,6 +67,7 @@ class Finding:
         seen: what was seen.
         suggestion: what to do, in a sentence.
         cosine: of two words that are close, or of a word and the closest synonym; else None.
+        lines: of these classes in their file, from 1; empty where there is none.
     """
 
     kind: str
@@ -71,6 +76,7 @@ class Finding:
     seen: str
     suggestion: str
     cosine: float | None = None
+    lines: tuple[int, ...] = ()
 
 
 def check_spelling(classes: ClassList, templates: Templates) -> Iterator[Finding]:
@@ -90,44 +96,49 @@ def check_spelling(classes: ClassList, templates: Templates) -> Iterator[Finding
         yield from _find_long(classes, templates)
 
 
-def merged(first: ClassEntry, second: ClassEntry) -> str:
-    """Write two classes as one, as a class list has it; empty if that is long or holds signs with a meaning there.
+def merged(entries: Sequence[ClassEntry]) -> str:
+    """Write classes as one, as a class list has it; empty if that is long or holds signs with a meaning there.
 
     Example:
-        >>> merged(ClassEntry("sofa"), ClassEntry("couch", ("couch", "settee")))
+        >>> merged([ClassEntry("sofa"), ClassEntry("couch", ("couch", "settee"))])
         'sofa=couch|settee'
     """
-    words = dict.fromkeys((*first.words, *second.words))
-    text = f"{first.name}={'|'.join(word for word in words if fold_word(word) != fold_word(first.name))}"
-    return "" if len(text) > MERGE_LETTERS or any(sign in "".join((first.name, *words)) for sign in ",;=|#") else text
+    name = entries[0].name
+    words = dict.fromkeys(word for entry in entries for word in entry.words)
+    text = f"{name}={'|'.join(word for word in words if fold_word(word) != fold_word(name))}"
+    return "" if len(text) > MERGE_LETTERS or any(sign in "".join((name, *words)) for sign in ",;=|#") else text
+
+
+def merge_advice(entries: Sequence[ClassEntry]) -> str:
+    """Say how to make one class of several."""
+    text = merged(entries)
+    keep_one = "or leave one out" if len(entries) == 2 else "or keep one of them"
+    return f"Make one class of them: {text}" if text else f"Make one class of them, {keep_one}."
 
 
 def _find_same(classes: ClassList) -> Iterator[Finding]:
-    """Find pairs of classes with words for the same thing. Each pair is found once, by its first such words."""
+    """Find classes with words for the same thing. The same classes are found once, by their first such words."""
     owners: dict[str, dict[int, str]] = {}  # what a word names, to the classes that have it, each with the word
     for index, words in enumerate(classes.words):
         for word in words:
             owners.setdefault(thing_key(word), {}).setdefault(index, word)
-    found: dict[tuple[int, int], tuple[str, str]] = {}
-    for of_thing in owners.values():
-        for (a, word_a), (b, word_b) in combinations(sorted(of_thing.items()), 2):
-            found.setdefault((a, b), (word_a, word_b))
-    for (a, b), (word_a, word_b) in sorted(found.items()):
-        first, second = classes.entries[a], classes.entries[b]
-        advice = merge_advice(first, second)
-        if fold_word(word_a) == fold_word(word_b):
-            seen, advice = f"{word_a!r} stands in both; its pixels go to the first", "Leave it out of one of them."
-        elif word_key(word_a) == word_key(word_b):
-            seen = f"{word_a!r} and {word_b!r} are one word, spelled in two ways"
+    found: dict[tuple[int, ...], tuple[str, ...]] = {}
+    for of_thing in sorted((each for each in owners.values() if len(each) > 1), key=len, reverse=True):
+        if not any(set(of_thing) <= set(larger) for larger in found):
+            found[tuple(sorted(of_thing))] = tuple(of_thing[index] for index in sorted(of_thing))
+    for indices, same_words in sorted(found.items()):
+        entries = [classes.entries[index] for index in indices]
+        advice = merge_advice(entries)
+        if len(set(map(fold_word, same_words))) == 1:
+            seen = f"{same_words[0]!r} stands in both; its pixels go to the first"
+            advice = "Leave it out of one of them."
+        elif len(set(map(word_key, same_words))) == 1:
+            seen = (
+                f"{join_words(same_words)} are one word, spelled in {'two' if len(same_words) == 2 else 'several'} ways"
+            )
         else:
-            seen = f"{word_a!r} and {word_b!r} mean the same thing"
-        yield Finding("same", (first.name, second.name), (word_a, word_b), seen, advice)
-
-
-def merge_advice(first: ClassEntry, second: ClassEntry) -> str:
-    """Say how to make one class of two."""
-    text = merged(first, second)
-    return f"Make one class of them: {text}" if text else "Make one class of them, or leave one out."
+            seen = f"{join_words(same_words)} mean the same thing"
+        yield Finding("same", tuple(entry.name for entry in entries), same_words, seen, advice)
 
 
 def _find_slips(classes: ClassList) -> Iterator[Finding]:
@@ -135,14 +146,18 @@ def _find_slips(classes: ClassList) -> Iterator[Finding]:
     given = {fold_word(word) for words in classes.words for word in words}
     for entry in classes.entries:
         for word in entry.words:
-            right = correct_typing(word)
-            if right is None:
+            slip = find_slip(word)
+            if slip is None:
                 continue
-            if right in given:
-                advice = f"Remove {word!r} if that is meant, because {right!r} stands in the list already."
+            right, where = correct_typing(word), ""
+            if len(word) > SHOWN_LETTERS:  # the one word of the description is enough
+                right, where = slip.right, f" in {shorten(word)}"
+            wrong = slip.token if where else word
+            if right in given and not where:
+                advice = f"Remove {wrong!r} if that is meant, because {right!r} stands in the list already."
             else:
-                advice = f"Write {right!r} if that is meant. Else keep {word!r}."
-            yield Finding("typing", (entry.name,), (word,), f"{word!r}: did you mean {right!r}?", advice)
+                advice = f"Write {right!r} if that is meant. Else keep {wrong!r}."
+            yield Finding("typing", (entry.name,), (word,), f"{wrong!r}{where}: did you mean {right!r}?", advice)
 
 
 def _find_file_names(classes: ClassList) -> Iterator[Finding]:
@@ -174,6 +189,16 @@ def name_some(names: Sequence[str], most: int = 4) -> str:
     """
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Write words as a list.
+
+    Example:
+        >>> join_words(["sofa", "couch", "settee"])
+        "'sofa', 'couch' and 'settee'"
+    """
+    return f"{', '.join(map(shorten, words[:-1]))} and {shorten(words[-1])}"
 
 
 def shorten(text: str) -> str:

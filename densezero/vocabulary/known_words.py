@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib import resources
 from string import ascii_lowercase
-from typing import Final
+from typing import Final, NamedTuple
 
 from densezero.vocabulary.catalog import CATALOG, load_packaged
 from densezero.vocabulary.entries import fold_word
@@ -19,6 +19,8 @@ LEAST_LETTERS_SWAPPED: Final = 4
 _ARTICLES: Final = frozenset({"a", "an", "the"})
 _NO_PLURALS: Final = frozenset({"glasses", "news"})
 _SIBILANTS: Final = ("sses", "shes", "ches", "xes", "zes")
+_DERIVED: Final = ("y", "ed", "ing", "en")
+"""Endings of words that are made of a noun: cloudy, roofed, fencing, wooden."""
 _SUFFIXES: Final = ("-other", "-stuff", "-merged")
 """Endings of names in COCO's files, which no caption has."""
 
@@ -60,15 +62,29 @@ def correct_typing(word: str) -> str | None:
         >>> correct_typing("trafic light"), correct_typing("traffic light"), correct_typing("wombat")
         ('traffic light', None, None)
     """
-    tokens, known = _tokens(word), _known_tokens()
+    tokens = _tokens(word)
+    slip = find_slip(word)
+    return slip and " ".join(slip.right if place == slip.place else token for place, token in enumerate(tokens))
+
+
+class Slip(NamedTuple):
+    """A token of a word that may be a typing error, at its place among the tokens, and the known one that is near."""
+
+    place: int
+    token: str
+    right: str
+
+
+def find_slip(word: str) -> Slip | None:
+    """Find the first token of a word that is one letter away from a known one, as ``correct_typing`` has it."""
+    known = _known_tokens()
     if word_key(word) in _known_keys():
         return None
-    for place, token in enumerate(tokens):
-        if token in known or _singular(token) in known:
-            continue
-        near = sorted(known & _slips(token))
+    for place, token in enumerate(_tokens(word)):
+        stems = {token, _singular(token), *(token.removesuffix(ending) for ending in _DERIVED)}
+        near = [] if stems & known else sorted(known & _slips(token))
         if near:
-            return " ".join([*tokens[:place], near[0], *tokens[place + 1 :]])
+            return Slip(place, token, near[0])
     return None
 
 
@@ -120,7 +136,7 @@ def _slips(token: str) -> set[str]:
 def _everyday() -> tuple[tuple[str, ...], ...]:
     """The everyday words; those of one thing stand together."""
     file = resources.files("densezero.vocabulary") / "everyday_words.txt"
-    return parse_lines(file.read_text(encoding="utf-8"), "everyday words").words
+    return parse_lines(file.read_text(encoding="utf-8"), "everyday words").to_list().words
 
 
 @cache

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from densezero.errors import VocabularyError, did_you_mean
 from densezero.vocabulary.catalog import CATALOG, load_packaged
-from densezero.vocabulary.classes import ClassList, kept_ids, refuse_clashes, refuse_too_many
+from densezero.vocabulary.classes import ClassList, Draft, kept_ids, refuse_too_many
 from densezero.vocabulary.entries import ClassEntry, list_in_order
 from densezero.vocabulary.parse_json import entries_from, parse_json, parse_yaml
 from densezero.vocabulary.parse_table import Row, read_table
 from densezero.vocabulary.textfile import read_text, split_lines
+
+Made = TypeVar("Made")
 
 INLINE_SEPARATOR = re.compile(r"\|")
 FILE_SEPARATOR = re.compile(r"[|,;]")
@@ -40,6 +43,15 @@ def parse_inline(text: str) -> ClassList:
         >>> parse_inline("sky, boat=sailing ship|yacht").words
         (('sky',), ('boat', 'sailing ship', 'yacht'))
     """
+    return draft_inline(text).to_list()
+
+
+def draft_inline(text: str) -> Draft:
+    """Read classes from one text, as ``parse_inline``; two of them may have a word in common.
+
+    Raises:
+        VocabularyError: as ``parse_inline``, apart from classes that clash.
+    """
     _refuse_no_classes(text.strip())
     text = text.translate(_WIDE_SIGNS)
     if "," not in text and "\n" not in text:
@@ -53,7 +65,7 @@ def parse_inline(text: str) -> ClassList:
         if ";" in chunk:
             raise VocabularyError(f"position {position}: expected commas between classes, got {chunk!r}. {INLINE_FORM}")
         entries.append(_parse_class(_unquoted(chunk), INLINE_SEPARATOR, f"position {position}", INLINE_FORM))
-    return ClassList("inline", tuple(entries))
+    return Draft("inline", tuple(entries))
 
 
 def _refuse_no_classes(text: str) -> None:
@@ -139,19 +151,28 @@ def load_class_list(source: str | Path) -> ClassList:
     if isinstance(source, str) and source in CATALOG:
         return load_packaged(source)
     path = Path(source)
+    return _with_file_name(path, read_draft(path).to_list)
+
+
+def read_draft(path: Path) -> Draft:
+    """Read a user's file, as ``load_class_list``; two of its classes may have the same name, or share a word.
+
+    Raises:
+        VocabularyError: as ``load_class_list``, apart from classes that clash.
+    """
     try:
         text = read_text(path)
     except FileNotFoundError:
         message = (
-            f"Expected the name of a packaged vocabulary or a file of class names, got {str(source)!r}: no such file."
+            f"Expected the name of a packaged vocabulary or a file of class names, got {str(path)!r}: no such file."
         )
-        raise VocabularyError(f"{message} {did_you_mean(str(source), list(CATALOG))}") from None
+        raise VocabularyError(f"{message} {did_you_mean(str(path), list(CATALOG))}") from None
     if not text.strip():
         raise VocabularyError(f"{path}: expected class names, got an empty file. {LINE_FORM}")
     return _with_file_name(path, lambda: _parse_file(text, path))
 
 
-def _parse_file(text: str, path: Path) -> ClassList:
+def _parse_file(text: str, path: Path) -> Draft:
     suffix = path.suffix.lower()
     if suffix == ".json" or text.lstrip()[:1] in ("{", "["):
         return parse_json(text, path.stem)
@@ -160,7 +181,7 @@ def _parse_file(text: str, path: Path) -> ClassList:
     return parse_lines(text, path.stem, is_csv=suffix in (".csv", ".tsv"))
 
 
-def parse_lines(text: str, name: str, *, is_csv: bool = False) -> ClassList:
+def parse_lines(text: str, name: str, *, is_csv: bool = False) -> Draft:
     """Read a text with one class on each line, or a table. Blank lines and ``#`` comments are skipped.
 
     Args:
@@ -170,7 +191,7 @@ def parse_lines(text: str, name: str, *, is_csv: bool = False) -> ClassList:
         is_csv: whether the file's name says that it is a table.
 
     Raises:
-        VocabularyError: a class is malformed, or the list is not valid. The message names the line.
+        VocabularyError: a class is malformed. The message names the line.
     """
     lines = split_lines(text, trailing_comments=True)
     if not lines:
@@ -178,8 +199,8 @@ def parse_lines(text: str, name: str, *, is_csv: bool = False) -> ClassList:
     refuse_too_many(len(lines))
     rows = read_table(lines, is_csv=is_csv) or [Row(line.number, None, line.text) for line in lines]
     entries = tuple(_parse_class(row.text, FILE_SEPARATOR, f"line {row.number}", LINE_FORM) for row in rows)
-    refuse_clashes(entries, lambda index: f"line {rows[index].number}")
-    return ClassList(name, entries, ids=kept_ids([row.id for row in rows]))
+    lines_of_classes = tuple(row.number for row in rows)
+    return Draft(name, entries, ids=kept_ids([row.id for row in rows]), lines=lines_of_classes)
 
 
 def _parse_class(text: str, separator: re.Pattern[str], place: str, form: str) -> ClassEntry:
@@ -197,7 +218,7 @@ def _parse_class(text: str, separator: re.Pattern[str], place: str, form: str) -
         raise VocabularyError(f"{place}: {error}") from None
 
 
-def _with_file_name(path: Path, parse: Callable[[], ClassList]) -> ClassList:
+def _with_file_name(path: Path, parse: Callable[[], Made]) -> Made:
     try:
         return parse()
     except VocabularyError as error:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from densezero.errors import VocabularyError
-from densezero.vocabulary.classes import ClassList, kept_ids
+from densezero.vocabulary.classes import Draft, kept_ids
 from densezero.vocabulary.entries import ClassEntry, list_in_order
+from densezero.vocabulary.textfile import find_lines
 
 
-def parse_json(text: str, name: str) -> ClassList:
+def parse_json(text: str, name: str) -> Draft:
     """Read a class list from JSON.
 
     Args:
@@ -30,10 +31,10 @@ def parse_json(text: str, name: str) -> ClassList:
         raise VocabularyError(f"line {error.lineno}: expected JSON, got an error there: {error.msg}.") from None
     except RecursionError:
         raise VocabularyError("expected a list of class names in JSON, got too many nested levels.") from None
-    return _from_data(data, name)
+    return _with_lines(_from_data(data, name), text)
 
 
-def parse_yaml(text: str, name: str) -> ClassList:
+def parse_yaml(text: str, name: str) -> Draft:
     """Read a class list from YAML, such as the ``data.yaml`` of a detector, in the same shapes as JSON.
 
     Raises:
@@ -47,18 +48,22 @@ def parse_yaml(text: str, name: str) -> ClassList:
         mark = getattr(error, "problem_mark", None)
         place = "" if mark is None else f"line {mark.line + 1}: "
         raise VocabularyError(f"{place}expected YAML, got an error: {getattr(error, 'problem', error)}.") from None
-    return _from_data(data, name)
+    return _with_lines(_from_data(data, name), text)
 
 
-def _from_data(data: Any, name: str) -> ClassList:
+def _with_lines(draft: Draft, text: str) -> Draft:
+    return draft._replace(lines=find_lines(text, [entry.name for entry in draft.entries]))
+
+
+def _from_data(data: Any, name: str) -> Draft:
     if not isinstance(data, dict | list):
         raise VocabularyError(f"expected a list of class names, or an object of name and synonyms, got {data!r}.")
     if isinstance(data, list) and _holds_objects(data) and all("id" in item for item in data):
         return _categories(data, name)
     if isinstance(data, list):
-        return ClassList(name, entries_from(data))
+        return Draft(name, entries_from(data))
     if _holds_objects(data.get("classes")):
-        return ClassList.from_json(json.dumps({"name": name, **data}))
+        return Draft.from_fields({"name": name, **data})
     if _holds_objects(data.get("categories")):
         return _categories(data["categories"], name)
     for key in ("id2label", "label2id", "names", "labels", "classes"):
@@ -66,23 +71,21 @@ def _from_data(data: Any, name: str) -> ClassList:
         is_alone = not others or any(not isinstance(value, list | None) for value in others)  # else it is a class
         if isinstance(data.get(key), dict | list) and is_alone:
             inner = str(data["name"]) if isinstance(data.get("name"), str) else name
-            return (
-                ClassList(inner, entries_from(data[key])) if isinstance(data[key], list) else _by_id(data[key], inner)
-            )
+            return Draft(inner, entries_from(data[key])) if isinstance(data[key], list) else _by_id(data[key], inner)
     return _by_id(data, name)
 
 
-def _by_id(data: dict[Any, Any], name: str) -> ClassList:
+def _by_id(data: dict[Any, Any], name: str) -> Draft:
     """An object from ids to names, from names to ids, or from names to synonyms."""
     if data and all(str(key).isdecimal() for key in data):
         items = sorted((int(key), value) for key, value in data.items()) if _are_texts(data.values()) else None
         if items is None:
             raise VocabularyError(f"expected a class name for every id, got {next(iter(data.items()))!r}.")
-        return ClassList(name, entries_from([text for _, text in items]), ids=kept_ids([key for key, _ in items]))
+        return Draft(name, entries_from([text for _, text in items]), ids=kept_ids([key for key, _ in items]))
     if data and all(type(value) is int for value in data.values()):
         named = sorted((number, word) for word, number in data.items())
-        return ClassList(name, entries_from([word for _, word in named]), ids=kept_ids([key for key, _ in named]))
-    return ClassList(name, entries_from([{"name": word, "synonyms": synonyms} for word, synonyms in data.items()]))
+        return Draft(name, entries_from([word for _, word in named]), ids=kept_ids([key for key, _ in named]))
+    return Draft(name, entries_from([{"name": word, "synonyms": synonyms} for word, synonyms in data.items()]))
 
 
 def _are_texts(values: Iterable[object]) -> bool:
@@ -115,7 +118,7 @@ def _entry_from(item: object) -> ClassEntry:
     return ClassEntry.from_words([word.strip() if isinstance(word, str) else word for word in words])
 
 
-def _categories(categories: list[dict[str, Any]], name: str) -> ClassList:
+def _categories(categories: list[dict[str, Any]], name: str) -> Draft:
     """The categories of COCO with their ids; fields other than name and colour are ignored."""
     for category in categories:
         if type(category.get("id")) is not int:
@@ -123,7 +126,7 @@ def _categories(categories: list[dict[str, Any]], name: str) -> ClassList:
     fields = ("name", "colour", "color")
     ordered = sorted(categories, key=lambda category: int(category["id"]))
     entries = entries_from([{key: category[key] for key in fields if key in category} for category in ordered])
-    return ClassList(name, entries, ids=kept_ids([category["id"] for category in ordered]))
+    return Draft(name, entries, ids=kept_ids([category["id"] for category in ordered]))
 
 
 def _holds_objects(value: object) -> bool:

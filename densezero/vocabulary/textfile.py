@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from densezero.errors import VocabularyError
 
 COMMENT = re.compile(r"(^|\s)#(\s.*)?$")
 """Only where a space follows the sign: "sign #5" is a name."""
+
+_FIELD: Final = r'"?(?:name|id|index|\d+)"?\s*:\s*(?:\d+\s*,\s*)?'
+_BEGINS: Final = re.compile(rf"""[\s\[{{-]*(?:{_FIELD})*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^"'\s:#][^:#]*))""")
+"""A line of JSON or YAML that begins with a class: its name in double, single or no quotation marks."""
 
 
 class NumberedLine(NamedTuple):
@@ -57,3 +64,32 @@ def split_lines(text: str, *, trailing_comments: bool) -> list[NumberedLine]:
         if content and not content.startswith("#"):
             lines.append(NumberedLine(number, content))
     return lines
+
+
+def find_lines(text: str, names: Sequence[str]) -> tuple[int, ...]:
+    r"""Find the line of each class in JSON or YAML: a line that begins with its name, after an id or ``"name":``.
+
+    Returns:
+        The lines in the order of the names, from 1; empty if a name cannot be found, or all stand on one line.
+
+    Example:
+        >>> find_lines('{"classes": [\n {"name": "sky", "words": ["sky"]},\n {"name": "sea"}]}', ["sky", "sea"])
+        (2, 3)
+    """
+    found: dict[str, list[int]] = defaultdict(list)
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        if begins := _BEGINS.match(line):
+            found[_unescape(begins[1]) if begins[1] is not None else (begins[2] or begins[3]).strip()].append(number)
+    if any(len(found[name]) != count for name, count in Counter(names).items()):
+        return ()
+    places = {name: iter(lines) for name, lines in found.items()}
+    lines = tuple(next(places[name]) for name in names)
+    return lines if len(set(lines)) > 1 else ()
+
+
+def _unescape(text: str) -> str:
+    """Read what stands between the quotation marks of JSON."""
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text

@@ -93,3 +93,19 @@ def test_every_way_of_the_roof_multiplies():
     assert {f"{layer} by linear" for layer in ("qkv", "proj", "fc1", "fc2")} <= set(ways) == set(gflop)
     assert gflop["fc1 by linear"] == pytest.approx(TIMES * 2e-9 * 10 * 8 * 16)
     assert best_rate({name: 1e-9 if name == "proj by numpy" else 1.0 for name in ways}, gflop)[0] == "proj by numpy"
+
+
+def test_the_3_x_3_convolutions_of_a_head_are_counted_by_hand():
+    from speed_parts.head import ConvolutionTimer
+
+    from tests.heads.fakes import random_features, small_head
+
+    head = small_head("depth")  # levels of 4, 8, 16, 24 channels, 16 channels of the decoder
+    timer = ConvolutionTimer(head.decoder)
+    timer.run(lambda: head(random_features((2, 2))))
+    # Maps of 8, 4, 2 and 1 rows; the resize of the deepest level, four levels to 16 channels, then fused maps of 1, 2,
+    # 4 and 8 rows with two convolutions each, four with the lateral unit, and the last map of 16 rows.
+    levels = 1 * 24 * 24 + 64 * 4 * 16 + 16 * 8 * 16 + 4 * 16 * 16 + 1 * 24 * 16
+    fused = (2 * 1 + 4 * 4 + 4 * 16 + 4 * 64 + 256) * 16 * 16
+    assert timer.gflop == pytest.approx(2e-9 * 9 * (levels + fused))
+    assert len(timer.layers) == 1 + 4 + 14 + 1

@@ -12,6 +12,9 @@ from densezero.datasets.papers import BENCHMARKS
 from densezero.encoders.catalog import MODELS
 from densezero.engine.presets import PROTOCOLS
 from densezero.errors import DenseZeroError, DenseZeroWarning
+from densezero.images.film import read_film_facts
+from densezero.output.film import write_film
+from densezero.pretrain.scenes import draw_scene
 from tests.conftest import ROOT
 from tests.datasets.devkits import draw_voc
 from tests.jobs.photos import write_scenes
@@ -41,6 +44,26 @@ def test_segment_says_what_was_written_and_ends_with_status_zero(tmp_path, quick
     assert "note: nano is a tiny model" in outcome.stderr
     assert "2/2 images" in outcome.stderr
     assert (tmp_path / "out" / "labels" / "b.png").exists()
+
+
+def test_segment_takes_a_film_and_says_how_far_it_is(tmp_path, quick):
+    film, out = tmp_path / "clip.avi", tmp_path / "out"
+    write_film(film, [draw_scene((9, 1), (48, 64)).rgb] * 4, 10)
+    words = ("segment", str(film), "--classes", WORDS, "--out", str(out), *quick)
+    outcome = run(*words, "--video", "--smooth", "0.5", "--every", "2", "--save", "overlay,csv")
+    assert outcome.exit_code == 0
+    assert outcome.stdout == f"2 written, areas.csv written: {out}\n"
+    assert "2/2 frames" in outcome.stderr
+    assert sorted(file.name for file in (out / "labels" / "clip").iterdir()) == ["000001.png", "000003.png"]
+    assert read_film_facts(out / "overlays" / "clip.mp4").rate == 5
+    cut = tmp_path / "cut.avi"
+    write_film(cut, [draw_scene((9, place), (48, 64)).rgb for place in range(40)], 10)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 4])
+    outcome = run("segment", str(cut), "--video", "--classes", WORDS, "--out", str(tmp_path / "cut"), *quick)
+    assert outcome.exit_code == 1
+    assert re.search(r"stopped: .*cut\.avi ends after frame \d+ of about 40", outcome.stderr)
+    with pytest.raises(DenseZeroError, match="Add --video"):
+        run(*words)
 
 
 def test_a_broken_file_gives_status_one_and_its_name_on_standard_error(tmp_path, quick):

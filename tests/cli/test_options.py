@@ -16,6 +16,7 @@ from densezero.cli.options import split_names, starting_with
 from densezero.errors import DenseZeroError, InputError, OutputError
 from densezero.features.choices import FigureStyle, GridChoice
 from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
+from densezero.jobs.heads.settings import MapSettings
 from densezero.jobs.settings import SegmentSettings
 from densezero.output import run_files
 from densezero.output.formats import ALIASES, IMAGE_FORMATS, LAYOUTS, MASK_FORMATS, NAMES, RUN_FORMATS, run_files_of
@@ -61,7 +62,7 @@ def test_every_format_is_described_and_its_files_are_named():
     for text in described:
         named = text["files"].split(", ")
         files = [*plan.files_of(text["name"], "NAME.png"), *run_files_of(text["name"])]
-        assert all(any(file.startswith(each) for each in (*named, "labelme/NAME.png")) for file in files), text
+        assert all(any(file.startswith(each) for each in (*named, f"{text['name']}/NAME.png")) for file in files), text
         assert all(any(file.startswith(each) for file in files) for each in named), text
         assert ("Also writes coco.json" in text["what"]) == (text["name"] in MASK_FORMATS)
 
@@ -204,20 +205,23 @@ def test_settings_of_another_command_or_of_no_run_are_refused(tmp_path, folder):
 
 
 @pytest.mark.parametrize(
-    ("settings", "name"), [(SegmentSettings, "segment"), (PcaSettings, "pca"), (FeaturesSettings, "features")]
+    ("settings", "name"),
+    [(SegmentSettings, "segment"), (MapSettings, "depth"), (PcaSettings, "pca"), (FeaturesSettings, "features")],
 )
 def test_every_setting_is_taken_over_or_said_to_belong_to_one_run(settings, name):
     options = set(inspect.signature(getattr(cli, name)).parameters)
     names = {field.name for field in fields(settings)} | ({field.name for field in fields(GridChoice)} - {"side"})
     if "style" in names:
         names = names - {"style"} | {field.name for field in fields(FigureStyle)}
-    for field in names - {"grid"} if name == "segment" else names:
-        if name == "segment" and field in {"side_px", "window_side"}:
+    for field in names - {"grid"} if name in ("segment", "depth") else names:
+        if (field == "window_side" and name in ("segment", "depth")) or (name, field) == ("segment", "side_px"):
             continue
         assert field in NOT_TAKEN or OPTION_OF.get(field, field) in options, field
 
 
-@pytest.mark.parametrize("command", ["segment", "evaluate", "pca", "similarity", "features", "report"])
+@pytest.mark.parametrize(
+    "command", ["segment", "depth", "normals", "evaluate", "pca", "similarity", "features", "report"]
+)
 def test_help_has_groups_an_example_on_one_line_and_the_exit_statuses(command):
     text = run(command, "--help").stdout
     examples = [line.strip() for line in text.splitlines() if line.strip().startswith("Example: densezero ")]

@@ -69,7 +69,7 @@ def test_everything_is_json_on_demand(tmp_path):
     assert found["findings"][0] == {
         "kind": "same", "classes": ["sofa", "couch"], "words": ["sofa", "couch"],
         "seen": "'sofa' and 'couch' mean the same thing", "suggestion": "Make one class of them: sofa=couch",
-        "cosine": None,
+        "cosine": None, "lines": [],
     }  # fmt: skip
     assert [row["name"] for row in found["synonyms"]] == ["sea"]
     assert [row["word"] for row in found["wins"]] == ["sofa", "couch", "sea", "ocean"]

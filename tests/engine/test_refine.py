@@ -8,6 +8,7 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from densezero.engine.protocol import Pamr
 from densezero.engine.refine import grid_solve, pamr, pixel_adaptive
 from densezero.engine.refine.grid import pool_step
 from densezero.errors import InputError, ProtocolError
@@ -232,6 +233,18 @@ def test_strips_and_groups_of_classes_equal_the_whole(monkeypatch, most_px):
     monkeypatch.setattr(pixel_adaptive, "STRIP_PX", most_px)
     monkeypatch.setattr(pixel_adaptive, "CLASSES_AT_ONCE", 3)
     torch.testing.assert_close(pamr(image, scores, **settings), whole, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("most_px", [1, 90 * 23])
+def test_pamr_in_place_gives_the_same_where_the_scores_lie(monkeypatch, most_px):
+    image, scores, settings = picture((150, 23)), cosines(7, (150, 23)), Pamr(4, (1, 3))
+    monkeypatch.setattr(pixel_adaptive, "CLASSES_AT_ONCE", 3)
+    expected = pamr(image, scores, settings.iterations, settings.dilations)
+    monkeypatch.setattr(pixel_adaptive, "STRIP_PX", most_px)
+    pixels = scores.permute(1, 2, 0).contiguous()
+    made = pixel_adaptive.pamr_in_place(image, pixels, settings)
+    assert made.data_ptr() == pixels.data_ptr()
+    torch.testing.assert_close(made.permute(2, 0, 1), expected, rtol=0, atol=1e-6)
 
 
 class TensorSizes(TorchDispatchMode):

@@ -10,7 +10,7 @@ from densezero.evaluation.check_vocabulary import check_vocabulary
 from densezero.evaluation.word_wins import choose_evenly, count_wins
 from densezero.images import find_images
 from densezero.progress import Listener
-from densezero.vocabulary import CATALOG, TEMPLATES, load_packaged
+from densezero.vocabulary import CATALOG, TEMPLATES, load_class_list, load_packaged, parse_inline
 from densezero.vocabulary.text_bank import embed_words
 from tests.jobs.photos import write_scenes
 
@@ -69,6 +69,39 @@ def test_a_bad_list_is_told_what_is_bad(tmp_path):
     assert [each.classes for each in found["same"]] == [("sofa", "couch")]
     assert [each.words for each in found["cut"]] == [(DESCRIPTION,)]
     assert [each.seen for each in found["typing"]] == ["'hosue': did you mean 'house'?"]
+
+
+def test_words_in_two_classes_are_findings_with_their_lines_and_the_check_goes_on(tmp_path):
+    file = tmp_path / "words.txt"
+    file.write_text("sky\n# comment\nperson, pedestrian\n\nman, pedestrian\nSky\nhosue\n")
+    checked = check(vocabulary=str(file))
+    assert checked.classes.words == (("sky",), ("person", "pedestrian"), ("man",), ("hosue",))
+    refused = [each for each in checked.findings if each.kind == "refused"]
+    assert [(each.classes, each.words, each.lines) for each in refused] == [
+        (("person", "man"), ("pedestrian",), (3, 5)),
+        (("sky", "Sky"), ("Sky",), (1, 6)),
+    ]
+    assert [each.lines for each in checked.findings if each.kind == "typing"] == [(7,)]
+    with pytest.raises(VocabularyError, match=r"'person' \(line 3\) and 'man' \(line 5\)"):
+        load_class_list(file)
+
+
+def test_findings_in_json_have_the_lines_of_their_classes(tmp_path):
+    file = tmp_path / "words.json"
+    file.write_text(parse_inline("sky, sofa, dog, couch").to_json())
+    (same,) = check(vocabulary=str(file)).findings
+    assert same.lines == tuple(
+        number for number, line in enumerate(file.read_text().splitlines(), 1) if '"sofa"' in line or '"couch"' in line
+    )
+
+
+def test_words_in_two_classes_of_a_typed_list_have_no_lines():
+    checked = check(classes="sky, sea=sky, dog=sky")
+    assert [(each.classes, each.lines) for each in checked.findings if each.kind == "refused"] == [
+        (("sky", "sea"), ()),
+        (("sky", "dog"), ()),
+    ]
+    assert checked.classes.words == (("sky",), ("sea",), ("dog",))
 
 
 def test_descriptions_that_become_equal_are_a_finding_and_no_refusal():
@@ -141,8 +174,6 @@ def test_no_image_that_can_be_read_leaves_the_check_of_the_words(tmp_path):
         ({"vocabulary": "a, " * 300}, VocabularyError, "--classes"),
         ({"vocabulary": "adee20k"}, VocabularyError, "Did you mean 'ade20k'"),
         ({"classes": "sky, , sea"}, VocabularyError, "position 2"),
-        ({"classes": "sky, Sky"}, VocabularyError, "appears twice"),
-        ({"classes": "sky, sea=sky"}, VocabularyError, "stands in two classes"),
         ({"classes": "sky", "images": ("nowhere",)}, InputError, "nowhere"),
     ],
 )

@@ -27,7 +27,7 @@ def small_tower():
     return fill_randomly(VisionTower(VisionConfig(24, 5, 2, 48, "mlp", 14, 56)))
 
 
-def write_small_hub(folder, config=None):
+def write_small_hub(folder, config=None, classes=None):
     """Write model.safetensors and config.json of a small vision tower with three heads; returns the folder."""
     folder.mkdir(parents=True)
     tensors = {}
@@ -41,7 +41,8 @@ def write_small_hub(folder, config=None):
             tensors["backbone." + name] = value
     for task in TASKS:
         names = HeadSource(None, task, flax=False, prefix=f"{task}_")
-        tensors |= {names.name_of(own): value for own, value in small_head(task).decoder.state_dict().items()}
+        head = small_head(task, outputs=classes if task == "segmentation" else None)
+        tensors |= {names.name_of(own): value for own, value in head.decoder.state_dict().items()}
     save_file(tensors, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps({"backbone_config": {"num_attention_heads": 2}, **(config or {})}))
     return folder

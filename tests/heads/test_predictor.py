@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +88,8 @@ def test_half_precision_of_the_encoder_leaves_depth_in_float32(image):
         ((100, 100), 450, False, (448, 448)),
         ((1, 1), 1, False, (14, 14)),
         ((3000, 4000), 448, False, (448, 602)),
+        ((100, 20000), 448, False, (14, 4102)),
+        ((100, 20000), 448, True, (448, 448)),
     ],
 )
 def test_the_model_input_has_whole_patches(image_hw, side_px, square, input_hw):
@@ -112,8 +116,53 @@ def test_a_result_is_saved_and_read_again(image, tmp_path):
     with pytest.raises(OutputError, match="exists"):
         result.save(path)
     assert result.save(path, overwrite=True) == path
-    with pytest.raises(OutputError, match=r"ending in \.npz"):
+    with pytest.raises(OutputError, match=r"ends in \.npz, \.png or \.jpg"):
+        result.save(tmp_path / "photo.txt")
+    with pytest.raises(OutputError, match=r"one map; this prediction has depth, normals, segmentation"):
         result.save(tmp_path / "photo.png")
+
+
+def test_a_single_map_is_saved_as_png(image, tmp_path):
+    depth, normals = predictor("depth").predict(image), predictor("normals").predict(image)
+    with Image.open(depth.save(tmp_path / "depth.png")) as saved:
+        assert np.array_equal(np.asarray(saved), np.rint(depth.depth * 1000))
+    with Image.open(normals.save(tmp_path / "normals.png")) as saved:
+        assert np.abs(np.asarray(saved) / 127.5 - 1 - normals.normals).max() < 0.005
+
+
+def test_labels_of_ade20k_have_names_and_pictures(image, tmp_path):
+    Image.fromarray(image).save(tmp_path / "photo.png")
+    result = DensePredictor(small_encoder(), small_head("segmentation", outputs=150), 56).predict(
+        tmp_path / "photo.png"
+    )
+    assert result.classes.names[:3] == ("wall", "building", "sky")
+    with Image.open(result.save(tmp_path / "labels.png")) as saved:
+        assert np.array_equal(np.asarray(saved), result.labels)
+    with pytest.raises(OutputError, match="the picture itself"):
+        result.save(tmp_path / "photo.png", overwrite=True)
+    assert result.picture("segmentation").width > 320  # with a legend
+    Image.fromarray(image[:20]).save(tmp_path / "photo.png")
+    changed = DensePredictor(small_encoder(), small_head("segmentation", outputs=150), 56)
+    with pytest.raises(InputError, match=r"to have \(45, 63\) pixels; it has \(20, 63\) now"):
+        type(result)(result.maps, tmp_path / "photo.png", changed.classes).picture()
+
+
+def test_a_notebook_shows_the_maps_side_by_side(image):
+    result = predictor("depth", "normals").predict(image)
+    with Image.open(io.BytesIO(result._repr_png_())) as shown:
+        widths = [result.picture(task).width for task in ("depth", "normals")]
+        assert shown.width == sum(widths)
+        drawn = np.asarray(shown)[: result.picture("normals").height, widths[0] :]
+        assert np.array_equal(drawn, np.asarray(result.picture("normals")))
+
+
+def test_labels_without_known_classes_are_saved_as_arrays_only(image, tmp_path):
+    result = predictor("segmentation").predict(image)
+    assert result.classes is None
+    with np.load(result.save(tmp_path / "a.npz")) as arrays:
+        assert np.array_equal(arrays["labels"], result.labels)
+    with pytest.raises(InputError, match="names of these labels are not known"):
+        result.save(tmp_path / "a.png")
 
 
 def test_a_map_without_its_head_is_refused(image):

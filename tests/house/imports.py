@@ -8,9 +8,9 @@ FLOORS = {
     "errors": 0, "lazy": 0, "interrupts": 0, "progress": 0,  # every floor may import these
     "atomic": 1, "metrics": 1,
     "encoders": 2, "images": 2,
-    "features": 3, "heads": 3, "vocabulary": 3, "pretrain": 3,
+    "features": 3, "vocabulary": 3, "pretrain": 3,
     "output": 4, "datasets": 4, "examples": 4,
-    "engine": 5,
+    "engine": 5, "heads": 5,
     "evaluation": 6, "integrations": 6, "regions": 6, "classifiers": 6,
     "jobs": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
@@ -18,7 +18,8 @@ FLOORS = {
 # Heavy libraries and the rooms or files that alone may import them.
 SITES = {
     "cv2": ("images/", "output/"),
-    "PIL": ("images/", "output/"),
+    "PIL": ("images/", "output/", "heads/prediction.py"),
+    "rasterio": ("images/rasters.py",),
     "sklearn": ("features/", "classifiers/"),
     "open_clip": ("encoders/openclip.py",),
     "timm": ("encoders/timm.py",),
@@ -28,10 +29,14 @@ SITES = {
     "mmseg": ("integrations/mmseg.py",),
     "mmengine": ("integrations/mmseg.py",),
     "mmcv": ("integrations/mmseg.py",),
+    "cvat_sdk": ("integrations/cvat.py",),
+    "fiftyone": ("integrations/fiftyone.py",),
     "typer": ("cli/",),
     "huggingface_hub": ("encoders/hub.py",),
     "transformers": ("regions/sam2.py",),
     "sentencepiece": ("encoders/tips/tokenizer.py", "pretrain/wordpieces.py"),
+    "h5py": ("datasets/nyu_depth.py",),
+    "scipy": ("datasets/nyu_depth.py",),
 }  # fmt: skip
 
 # Walls between rooms that the floors alone would allow.

@@ -33,7 +33,7 @@ def test_help_loads_nothing_heavy():
     help_of = (
         "import contextlib, io, sys\n"
         "from densezero.cli.main import app\n"
-        "commands = [[name, '--help'] for name in ('segment', 'pca', 'similarity', 'features')]\n"
+        "commands = [[name, '--help'] for name in ('segment', 'depth', 'normals', 'pca', 'similarity', 'features')]\n"
         "for words in (['--help'], *commands, ['models', 'list'], ['formats', 'list']):\n"
         "    with contextlib.redirect_stdout(io.StringIO()) as out:\n"
         "        try: app(words)\n"

@@ -10,9 +10,12 @@ from typer.testing import CliRunner
 
 from densezero.cli.main import app
 from densezero.encoders.catalog import HEAD_MODELS
+from densezero.images.rasters import HAS_RASTERIO
 from densezero.output.labels import read_labels
+from densezero.pretrain.scenes import draw_scene
 from tests.conftest import ROOT
 from tests.datasets.devkits import draw_ade
+from tests.datasets.nyu import draw_nyu
 from tests.heads.hub_files import write_small_hub
 from tests.jobs.test_pretrain import SMALL
 
@@ -23,8 +26,14 @@ SHELL = {
     for page, text in PAGES.items()
 }
 COMMANDS = sorted({line for lines in SHELL.values() for line in lines if line.startswith("densezero ")})
-EVALUATIONS = [line for line in SHELL["densezero/evaluation/README.md"] if " evaluate " in line]
+if not HAS_RASTERIO:  # pip install densezero[geo]
+    COMMANDS = [line for line in COMMANDS if "scene.tif" not in line]
+EVALUATIONS = [line for line in SHELL["densezero/evaluation/README.md"] if " evaluate ade20k" in line]
 EVALUATE = EVALUATIONS[0]
+WITH_HEAD = tuple(
+    f"densezero {command}"
+    for command in ("depth", "normals", "segment photos --head", "evaluate ade20k --root ADEChallengeData2016 --head")
+)
 FIGURES = ("pca", "similarity", "features")
 
 
@@ -35,6 +44,8 @@ def checkout(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     shutil.copy(ROOT / "assets" / "scenes" / "lake.jpg", tmp_path / "photos")
     draw_ade(tmp_path)
+    if HAS_RASTERIO:
+        draw_map(tmp_path / "scene.tif")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -52,6 +63,20 @@ def with_nano(words):
     return ["nano" if words[place - 1] == "--model" else word for place, word in enumerate(words)]
 
 
+def with_small_heads(words):
+    """Take a small model with heads, whatever model the line names."""
+    folder = write_small_hub(Path("heads"))
+    return [str(folder) if words[place - 1] == "--model" else word for place, word in enumerate(words)]
+
+
+def draw_map(path):
+    """A small GeoTIFF."""
+    rasterio = pytest.importorskip("rasterio")
+    about = {"height": 56, "width": 70, "count": 3, "dtype": "uint8", "crs": "EPSG:32632"}
+    with rasterio.open(path, "w", driver="GTiff", transform=rasterio.Affine(1, 0, 5e5, 0, -1, 5e6), **about) as file:
+        file.write(draw_scene(1, (56, 70)).rgb.transpose(2, 0, 1))
+
+
 def test_the_front_page_is_short_and_has_exactly_two_set_up_lines():
     assert FRONT.count("\n") <= 150
     assert len([line for line in SHELL["README.md"] if "pip install" in line]) == 2
@@ -67,20 +92,36 @@ def test_the_first_line_segments_every_scene(checkout):
     assert {file.stem for file in (checkout / "out" / "overlays").iterdir()} == scenes
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith(WITH_HEAD)])
+def test_every_command_with_a_head_runs(checkout, line):
+    words = shlex.split(line)[1:]
+    write_small_hub(HEAD_MODELS["tipsv2-b14-dpt"].folder, classes=150)
+    side = {"segment": ("--short-side", "56"), "evaluate": ()}.get(words[0], ("--side", "56"))
+    run([*words, *side])
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if not line.startswith(WITH_HEAD)])
 def test_every_command_runs(checkout, line):
     words = shlex.split(line)[1:]
     if words[0] in ("segment", "try"):
-        words = [*with_nano(words), "--short-side", "56", "--templates", "plain"]
-    if words[0] == "evaluate":
+        side = () if "--native" in words else ("--short-side", "56")
+        words = [*with_nano(words), *side, "--templates", "plain"]
+    if "nyu-depth" in words:
+        draw_nyu(Path("NYU"))
+        words = [*with_small_heads(words), "--limit", "1"]
+    elif words[0] == "evaluate":
         words = [*with_nano(words), "--templates", "plain"]
-    if words[0] in FIGURES:
+    if words[0] in FIGURES and "--head" in words:
+        words = [*with_small_heads(words), "--grid", "12"]
+    elif words[0] in FIGURES:
         words = [*with_nano(words), "--grid", "12"]
     if words[0] == "pretrain":
         Path("recipe.toml").write_text(SMALL.format(data="scenes = 4"))
     if words[0] in ("table", "report", "compare"):  # they read what other lines wrote
         for evaluation in [EVALUATE] if words[0] != "compare" else EVALUATIONS:
             run([*with_nano(shlex.split(evaluation)[1:]), "--templates", "plain"])
+    if words[0] == "gallery":  # it reads what another line wrote
+        run(["segment", "photos", "--classes", "sky, sea", "--model", "nano", "--short-side", "56", "--out", words[1]])
     run(words)
 
 
@@ -89,7 +130,7 @@ def test_the_python_examples_of_a_page_run(checkout, page):
     if page == "densezero/output/README.md":  # it reads what a command wrote
         run(["segment", "photos", "--classes", "sky, sea", "--model", "nano", "--short-side", "56", "--out", "masks"])
     if page == "densezero/heads/README.md":  # small weights, where a user may put the published ones
-        write_small_hub(HEAD_MODELS["tipsv2-b14-dpt"].folder)
+        write_small_hub(HEAD_MODELS["tipsv2-b14-dpt"].folder, classes=150)
     names = {}
     for code in re.findall(r"```python\n(.*?)```", PAGES[page], re.S):
         exec(code, names)

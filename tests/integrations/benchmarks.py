@@ -75,7 +75,14 @@ def convert(dataset, pairs, folder, prefix, ending):
 def segmenter_of(integration, config):
     model = config.model
     return integration.build_segmenter(
-        model.classes, model.model, model.protocol, model.templates, model.short_side_px, model.device, model.dtype
+        model.classes,
+        model.model,
+        model.protocol,
+        model.templates,
+        model.short_side_px,
+        model.device,
+        model.dtype,
+        model.refine,
     )
 
 

@@ -7,8 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from densezero.engine import PROTOCOLS, Background, dense_scores
-from densezero.errors import DenseZeroError, InputError, VocabularyError
+from densezero.encoders.catalog import load_encoder
+from densezero.engine import PROTOCOLS, Background, Segmenter, dense_scores
+from densezero.engine.presets import find_protocol, with_changes
+from densezero.errors import DenseZeroError, InputError, ProtocolError, VocabularyError
 from densezero.images import plan_resize, read_rgb
 from densezero.images.resize import resize_rgb
 from tests.integrations.benchmarks import SAMPLES, SMALL, open_bench, segmenter_of
@@ -56,6 +58,27 @@ def test_without_its_resize_the_labels_are_ours(mmseg, tmp_path, name):
     ours = segmenter_of(mmseg, bench.config).segment(rgb).labels
     np.testing.assert_array_equal(sample.pred_sem_seg.data[0].numpy(), ours)
     assert len(np.unique(ours)) > 3
+
+
+@needs_samples
+@pytest.mark.parametrize("refine", ["grid", "pamr"])
+def test_a_refinement_in_a_config_is_that_of_the_segmenter(mmseg, tmp_path, refine):
+    bench = open_bench("voc21", tmp_path)
+    bench.config.model.refine = refine
+    path, _, sample = predict(bench.config)
+    model = bench.config.model
+    protocol = with_changes(find_protocol(model.protocol, "voc21"), model.short_side_px, refine=refine)
+    assert protocol.refine.method == refine
+    encoder = load_encoder("nano", device="cpu", dtype="float32")
+    ours = Segmenter(encoder, "voc21", protocol, model.templates).segment(path).labels
+    np.testing.assert_array_equal(sample.pred_sem_seg.data[0].numpy(), ours)
+    bench.config.model.refine = None
+    assert (segmenter_of(mmseg, bench.config).segment(path).labels != ours).any()
+
+
+def test_an_unknown_refinement_in_a_config_is_refused(mmseg):
+    with pytest.raises(ProtocolError, match="Expected a refinement out of none, grid, pamr; got 'crf'"):
+        mmseg.build_segmenter(["sky", "sea"], "nano", "tips-simple", "plain", 56, "cpu", "float32", "crf")
 
 
 @needs_samples

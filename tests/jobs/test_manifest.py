@@ -101,6 +101,7 @@ ODD = [
     {**NAMED, "hw": [1]},
     {**NAMED, "pieces": "abc"},
     {**NAMED, "pixels": [3]},
+    {**NAMED, "confidence": "high"},
     {**NAMED, "outputs": ["../a.png"]},
     {**NAMED, "outputs": ["/a.png"]},
     {**NAMED, "outputs": [3]},

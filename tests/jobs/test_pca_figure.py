@@ -29,10 +29,10 @@ def drawn(monkeypatch):
     seen = {}
     real = feature_sheets.draw_figure
 
-    def spied(plan, sections, form):
+    def spied(plan, sections, form, foot=None):
         seen["captions"] = [" ".join(lines) for lines in plan.pages[0].heads[0].captions]
         seen["rows"] = [[panel.picture for panel in row] for row in sections[0]]
-        return real(plan, sections, form)
+        return real(plan, sections, form, foot)
 
     monkeypatch.setattr(feature_sheets, "draw_figure", spied)
     return seen

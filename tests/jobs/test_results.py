@@ -66,7 +66,7 @@ def test_a_run_without_labels_says_so(run):
     for image in manifest["images"]:
         image["outputs"] = [name for name in image["outputs"] if not name.startswith("labels/")]
     (run / "run.json").write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match=r"label map of a\.png.*did not save labels"):
+    with pytest.raises(InputError, match=r"labels of a\.png.*did not save labels"):
         densezero.load_results(run)["a.png"]
 
 

@@ -18,11 +18,11 @@ from densezero.jobs.features.settings import FeaturesSettings, PcaSettings
 from densezero.jobs.manifest import JOURNAL
 from densezero.jobs.places import LOCK
 from densezero.jobs.segment import segment_images
-from densezero.output.formats import NAMES
+from densezero.output.formats import PICTURE_FORMATS
 from densezero.output.lock import lock
 from tests.jobs.photos import Recorder, read_labels, settings, write_scenes
 
-EVERY = NAMES
+EVERY = PICTURE_FORMATS
 
 
 @pytest.fixture
@@ -322,15 +322,15 @@ def test_results_of_a_version_whose_hashes_cover_less_are_refused_with_the_reaso
 
 
 def test_a_journal_of_another_request_is_refused_too(folder, out, monkeypatch):
-    from densezero.images import read_rgb
+    from densezero.images.read import read_pixels
 
-    def interrupted(path):
+    def interrupted(path, choice):
         if path.name == "c.png":
             raise KeyboardInterrupt
-        return read_rgb(path)
+        return read_pixels(path, choice)
 
     with monkeypatch.context() as patched:
-        patched.setattr("densezero.jobs.segment.read_rgb", interrupted)
+        patched.setattr("densezero.jobs.segment.read_pixels", interrupted)
         assert segment_images(settings(folder, out)).interrupted
     assert (out / JOURNAL).exists()
     refused("only now: road", settings(folder, out, classes="road"))

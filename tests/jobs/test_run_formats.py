@@ -8,7 +8,7 @@ from densezero.errors import OutputError
 from densezero.images.file_state import stamp_of
 from densezero.jobs.segment import segment_images
 from densezero.output.coco_instances import min_area_of, region_pieces
-from densezero.output.formats import LAYOUTS, NAMES, RUN_FORMATS, run_files_of
+from densezero.output.formats import LAYOUTS, PICTURE_FORMATS, RUN_FORMATS, run_files_of
 from tests.jobs.photos import Recorder, read_labels, settings, write_scenes
 
 OF_RUN = (*RUN_FORMATS, *LAYOUTS)
@@ -33,7 +33,7 @@ def tree(out):
 
 @pytest.fixture
 def whole(folder, tmp_path):
-    segment_images(settings(folder, tmp_path / "whole", save=NAMES))
+    segment_images(settings(folder, tmp_path / "whole", save=PICTURE_FORMATS))
     return tree(tmp_path / "whole")
 
 
@@ -53,9 +53,9 @@ def test_a_killed_run_ends_with_the_files_of_an_undisturbed_one(folder, out, who
         with monkeypatch.context() as patched:
             patched.setattr(Recorder, "image", die)
             with pytest.raises(Killed):
-                segment_images(settings(folder, out, save=NAMES), Recorder())
+                segment_images(settings(folder, out, save=PICTURE_FORMATS), Recorder())
         assert not [file for file in FILES if (out / file).exists()]
-    segment_images(settings(folder, out, save=NAMES))
+    segment_images(settings(folder, out, save=PICTURE_FORMATS))
     assert tree(out) == whole
 
 
@@ -71,25 +71,25 @@ def test_a_kill_while_the_files_of_the_run_are_written_is_made_good(folder, out,
     with monkeypatch.context() as patched:
         patched.setitem(run_files._WRITERS, FILES[-1], die)
         with pytest.raises(Killed):
-            segment_images(settings(folder, out, save=NAMES))
-    assert segment_images(settings(folder, out, save=NAMES)).done == 0
+            segment_images(settings(folder, out, save=PICTURE_FORMATS))
+    assert segment_images(settings(folder, out, save=PICTURE_FORMATS)).done == 0
     assert tree(out) == whole
 
 
-@pytest.mark.parametrize("save", [NAMES, ("labels",)])
+@pytest.mark.parametrize("save", [PICTURE_FORMATS, ("labels",)])
 def test_more_images_into_a_folder_end_in_the_same_files(folder, out, whole, save):
-    segment_images(settings([folder / "b.jpg"], out, save=NAMES))
+    segment_images(settings([folder / "b.jpg"], out, save=PICTURE_FORMATS))
     assert segment_images(settings(folder, out, save=save)).skipped == 1
     found = tree(out)
     assert {file: found[file] for file in FILES} == {file: whole[file] for file in FILES}
-    assert segment_images(settings(folder, out, save=NAMES)).failed == 0
+    assert segment_images(settings(folder, out, save=PICTURE_FORMATS)).failed == 0
     assert tree(out) == whole
 
 
 @pytest.mark.parametrize("image", ["a.png", "b.jpg"])
 def test_overwriting_some_images_keeps_the_files_of_the_run_right(folder, out, whole, image):
-    segment_images(settings(folder, out, save=NAMES))
-    assert segment_images(settings([folder / image], out, save=NAMES, overwrite=True)).done == 1
+    segment_images(settings(folder, out, save=PICTURE_FORMATS))
+    assert segment_images(settings([folder / image], out, save=PICTURE_FORMATS, overwrite=True)).done == 1
     assert tree(out) == whole
 
 
@@ -117,7 +117,7 @@ def test_pictures_are_copied_where_links_are_refused(folder, out, whole, monkeyp
         raise PermissionError("no links here")
 
     monkeypatch.setattr("os.link", refuse)
-    segment_images(settings(folder, out, save=NAMES))
+    segment_images(settings(folder, out, save=PICTURE_FORMATS))
     assert not (out / "voc" / "JPEGImages" / "a.png").samefile(folder / "a.png")
     assert tree(out) == whole
 
@@ -167,13 +167,18 @@ def test_masks_are_written_beside_objects_so_that_a_later_run_can_go_on(folder, 
 
 
 def test_another_smallest_area_makes_the_objects_anew_and_no_image(folder, out):
-    save = ("coco-instances",)
+    save = ("coco-instances", "coco-instances-polygons")
     segment_images(settings(folder, out, save=("labels", *save)))
     maps = [read_labels(out / "labels" / name) for name in ("a.png", "b.png", "sub/c.png")]
     every = sorted(area for labels in maps for _, _, area, _ in region_pieces(labels, 4, 1))
 
     def areas():
-        return sorted(one["area"] for one in json.loads((out / "coco-instances.json").read_text())["annotations"])
+        of_masks, of_polygons = (
+            sorted(one["area"] for one in json.loads((out / f"{name}.json").read_text())["annotations"])
+            for name in save
+        )
+        assert of_masks == of_polygons
+        return of_masks
 
     assert areas() == [area for area in every if area >= 64]
     for least in (1, every[-1], 200):
@@ -199,6 +204,8 @@ def test_a_file_that_no_run_wrote_is_not_removed_for_its_smallest_area(folder, o
     ("changes", "said"), [({"min_area_px": 0}, "got 0"), ({"min_area_px": 9}, "got another --save")]
 )
 def test_a_smallest_area_that_means_nothing_is_refused(folder, out, changes, said):
-    with pytest.raises(OutputError, match=f"--min-area of 1 or more, with --save coco-instances; {said}"):
+    with pytest.raises(
+        OutputError, match=f"--min-area of 1 or more, with --save coco-instances or coco-instances-polygons; {said}"
+    ):
         segment_images(settings(folder, out, **changes))
     assert not out.exists()

@@ -120,20 +120,20 @@ def test_a_run_killed_half_way_goes_on_with_the_same_result(tmp_path, monkeypatc
 
 def test_an_interrupt_keeps_what_is_done(tmp_path, monkeypatch):
     folder, out = write_scenes(tmp_path / "in", ["a.png", "b.png"]), tmp_path / "out"
-    real = job.read_rgb
+    real = job.read_pixels
 
-    def interrupted(path):
+    def interrupted(path, choice=None):
         if path.name == "b.png":
             raise KeyboardInterrupt
-        return real(path)
+        return real(path, choice)
 
-    monkeypatch.setattr(job, "read_rgb", interrupted)
+    monkeypatch.setattr(job, "read_pixels", interrupted)
     summary = job.segment_images(settings(folder, out))
     assert summary.done == 1
     assert "go on" in summary.stopped
     assert summary.interrupted
     assert files_under(out) == {JOURNAL, "classes.json", "labels/a.png", "overlays/a.jpg"}
-    monkeypatch.setattr(job, "read_rgb", real)
+    monkeypatch.setattr(job, "read_pixels", real)
     again = job.segment_images(settings(folder, out))
     assert (again.done, again.skipped) == (1, 1)
     assert [image["relative"] for image in manifest_of(out)["images"]] == ["a.png", "b.png"]
@@ -196,14 +196,14 @@ def test_a_full_device_at_the_journal_or_the_manifest_ends_the_run(tmp_path, mon
 
 def test_an_unexpected_error_of_one_image_does_not_end_the_run(tmp_path, monkeypatch):
     folder, out = write_scenes(tmp_path / "in", ["a.png", "b.png"]), tmp_path / "out"
-    real = job.read_rgb
+    real = job.read_pixels
 
-    def broken(path):
+    def broken(path, choice=None):
         if path.name == "a.png":
             raise MemoryError
-        return real(path)
+        return real(path, choice)
 
-    monkeypatch.setattr(job, "read_rgb", broken)
+    monkeypatch.setattr(job, "read_pixels", broken)
     summary = job.segment_images(settings(folder, out))
     assert (summary.done, summary.failed) == (1, 1)
     assert "not enough memory" in manifest_of(out)["images"][0]["error"]

@@ -10,8 +10,10 @@ import densezero.jobs.try_words as job
 from densezero.cli.main import app
 from densezero.engine.presets import find_protocol, with_changes
 from densezero.errors import InputError, OutputError, ProtocolError, VocabularyError
-from densezero.evaluation.side_by_side import RememberedEncoder, make_variants
+from densezero.evaluation import side_by_side
+from densezero.evaluation.side_by_side import RememberedEncoder, make_variants, share_as_first
 from densezero.evaluation.try_settings import TrySettings
+from densezero.output.segmentation import Segmentation
 from densezero.progress import Listener
 from densezero.vocabulary import ClassEntry, ClassList, parse_inline
 from tests.conftest import ROOT
@@ -39,6 +41,9 @@ def test_lists_and_refinements_share_one_pass_and_give_the_labels_of_the_segment
     results = Results()
     job.try_words(request(tmp_path, refine=("none", "grid")), results)
     assert made[0].passes == 1
+    shares = [text for text in results.texts if "the first" in text]
+    results.texts = [text for text in results.texts if "the first" not in text]
+    assert len(shares) == 3
     assert [text.splitlines()[0] for text in results.texts] == [
         "3 classes: sky, grass, house; tips-slide", "3 classes: sky, grass, house; tips-slide, grid",
         "2 classes: sky, cottage; tips-slide", "2 classes: sky, cottage; tips-slide, grid",
@@ -55,6 +60,41 @@ def test_lists_and_refinements_share_one_pass_and_give_the_labels_of_the_segment
             assert (f"{name} {100 * share:.1f} %" in text) == (share > 0)
     with Image.open(tmp_path / "words.png") as picture:
         assert picture.size[0] > 1500  # three columns
+
+
+def result(names, labels):
+    """A result as ``try`` has it; only labels and classes count here."""
+    return Segmentation(np.array(labels, np.uint8), parse_inline(names), None, np.zeros((1, 4, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "share"),
+    [
+        ("sky, sea, boat", [[0, 1, 2, 2]], 1.0),
+        ("sky, sea, boat", [[0, 1, 2, 0]], 0.75),
+        ("sea, boat, sky", [[2, 0, 1, 1]], 1.0),  # by name, whatever the order
+        ("sky, water, boat", [[0, 1, 2, 2]], 1.0),  # water takes the place of sea
+        ("sky, water, boat, grass", [[0, 1, 2, 2]], 0.75),  # lists of other lengths: by name alone
+        ("boat, water, lake", [[1, 2, 0, 0]], 0.5),  # boat has a name in the first list, so it is no sky
+    ],
+)
+def test_the_share_as_the_first_compares_classes_by_name_then_by_place(names, labels, share):
+    assert share_as_first(result("sky, sea, boat", [[0, 1, 2, 2]]), result(names, labels)) == share
+
+
+def test_all_panels_have_one_scale_whatever_their_legends(tmp_path, monkeypatch):
+    drawn = []
+    real = side_by_side.draw_figure
+    monkeypatch.setattr(
+        side_by_side, "draw_figure", lambda plan, rows, form: drawn.append((plan, rows)) or real(plan, rows, form)
+    )
+    job.try_words(request(tmp_path, classes=("sky, grass, house", "the blue sky of a summer evening, lawn, home")))
+    (plan, rows) = drawn[0]
+    assert len({panel.picture.shape for section in rows for row in section for panel in row}) == 1
+    titles = [" ".join(lines) for head in plan.pages[0].heads for lines in head.captions]
+    assert titles[0] == "image"
+    assert "as the first" not in titles[1]
+    assert titles[2].endswith(" % as the first; 3 classes: the blue sky of a summer evening, lawn, home")
 
 
 def test_a_tiny_short_side_is_refused(tmp_path):

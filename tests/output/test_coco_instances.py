@@ -8,7 +8,7 @@ from pycocotools.coco import COCO
 from scipy import ndimage
 
 from densezero.output.coco import coco_pieces
-from densezero.output.coco_instances import min_area_of, region_pieces, write_instances
+from densezero.output.coco_instances import min_area_of, polygon_pieces, region_pieces, write_instances
 from densezero.output.coco_json import CocoImage, labels_of
 from densezero.output.labels import ignore_value
 from tests.output.scenes import scene_labels
@@ -60,6 +60,23 @@ def test_pycocotools_reads_every_region_and_together_they_are_the_label_map(tmp_
         assert len(coco.getAnnIds(imgIds=number)) == regions
 
 
+@pytest.mark.parametrize("n_classes", [1, 3, 5, 300])
+def test_polygons_are_the_regions(tmp_path, random_classes, n_classes):
+    """Read by pycocotools; the masks, areas and boxes are those of the run lengths."""
+    path, found = tmp_path / "a.json", []
+    images = images_of({"a.png": scene_labels(n_classes)}, n_classes)
+    for as_polygons in (False, True):
+        write_instances(path, lambda: images, random_classes(n_classes), 1, as_polygons)
+        coco = load(path)
+        one = [
+            (each["category_id"], each["area"], each["bbox"], coco.annToMask(each).tobytes())
+            for each in coco.anns.values()
+        ]
+        found.append(sorted(one))
+    assert found[0] == found[1]
+    assert {len(each["segmentation"]) for each in coco.anns.values()} == {1}
+
+
 def test_regions_by_hand():
     """A ring of eight pixels, its hole of one, and two pixels that share a corner only."""
     labels = np.array([[1, 1, 1, 0, 1], [1, 0, 1, 1, 0], [1, 1, 1, 0, 0]], np.uint8)
@@ -70,12 +87,13 @@ def test_regions_by_hand():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("encode", [region_pieces, polygon_pieces])
 @pytest.mark.parametrize("least", [1, 2, 9, 10, 1000])
-def test_smaller_regions_are_left_out_and_the_others_stay(blob_labels, least):
+def test_smaller_regions_are_left_out_and_the_others_stay(blob_labels, least, encode):
     labels = blob_labels((60, 80), 4)
     labels[::7, ::5] = 3
-    every = region_pieces(labels, 4, 1)
-    assert region_pieces(labels, 4, least) == [piece for piece in every if piece[2] >= least]
+    every = encode(labels, 4, 1)
+    assert encode(labels, 4, least) == [piece for piece in every if piece[2] >= least]
 
 
 def test_the_file_says_how_small_its_regions_are(tmp_path, random_classes):

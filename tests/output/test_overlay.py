@@ -7,7 +7,7 @@ from sklearn.datasets import load_sample_image
 
 from densezero.errors import OutputError
 from densezero.output import fonts
-from densezero.output.legend import Entry, add_legend, list_entries, plan_legend
+from densezero.output.legend import Entry, add_legend, choose_lines, fill_lines, list_entries, plan_legend
 from densezero.output.overlay import draw_overlay, drawn_hw, encode_overlay
 
 
@@ -28,6 +28,23 @@ def test_entries_are_sorted_and_small_ones_folded(classes_of):
     assert entries[0].colour == tuple(classes.colours[1].tolist())
     assert entries[3].colour is None
     assert list_entries({0: 999, 1: 1}, classes)[1].name == "+ 1 class under 1 %"
+
+
+def test_the_legend_of_a_film_has_the_same_lines_in_every_frame(photograph, classes_of):
+    classes = classes_of(["sky", "sea", "boat", "gull", "flag"])
+    frames = [{0: 600, 1: 400}, {0: 100, 1: 880, 2: 20}, {1: 995, 3: 5}]
+    lines = choose_lines(frames)
+    assert lines == (1, 0, 2, -1)  # 2275, 700 and 20 pixels; the gull has never 1 % of a frame
+    entries = fill_lines(lines, frames[2], classes)
+    assert [(entry.name, entry.share) for entry in entries] == [
+        ("sea", 0.995), ("sky", 0.0), ("boat", 0.0), ("other classes", 0.005),
+    ]  # fmt: skip
+    assert choose_lines([{0: 1}]) == (0,)
+    assert [entry.share for entry in fill_lines((0,), {}, classes)] == [0.0]
+    labels = np.zeros(photograph.shape[:2], np.uint8)
+    drawn = [draw_overlay(photograph, labels + index, classes, lines) for index in (0, 3)]
+    assert drawn[0].shape == drawn[1].shape
+    assert (drawn[0][:, 640:] != drawn[1][:, 640:]).any()  # the numbers differ
 
 
 def test_the_middle_of_a_region_is_half_its_colour(photograph, classes_of):

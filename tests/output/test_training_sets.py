@@ -1,5 +1,6 @@
 """Training layouts are read by readers written after the published descriptions of the formats."""
 
+import json
 import runpy
 
 import cv2
@@ -115,9 +116,10 @@ def test_voc_refuses_a_name_that_its_list_cannot_hold(classes_of):
         plan_outputs(["a.png"], ["mmseg"]).refuse_classes(classes_of(["sky", name]))
 
 
-def test_yolo_refuses_a_folder_that_would_hide_the_masks():
+@pytest.mark.parametrize("form", ["yolo", "yolo-semantic"])
+def test_yolo_refuses_a_folder_that_would_hide_the_labels(form):
     with pytest.raises(OutputError, match=r"no folder called images.*got x/images/a\.png"):
-        plan_outputs(["images.png", "x/images/a.png"], ["yolo-semantic"])
+        plan_outputs(["images.png", "x/images/a.png"], [form])
     plan_outputs(["images.png", "x/images/a.png"], ["mmseg"])
 
 
@@ -163,6 +165,41 @@ def test_mmseg_finds_images_and_masks_by_its_endings(tmp_path, random_classes, n
         relative = image.relative_to(images).as_posix()
         mask = relative.removesuffix(config["img_suffix"]) + config["seg_map_suffix"]
         np.testing.assert_array_equal(grey(root / config["data_prefix"]["seg_map_path"] / mask), given[relative])
+
+
+@pytest.mark.parametrize("n_classes", [1, 3, 5, 254])
+def test_datumaro_has_one_folder_and_no_label_is_the_first_name(tmp_path, random_classes, maps, n_classes):
+    classes, given = random_classes(n_classes), maps(n_classes)
+    root = write(tmp_path, "datumaro", given, classes)
+    meta = json.loads((root / "dataset_meta.json").read_text())
+    assert meta["label_map"] == {str(index): name for index, name in enumerate(["background", *classes.names])}
+    assert meta["segmentation_colors"] == [[0, 0, 0], *classes.colours.tolist()]
+    assert len(list((root / "masks").iterdir())) == len(given)
+    for name, labels in given.items():
+        flat = name.replace("/", "__")
+        found = grey(root / "masks" / f"{flat.rpartition('.')[0]}.png")
+        np.testing.assert_array_equal(np.where(found == 0, 255, found.astype(int) - 1), labels)
+        assert same_file(root / "images" / flat, tmp_path / "in" / name)
+
+
+def test_two_pictures_that_would_have_one_name_in_datumaro_are_refused():
+    with pytest.raises(OutputError, match=r"no folders, so x/a\.png and x__a\.jpg would both be called x__a"):
+        plan_outputs(["x/a.png", "x__a.jpg"], ["datumaro"])
+    plan_outputs(["x/a.png", "x__a.jpg"], ["voc"])
+    plan_outputs(["x/a.png", "y/a.png"], ["datumaro"])
+
+
+def test_yolo_has_a_line_for_each_region_by_hand(tmp_path, classes_of):
+    labels = np.full((10, 20), 255, np.uint8)
+    labels[1:3, 1:5], labels[5, 7] = 1, 0
+    root = write(tmp_path, "yolo", {"a.png": labels, "n.png": np.full_like(labels, 255)}, classes_of(["sky", "boat"]))
+    assert (root / "labels" / "train" / "n.txt").read_text() == ""
+    first, second = (line.split() for line in (root / "labels" / "train" / "a.txt").read_text().splitlines())
+    assert (first[0], second[0]) == ("1", "0")
+    assert np.array(first[1:], float) * ([20, 10] * 4) == pytest.approx([1, 1, 5, 1, 5, 3, 1, 3], abs=0.005)
+    assert np.array(second[1:], float) * ([20, 10] * 4) == pytest.approx([7, 5, 8, 5, 8, 6, 7, 6], abs=0.005)
+    data = yaml.safe_load((root / "data.yaml").read_text())
+    assert data == {"train": "images/train", "val": "images/train", "names": {0: "sky", 1: "boat"}}
 
 
 def test_endings_that_are_kept_are_in_both_names(tmp_path, classes_of):

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from densezero.output.formats import NAMES
+from densezero.output.formats import PICTURE_FORMATS
 from densezero.pretrain.concepts import CONCEPTS
 from densezero.pretrain.scenes import draw_scene
 from densezero.vocabulary import ClassEntry, ClassList
@@ -31,7 +31,7 @@ from tests.torture.forks import load_everything, run, start, tree, wait
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 GO_ON = "interrupted; run the same command again to go on"
-SAVE = ",".join(NAMES)
+SAVE = ",".join(PICTURE_FORMATS)
 
 
 def make_inputs(folder: Path, images: int) -> None:

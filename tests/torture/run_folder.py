@@ -15,11 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from densezero.output.formats import NAMES
+from densezero.output.formats import PICTURE_FORMATS
 from tests.torture.make_folder import DONE, FAILED, PASSED_OVER, Made, make_folder
 
 QUICK = ("--model", "nano", "--device", "cpu", "--keep-suffix", "--quiet")
-WORDS = ("--classes", "sky, grass", "--short-side", "56", "--save", ",".join(NAMES))
+WORDS = ("--classes", "sky, grass", "--short-side", "56", "--save", ",".join(PICTURE_FORMATS))
 COMMANDS = {"segment": WORDS, "pca": ("--grid", "8"), "features": ("--grid", "8")}
 
 

@@ -1,5 +1,7 @@
 """The check of a class list: what is found, what is advised, and laws that hold for every list."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,39 @@ def test_two_spellings_are_found():
     assert finding.seen == "'traffic light' and 'traffic-lights' are one word, spelled in two ways"
 
 
+def test_several_words_for_one_thing_are_one_finding():
+    (finding,) = spelled("sofa, sky, couch, settees=bench", "same")
+    assert (finding.classes, finding.words) == (("sofa", "couch", "settees"), ("sofa", "couch", "settees"))
+    assert finding.seen == "'sofa', 'couch' and 'settees' mean the same thing"
+    assert finding.suggestion == "Make one class of them: sofa=couch|settees|bench"
+
+
+def test_a_class_with_words_of_two_others_does_not_make_one_thing_of_them():
+    found = spelled("sofa, truck, stuff=couch|lorry", "same")
+    assert [each.classes for each in found] == [("sofa", "stuff"), ("truck", "stuff")]
+
+
+def test_classes_that_nearly_coincide_by_one_word_are_one_finding():
+    (finding,) = check("sea, dog, pond, river, cat", at_angles(0, 90, 2.5, 5, 180)).findings  # near is 2.6 degrees
+    assert (finding.kind, finding.classes) == ("near", ("sea", "pond", "river"))
+    assert finding.cosine == pytest.approx(np.cos(np.deg2rad(2.5)), abs=1e-6)
+    assert finding.seen.startswith("cosine 0.999 or more from each to another, ")
+    assert finding.suggestion.endswith("One thing? Write sea=pond|river")
+
+
+def test_classes_that_nearly_coincide_by_different_words_of_one_class_stay_apart():
+    found = check("dog, other=gnu, cat", at_angles(1, 0, 90, 91)).findings
+    assert [each.classes for each in found if each.kind == "near"] == [("dog", "other"), ("other", "cat")]
+
+
+def test_many_classes_that_nearly_coincide_are_named_with_their_words():
+    names = "abbey, badge, cargo, decoy, ember"
+    (finding,) = check(f"{names}, dog", at_angles(0, 0, 0, 0, 0, 90)).findings
+    assert (
+        finding.seen == "'abbey', 'badge', 'cargo', 'decoy' and 'ember': the model reads all of them as the same words"
+    )
+
+
 def test_synonyms_of_one_class_may_mean_the_same():
     assert spelled("sofa=couch, sky", "same") == []
 
@@ -82,6 +117,12 @@ def test_a_typing_error_is_a_question():
     assert finding.suggestion == "Write 'house' if that is meant. Else keep 'hosue'."
     (finding,) = spelled("hosue, house", "typing")
     assert finding.suggestion.startswith("Remove 'hosue' if that is meant")
+
+
+def test_a_typing_error_in_a_description_is_shown_without_the_description():
+    (finding,) = spelled("a small hosue beside the water under a cloudy sky, sky", "typing")
+    assert finding.seen == "'hosue' in 'a small hosue beside the water under a c...': did you mean 'house'?"
+    assert finding.suggestion == "Write 'house' if that is meant. Else keep 'hosue'."
 
 
 def test_names_of_data_files_are_one_finding():
@@ -120,6 +161,10 @@ def test_a_synonym_far_from_all_others_is_found():
     (row,) = result.synonyms
     assert (row.name, row.words, row.pair) == ("boat", 4, ("boat", "barn"))
     assert (row.cosine, row.share) == (pytest.approx(0.5, abs=1e-6), pytest.approx(0.5, abs=1e-3))
+
+
+def test_a_synonym_that_is_known_to_mean_the_same_is_not_far():
+    assert check("sofa=couch|barn, sky", at_angles(0, 60, 120, 200)).findings[0].words == ("barn",)
 
 
 def test_of_words_that_all_lie_apart_the_first_one_stays():
@@ -201,7 +246,7 @@ def test_rotating_all_vectors_changes_nothing():
     ],
 )
 def test_two_classes_as_one_can_be_put_into_a_list(first, second, text):
-    assert merged(first, second) == text
+    assert merged([first, second]) == text
     if text:
         assert set(parse_inline(text).words[0]) >= set(first.words) | set(second.words)
 
@@ -218,6 +263,11 @@ def test_the_table_has_each_kind_once_and_a_suggestion_under_each_finding():
         "HARD TO TELL APART (2). The model hardly sees a difference between two classes, or does not know them.",
     ]
     assert [line.split() for line in lines if "->" in line] == [["->", "do", str(n)] for n in (1, 2, 3)]
+
+
+def test_classes_of_a_file_are_named_with_their_lines():
+    text = "\n".join(write_findings([replace(finding(), lines=(3, 12))]))
+    assert "  line 3: sky                 seen 0\n  line 12: sea                -> do 0" in text
 
 
 def test_a_long_table_says_how_much_it_leaves_out():

@@ -9,6 +9,7 @@ import pytest
 
 from densezero.errors import VocabularyError
 from densezero.vocabulary import ClassEntry, class_list_from, load_class_list, load_packaged, parse_inline
+from densezero.vocabulary.textfile import find_lines
 
 
 def write(folder: Path, name: str, text: str | bytes) -> Path:
@@ -313,3 +314,28 @@ def test_a_file_without_permission_is_refused_in_words(tmp_path):
 def test_the_vocabulary_loads_without_torch():
     probe = "import sys, densezero.vocabulary; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "lines"),
+    [
+        ('["sky",\n "sea"]', ("sky", "sea"), (1, 2)),
+        ('[\n\n"größe",\n"sea"]', ("größe", "sea"), (3, 4)),
+        ('["\\u00e4pfel",\n"sea"]', ("äpfel", "sea"), (1, 2)),
+        ('{"sky": ["heaven"],\n "sea": []}', ("sky", "sea"), (1, 2)),
+        ('{"id2label": {\n "0": "sky",\n "1": "sea"}}', ("sky", "sea"), (2, 3)),
+        ('[{"id": 3, "name": "sky"},\n {"id": 1, "name": "sea"}]', ("sea", "sky"), (2, 1)),
+        ("names:\n  - sky\n  - 'traffic light'", ("sky", "traffic light"), (2, 3)),
+        ("names:\n  0: sky  # blue\n  1: sea", ("sky", "sea"), (2, 3)),
+        ('["sky",\n "sea",\n "sky"]', ("sky", "sea", "sky"), (1, 2, 3)),
+        ('["sky", "sea"]', ("sky", "sea"), ()),  # all on one line
+        ('[["sky",\n "sea"],\n "sea"]', ("sky", "sea"), ()),  # a synonym looks like a class
+    ],
+)
+def test_the_lines_of_classes_are_found_in_json_and_yaml(text, names, lines):
+    assert find_lines(text, names) == lines
+
+
+def test_two_classes_with_one_word_in_json_are_named_by_their_lines(tmp_path):
+    with pytest.raises(VocabularyError, match=r"'sky' \(line 2\) and 'sea' \(line 3\)"):
+        load_class_list(write(tmp_path, "c.json", '{\n "sky": [],\n "sea": ["sky"]\n}'))

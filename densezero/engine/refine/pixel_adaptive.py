@@ -23,7 +23,7 @@ def pamr(
 ) -> Tensor:
     """Replace the scores of each pixel by a mean over its neighbours, again and again; similar colours weigh more.
 
-    The memory beside the arguments and the result is bounded: it holds a strip of rows, with some classes at a time.
+    Beside the arguments and the result, the memory holds a strip of rows with some classes, and the halo above it.
 
     Args:
         image: (3, H, W) float32 RGB in [0, 1].
@@ -41,22 +41,27 @@ def pamr(
     refuse_other_shapes(image, scores)
     if scores.device.type == "mps":  # some versions lack embedding_bag
         return pamr(image.cpu(), scores.cpu(), iterations, dilations).to(scores.device)
-    settings = Pamr(iterations, dilations)
-    pixels = scores.float().permute(1, 2, 0)  # (H, W, C)
-    result = torch.empty_like(pixels, memory_format=torch.contiguous_format)
+    pixels = scores.float().permute(1, 2, 0).clone(memory_format=torch.contiguous_format)  # (H, W, C)
+    return pamr_in_place(image, pixels, Pamr(iterations, dilations)).permute(2, 0, 1)
+
+
+def pamr_in_place(image: Tensor, pixels: Tensor, settings: Pamr) -> Tensor:
+    """Do the same to scores (H, W, C) float32 where they lie, and return them."""
     halo = settings.iterations * max(settings.dilations)
+    groups = [slice(first, first + CLASSES_AT_ONCE) for first in range(0, pixels.shape[2], CLASSES_AT_ONCE)]
+    above = [pixels[:0, :, classes] for classes in groups]  # the halo above a strip, as it was
     for wanted, needed in row_strips(pixels.shape[0], pixels.shape[1], STRIP_PX, halo):
         weight = neighbour_weights(image[:, needed].float(), settings.dilations)  # (pixels of the strip, neighbours)
         index = _neighbour_index(image[0, needed], settings.dilations)  # likewise
-        inner = slice(wanted.start - needed.start, wanted.stop - needed.start)
-        for first in range(0, len(scores), CLASSES_AT_ONCE):
-            classes = slice(first, first + CLASSES_AT_ONCE)
-            part = pixels[needed, :, classes]  # (rows, W, classes)
-            values = part.reshape(len(index), -1)
+        for place, classes in enumerate(groups):
+            part = torch.cat([above[place], pixels[wanted.start : needed.stop, :, classes]])  # (rows, W, classes)
+            above[place] = part[: wanted.stop - needed.start][-halo:].clone()
+            values = part.view(len(index), -1)
             for _ in range(settings.iterations):
                 values = F.embedding_bag(index, values, mode="sum", per_sample_weights=weight)
-            result[wanted, :, classes] = values.view(part.shape)[inner]
-    return result.permute(2, 0, 1)
+            first = wanted.start - needed.start
+            pixels[wanted, :, classes] = values.view(part.shape)[first : first + wanted.stop - wanted.start]
+    return pixels
 
 
 def neighbour_weights(image: Tensor, dilations: Sequence[int]) -> Tensor:

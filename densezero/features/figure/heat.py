@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from densezero.features.choices import FigureStyle
 from densezero.features.figure.colours import heat_rgb, to_bytes
 from densezero.features.figure.layout import GAP_MM, MM, FigurePlan, Section, cell_width_mm, line_height_mm, plan_figure
-from densezero.features.figure.panels import Panel, draw_figure
+from densezero.features.figure.panels import Foot, Panel, draw_figure
 from densezero.features.figure.sheet import axes_at, text_width_in
 
 if TYPE_CHECKING:
@@ -73,8 +74,7 @@ def plan_heat(
         Section(("image", *_pad(captions[start : start + across], across)), tuple(ratios))
         for start in range(0, len(captions), across)
     ]
-    foot_mm = 3 * GAP_MM + _BAR_MM + 2 * line_height_mm(style.small_pt) + GAP_MM
-    return plan_figure(sections, style, note_lines=int(each), foot_mm=foot_mm)
+    return plan_figure(sections, style, note_lines=int(each), foot_mm=scale_height_mm(style))
 
 
 def draw_heat(
@@ -106,10 +106,7 @@ def draw_heat(
                 panels.append(Panel(to_bytes(shown), describe_scale(scale) if each else ""))
             section.append(panels)
         sections.append(section)
-
-    def foot(figure: Figure, top_in: float) -> None:
-        _draw_scale(figure, plan, top_in, None if each else shared)
-
+    foot = scale_foot(plan, None, "each map on its own scale") if each else scale_foot(plan, shared, "cosine")
     return draw_figure(plan, sections, form, foot)
 
 
@@ -142,13 +139,31 @@ def round_ticks(scale: Scale, most: int) -> dict[float, str]:
     return {scale.low: f"{scale.low:z.3g}".replace("-", MINUS)}
 
 
-def _draw_scale(figure: Figure, plan: FigurePlan, top_in: float, scale: Scale | None) -> None:
-    """Draw the colour scale in the middle below the rows; without ends if every map has its own."""
+def scale_height_mm(style: FigureStyle) -> float:
+    """Height of the room that ``scale_foot`` needs."""
+    return 3 * GAP_MM + _BAR_MM + 2 * line_height_mm(style.small_pt) + GAP_MM
+
+
+def scale_foot(plan: FigurePlan, scale: Scale | None, label: str, colormap: str | None = None) -> Foot:
+    """Make what draws a colour scale in the middle below the rows of a figure.
+
+    Args:
+        plan: of the figure.
+        scale: its ends; None writes lowest and highest.
+        label: what it measures.
+        colormap: matplotlib's name of the map; None takes the style's.
+    """
+    return partial(_draw_scale, plan=plan, scale=scale, label=label, colormap=colormap or plan.style.colormap)
+
+
+def _draw_scale(
+    figure: Figure, top_in: float, plan: FigurePlan, scale: Scale | None, label: str, colormap: str
+) -> None:
     style = plan.style
     width = min(plan.width_in - 12 * MM, 90 * MM)
     axes = axes_at(figure, (plan.width_in - width) / 2, top_in + 3 * GAP_MM * MM, width, _BAR_MM * MM)
     axes.imshow(
-        np.linspace(0, 1, 256)[None], aspect="auto", cmap=style.colormap, extent=(0, 1, 0, 1),
+        np.linspace(0, 1, 256)[None], aspect="auto", cmap=colormap, extent=(0, 1, 0, 1),
         interpolation="antialiased",
     )  # fmt: skip
     axes.set_yticks([])
@@ -164,7 +179,7 @@ def _draw_scale(figure: Figure, plan: FigurePlan, top_in: float, scale: Scale | 
         first.set_horizontalalignment("left")
         last.set_horizontalalignment("right")
     axes.tick_params(length=2, pad=1.5, labelsize=style.small_pt)
-    axes.set_xlabel("each map on its own scale" if scale is None else "cosine", fontsize=style.small_pt, labelpad=1)
+    axes.set_xlabel(label, fontsize=style.small_pt, labelpad=1)
     axes.spines[:].set_visible(False)
 
 

@@ -17,6 +17,7 @@ from densezero.evaluation.report import Report
 from densezero.evaluation.report_request import WAY_OUT, asked, find_classes, find_templates
 from densezero.images import read_rgb
 from densezero.jobs.evaluate.settings import ReportSettings
+from densezero.jobs.heads.labels import head_segmenter_for
 from densezero.progress import Listener, Progress
 from densezero.vocabulary.background import with_background
 
@@ -50,6 +51,8 @@ def build_segmenter_again(report: Report, settings: ReportSettings, dataset: Dat
         InputError: if class list, templates or weights are others than the report's, or it does not say them.
         ModelError: if the model cannot be loaded.
     """
+    if "head" in report.request:
+        return _build_head_again(report, settings, dataset)
     protocol = Protocol.from_json(asked(report, "protocol"))
     classes = find_classes(report, dataset)
     worded = with_background(classes, protocol.background).classes
@@ -61,6 +64,18 @@ def build_segmenter_again(report: Report, settings: ReportSettings, dataset: Dat
     if encoder.note:
         listener.note(encoder.note)
     return Segmenter(encoder, classes, protocol, templates, listener.embedding)
+
+
+def _build_head_again(report: Report, settings: ReportSettings, dataset: Dataset) -> Segmenter:
+    head, model, preset = report.request["head"], settings.model or asked(report, "model"), asked(report, "preset")
+    segmenter = head_segmenter_for(dataset, head, model, preset, dtype=asked(report, "dtype"))
+    made = segmenter.provenance
+    _refuse_other(report, "weights_sha256", made.weights_sha256, "Give the evaluated weights with --model,")
+    if list(made.examples) != asked(report, "examples"):
+        raise InputError(
+            f"Expected the head of the report; {head} of {model} is another one. Evaluate again, {WAY_OUT}"
+        )
+    return segmenter
 
 
 def segment_again(

@@ -33,6 +33,7 @@ from densezero.interrupts import Interrupts
 from densezero.jobs.evaluate import processes
 from densezero.jobs.evaluate.counts import CountJournals
 from densezero.jobs.evaluate.settings import EvaluateSettings
+from densezero.jobs.heads.labels import head_files, head_segmenter_for
 from densezero.jobs.manifest import plain_request
 from densezero.metrics import iou_scores
 from densezero.output.lock import lock
@@ -79,7 +80,7 @@ class _Plan:
 def _plan(settings: EvaluateSettings, listener: Listener) -> _Plan:
     """Refuse what can be refused, the cheapest first."""
     files = [Path(name) for name in (settings.vocabulary, settings.templates, settings.images) if name is not None]
-    read = (*files, *model_files(settings.model))
+    read = (*files, *model_files(settings.model), *head_files(settings.head))
     refuse_unusable_outputs(settings.out, [settings.out, sums_file(settings.out)], read, is_folder=False)
     refuse_foreign_sums(settings.out)
     dataset = load_dataset(settings.dataset, settings.root, settings.split)
@@ -173,6 +174,9 @@ def _count_together(counter: PairCounter, readings: Sequence[Future[Sample]]) ->
 
 
 def _build_segmenter(settings: EvaluateSettings, dataset: Dataset, listener: Listener) -> Segmenter:
+    if settings.head is not None:
+        how = (settings.preset, None, processes.own_device(settings.device), settings.dtype)
+        return head_segmenter_for(dataset, settings.head, settings.model, *how)
     classes = words_for_labels(dataset, settings.protocol, settings.vocabulary)
     listener.understood(f"class list: {classes.name}, {len(classes)} classes")
     protocol = find_protocol(settings.protocol, dataset.name)
@@ -205,6 +209,7 @@ def _request(settings: EvaluateSettings, dataset: Dataset, pairs: list[Pair], se
         "image_names_sha256": hashlib.sha256(names).hexdigest(),
         "boundary": settings.boundary,
         **({} if settings.name is None else {"name": settings.name.strip()}),
+        **({} if settings.head is None else {"head": settings.head, "preset": settings.preset}),
         **segmenter.provenance.to_json(),
     }
     return plain_request(request)

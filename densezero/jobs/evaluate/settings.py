@@ -8,6 +8,8 @@ from pathlib import Path
 from densezero.encoders.catalog import DEFAULT_MODEL
 from densezero.engine.presets import DEFAULT_PROTOCOL
 from densezero.errors import InputError
+from densezero.heads.names import DEFAULT_SIDE_PX, RATIO
+from densezero.jobs.heads.rules import check_head, check_input
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,11 @@ class EvaluateSettings:
         refine: ``"none"``, ``"grid"`` or ``"pamr"``; None takes the protocol's.
         background: words for the class called background, ``wall, floor`` or ``auto``; None takes the class list's.
         name: of the data set in tables and figures; None takes its folder's name for own data, else the benchmark's.
+        head: ``"ade20k"`` for the segmentation head of the model, or a head's file, in place of words; or None.
+        preset: of a head, ``"ratio"`` or ``"official"``; how an image becomes the model input.
 
     Raises:
-        InputError: if the limit is below 1, or the name is empty.
+        InputError: if the limit is below 1, the name is empty, or there is a head and options for words.
     """
 
     dataset: str
@@ -55,12 +59,54 @@ class EvaluateSettings:
     refine: str | None = None
     background: str | None = None
     name: str | None = None
+    head: str | None = None
+    preset: str = RATIO
 
     def __post_init__(self) -> None:
+        others = {
+            "--vocabulary": self.vocabulary, "--templates": self.templates, "--background": self.background,
+            "--protocol": self.protocol != DEFAULT_PROTOCOL, "--readout": self.readout, "--refine": self.refine,
+        }  # fmt: skip
+        check_head(self.head, self.preset, None, others)
         if self.limit is not None and self.limit < 1:
             raise InputError(f"Expected a limit of at least 1 image; got {self.limit}.")
         if self.name is not None and not self.name.strip():
             raise InputError("Expected a name of the data set in --name; got an empty one.")
+
+
+@dataclass(frozen=True)
+class DepthSettings:
+    """One request to evaluate the depth of a model on NYU Depth v2.
+
+    Args:
+        root: folder that holds the data set.
+        out: the report's file.
+        model: name or path of a model with a depth head.
+        heads: at most one file or folder of a depth head, in place of the model's own.
+        device: where to compute.
+        dtype: numeric type of the vision tower; float32 reproduces.
+        preset: ``"ratio"`` or ``"official"``, as in ``PRESETS``.
+        limit: number of images, from the first of the test set; None takes all.
+        eigen_crop: count the pixels inside the crop of Eigen et al. alone, as most papers do.
+
+    Raises:
+        InputError: if the limit is below 1, or the preset is unknown.
+    """
+
+    root: Path
+    out: Path
+    model: str = DEFAULT_MODEL
+    heads: tuple[Path, ...] = ()
+    device: str = "auto"
+    dtype: str = "float32"
+    preset: str = RATIO
+    limit: int | None = None
+    eigen_crop: bool = False
+
+    def __post_init__(self) -> None:
+        check_input(self.preset, DEFAULT_SIDE_PX)
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"Expected a limit of at least 1 image; got {self.limit}.")
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,13 @@ from densezero.features.choices import is_page
 from densezero.features.encoder_cache import EncoderCache
 from densezero.features.fitted import Fit, coordinates_of, fit, name_source, paint, refuse_one_colour, spread_evenly
 from densezero.features.sources import Source, caption_columns, list_sources
+from densezero.heads.head import Head
+from densezero.heads.names import DEPTH
+from densezero.heads.predictor import DensePredictor
 from densezero.images import FoundImage, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
 from densezero.jobs.features.fit import stored_fits, write_bases
+from densezero.jobs.features.head_columns import Maps, depth_scale, load_heads, paint_map, predict_maps
 from densezero.jobs.features.settings import EACH, PcaSettings
 from densezero.jobs.places import find_inputs, refuse_foreign_files
 from densezero.jobs.run import RunSummary, failure_sentence
@@ -33,21 +37,26 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
         DenseZeroError: if the request cannot be met, or no image can be drawn.
     """
     images = find_inputs(settings.inputs, settings.images, listener, Counter())
-    sources = list_sources(settings.models, settings.readouts)
-    sheet = _choose_sheet(settings, caption_columns(sources, settings.shows, settings.labels), len(images))
+    sources = list_sources(settings.models, settings.readouts, settings.layers)
+    captions = caption_columns(sources, settings.shows, settings.labels, settings.heads)
+    sheet = _choose_sheet(settings, captions, len(images))
     refuse_unusable_outputs(settings.out, sheet.files, [image.path for image in images], is_folder=False)
     refuse_foreign_files(sheet.files, listener, overwrite=settings.overwrite)
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
     given = stored_fits(settings, encoders.check(sources, listener.note))
+    heads = load_heads(encoders, settings.models[0], settings.heads)
     sheet.check_size(len(sources), encoders.most_patches)
     if settings.dry_run:
         return RunSummary(settings.out, len(images), 0, 0, dry_run=True)
-    run = _FigureRun(settings, encoders, listener, sheet, len(images), len(images) * len(sources))
+    run = _FigureRun(settings, encoders, listener, sheet, len(images), len(images) * (len(sources) + bool(heads)))
     run.open_rows(images)
-    names = caption_columns(sources, settings.shows[:1], settings.labels if len(settings.shows) == 1 else ())[1:]
+    own = settings.labels[: len(sources)] if len(settings.shows) == 1 else ()
+    names = caption_columns(sources, settings.shows[:1], own)[1:]
     for source, name in zip(sources, names, strict=True):
         run.add_source(source, name, given.get(source))
     write_bases(run.fits, settings.save_basis)
+    if heads:
+        run.add_heads(heads)
     rows = {name: row for name, row in run.rows.items() if name not in run.failed}
     if not rows:
         raise FeatureError("No image can be drawn. " + " ".join(list(run.failed.values())[:3]))
@@ -58,8 +67,9 @@ def draw_pca_figure(settings: PcaSettings, listener: Listener) -> RunSummary:
 
 def _choose_sheet(settings: PcaSettings, captions: Sequence[str], images: int) -> PrintedSheet | BrowserSheet:
     if not is_page(settings.out):
-        return PrintedSheet(settings.out, captions, settings.style, images)
+        return PrintedSheet(settings.out, captions, settings.style, images, depth=DEPTH in settings.heads)
     about = {"models": ", ".join(settings.models), "read-outs": ", ".join(settings.readouts), **settings.grid.in_words}
+    about |= {"layers": ", ".join(map(str, settings.layers))} if settings.layers else {}
     about |= {"numeric type": settings.dtype, "basis": settings.basis, "aligned": "yes" if settings.align else "no"}
     return BrowserSheet(settings.out, captions, settings.style, images, {**about, **settings.look.in_words})
 
@@ -116,11 +126,32 @@ class _FigureRun:
         self.done += 1
         self._tell(image, None)
 
+    def add_heads(self, heads: Sequence[Head]) -> None:
+        """Predict the maps of every image that is left, and add their pictures to the rows, all depths on one scale."""
+        predictor = DensePredictor(self.encoders.take(self.settings.models[0]), heads)
+        predicted: dict[str, Maps] = {}
+        for path, image in self.images.items():
+            if path in self.failed:
+                continue
+            try:
+                height, width = self.rows[path].pictures[0].shape[:2]
+                predicted[path] = predict_maps(predictor, read_rgb(image.path), (height, width))
+            except Exception as error:
+                self._fail(image, error)
+                continue
+            self.done += 1
+            self._tell(image, None)
+        scale = depth_scale(list(predicted.values()))
+        for path, maps in predicted.items():
+            self.rows[path].pictures.extend(paint_map(task, maps[task], scale) for task in self.settings.heads)
+        if scale is not None:
+            self.sheet.set_depth_scale(scale)
+
     def _fit(self, source: Source, cache: DiskCache) -> Fit:
         names = [cache.names[place] for place in spread_evenly(len(cache.names), self.settings.fit_images)]
         stores = self.settings.save_basis is not None
         fitted = fit(cache.view(names), self.settings.look, self._target(names), with_rule=stores)
-        self.fits.append(name_source(fitted, self.encoders.take(source.model), source.readout))
+        self.fits.append(name_source(fitted, self.encoders.take(source.model), source.output))
         return self.fits[-1]
 
     def _paint(self, name: str, grid: Tensor, fitted: Fit | None) -> None:

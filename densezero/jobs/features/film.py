@@ -13,7 +13,7 @@ from densezero.errors import FeatureError
 from densezero.features import DiskCache
 from densezero.features.encoder_cache import EncoderCache
 from densezero.features.fitted import Fit, fit, name_source, paint, shrink, spread_evenly
-from densezero.features.sources import Source
+from densezero.features.sources import Source, list_sources
 from densezero.images.film import Frames, open_frames
 from densezero.jobs.features.fit import stored_fits, write_bases
 from densezero.jobs.features.settings import PcaSettings
@@ -34,7 +34,7 @@ def draw_pca_film(settings: PcaSettings, listener: Listener) -> RunSummary:
     refuse_unusable_outputs(settings.out, [settings.out], settings.inputs, is_folder=False)
     refuse_foreign_files([settings.out], listener, overwrite=settings.overwrite)
     encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
-    source = Source(settings.models[0], settings.readouts[0])
+    (source,) = list_sources(settings.models, settings.readouts, settings.layers)
     given = stored_fits(settings, encoders.check([source], listener.note))
     if settings.dry_run:
         return RunSummary(settings.out, frames.count, 0, 0, dry_run=True)
@@ -69,7 +69,7 @@ class _FilmRun:
             raise FeatureError(f"No frame of {self.frames.path} can be drawn.")
         stores = self.settings.save_basis is not None
         fitted = fit(self.cache.view(self.cache.names), self.settings.look, with_rule=stores)
-        fitted = name_source(fitted, self.encoders.take(self.source.model), self.source.readout)
+        fitted = name_source(fitted, self.encoders.take(self.source.model), self.source.output)
         write_bases([fitted], self.settings.save_basis)
         return fitted
 

@@ -40,7 +40,7 @@ def stored_fits(settings: PcaSettings, hashes: Mapping[Source, str]) -> dict[Sou
     if settings.look.needs_clusters:
         raise FeatureError("A stored basis has no clusters; leave --show kmeans away, or fit anew.")
     bases = load_bases(settings.stored_basis)
-    chosen = {each: choose_basis(bases, each.model, sha256, each.readout) for each, sha256 in hashes.items()}
+    chosen = {each: choose_basis(bases, each.model, sha256, each.output) for each, sha256 in hashes.items()}
     if settings.foreground and any(basis.foreground_split is None for basis in chosen.values()):
         raise FeatureError(f"{settings.stored_basis} has no rule for the foreground. Store it again with --save-basis.")
     return {source: Fit(basis, None) for source, basis in chosen.items()}

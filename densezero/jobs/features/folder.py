@@ -86,7 +86,7 @@ def draw_pca_folder(settings: PcaSettings, listener: Listener) -> RunSummary:
     passed_over: Counter[str] = Counter()
     found = find_inputs(settings.inputs, settings.images, listener, passed_over)
     folder = OutputFolder(settings.out)
-    sources = list_sources(settings.models, settings.readouts)
+    sources = list_sources(settings.models, settings.readouts, settings.layers)
     labels = label_sources(sources)
     with ExitStack() as stack:
         columns = [_Column(source, labels[source], stack.enter_context(DiskCache())) for source in sources]
@@ -150,7 +150,7 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
         settings, stored = self.settings, self.settings.stored_basis
         chosen = ("shows", "foreground", "align", "clusters", "upsampler", "fit_images", "dtype")
         return {
-            "sources": [[source.model, source.readout, sha256] for source, sha256 in self.hashes.items()],
+            "sources": [[source.model, source.output, sha256] for source, sha256 in self.hashes.items()],
             "basis": settings.basis if stored is None else file_sha256(stored),
             "look": settings.color_mapping,
             "grid": vars(settings.grid),
@@ -185,7 +185,7 @@ class PcaJob(ImageJob[ColumnImage, _Opened, _Opened, _Pictures]):
             column.fitted = fit(grids, self.settings.look, target, with_rule=self.settings.save_basis is not None)
             if self.settings.align and target is None:
                 target = coordinates_of(column.fitted, grids)
-            column.fitted = name_source(column.fitted, self.encoders.take(column.source.model), column.source.readout)
+            column.fitted = name_source(column.fitted, self.encoders.take(column.source.model), column.source.output)
             write_fit(column.fitted, self.folder.path(FITS), column.label)
 
     def _keep(self, column: _Column, image: FoundImage) -> None:

@@ -67,7 +67,7 @@ class GridJob(ImageJob[FoundImage, NDArray[np.uint8], NDArray[np.uint8], _Grid])
     def __init__(self, settings: FeaturesSettings, folder: OutputFolder, listener: Listener) -> None:
         self.settings, self.folder = settings, folder
         self.encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
-        self.source = Source(settings.model, settings.readout)
+        self.source = Source(settings.model, settings.readout, settings.layer)
         self.sha256 = self.encoders.check([self.source], listener.note)[self.source]
 
     @property
@@ -76,12 +76,18 @@ class GridJob(ImageJob[FoundImage, NDArray[np.uint8], NDArray[np.uint8], _Grid])
         return {
             "model": self.settings.model,
             "weights_sha256": self.sha256,
-            "readout": self.settings.readout,
+            **self._output,
             "format": self.settings.form,
             "half": self.settings.half,
             "grid": vars(self.settings.grid),
             "dtype": self.settings.dtype,
         }
+
+    @property
+    def _output(self) -> dict[str, Any]:
+        """What the model gives. Older runs and files have no layer."""
+        layer = self.settings.layer
+        return {"readout": self.settings.readout} | ({} if layer is None else {"layer": layer})
 
     def files(self, image: FoundImage) -> list[str]:
         """The one file of an image."""
@@ -99,7 +105,7 @@ class GridJob(ImageJob[FoundImage, NDArray[np.uint8], NDArray[np.uint8], _Grid])
         about: dict[str, Any] = {
             "model": settings.model,
             "weights_sha256": self.sha256,
-            "readout": settings.readout,
+            **self._output,
             "image_hw": hw,
             "input_hw": plan_grid(hw, patch_px, settings.grid.patches(patch_px)).input_hw,
             "patch_px": patch_px,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from densezero.encoders.catalog import DEFAULT_MODEL
@@ -12,11 +13,13 @@ from densezero.features.choices import (
     FIGURE_SUFFIXES,
     FILM_SUFFIXES,
     GRID_FORMATS,
+    HEAD_COLUMNS,
     OTHER_PICTURE_SUFFIXES,
     UPSAMPLERS,
     FigureStyle,
     GridChoice,
     Look,
+    check_layer,
     check_name,
     is_figure,
     is_folder,
@@ -37,6 +40,8 @@ class PcaSettings(FolderSettings):
             for one page; with ``video`` a film.
         models: names or paths, a column each.
         readouts: of the last block, a column each.
+        layers: blocks whose patch tokens are shown instead, a column each; from 0, or negative from the end.
+        heads: names of ``HEAD_COLUMNS``, further columns of a figure by the heads of the first model.
         shows: what is drawn, a column each.
         basis: ``"together"`` fits one basis to all images, ``"each"`` one to every image; or a stored basis's file.
         save_basis: file to store the basis in; None stores none beside the results.
@@ -76,6 +81,8 @@ class PcaSettings(FolderSettings):
     fit_images: int = 64
     video: bool = False
     rate: float = 25.0
+    layers: tuple[int, ...] = ()
+    heads: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.fit_images < 1:
@@ -116,6 +123,7 @@ class SimilaritySettings:
         points: a map each, of patches like the one at (x, y) pixels of the first image.
         model: a name or a path.
         readout: of the last block.
+        layer: the block whose patch tokens are compared instead of the last one's; from 0, or negative from the end.
         templates: sentences that each text is set into; ``plain`` takes it as it is.
         each: a scale of its own for every map.
         alone: draw the maps without the image under them.
@@ -127,7 +135,8 @@ class SimilaritySettings:
         overwrite: replace a file that densezero did not write.
 
     Raises:
-        DenseZeroError: for an unknown name, neither a text nor a point, or both on one scale.
+        DenseZeroError: for an unknown name, neither a text nor a point, both on one scale, or a layer with another
+            read-out than ``patch``.
     """
 
     inputs: tuple[Path, ...]
@@ -145,8 +154,10 @@ class SimilaritySettings:
     device: str = "auto"
     dtype: str = "auto"
     overwrite: bool = False
+    layer: int | None = None
 
     def __post_init__(self) -> None:
+        check_layer(self.readout, self.layer)
         if not self.texts and not self.points:
             raise InputError('Expected something to compare the image with: --text "..." or --point X,Y; got neither.')
         if any(not text.strip() for text in self.texts):
@@ -168,12 +179,13 @@ class FeaturesSettings(FolderSettings):
     Args:
         model: a name or a path.
         readout: of the last block.
+        layer: the block whose patch tokens are written instead of the last one's; from 0, or negative from the end.
         form: ``"npz"`` or ``"safetensors"``.
         half: write float16, half the size.
         grid: how finely images are encoded.
 
     Raises:
-        DenseZeroError: for an unknown format.
+        DenseZeroError: for an unknown format, or a layer with another read-out than ``patch``.
     """
 
     model: str = DEFAULT_MODEL
@@ -181,9 +193,11 @@ class FeaturesSettings(FolderSettings):
     form: str = "npz"
     half: bool = False
     grid: GridChoice = field(default_factory=GridChoice)
+    layer: int | None = None
 
     def __post_init__(self) -> None:
         check_name("a format", self.form, GRID_FORMATS)
+        check_layer(self.readout, self.layer)
 
 
 def _refuse_other_endings(settings: PcaSettings) -> None:
@@ -211,15 +225,27 @@ def _check_style(settings: PcaSettings) -> None:
 
 def _check_columns(settings: PcaSettings) -> None:
     shows = settings.look.shows  # making the look refuses unknown names
-    for name, given in (("--model", settings.models), ("--readout", settings.readouts), ("--show", shows)):
-        if not given:
+    for name, given in (
+        ("--model", settings.models), ("--readout", settings.readouts), ("--show", shows), ("--layer", settings.layers),
+        ("--head", settings.heads),
+    ):  # fmt: skip
+        if not given and name not in ("--layer", "--head"):
             raise FeatureError(f"Expected at least one {name}; got none.")
         if len(set(given)) < len(given):
-            raise FeatureError(f"Expected every {name} once; got {', '.join(given)}.")
+            raise FeatureError(f"Expected every {name} once; got {', '.join(map(str, given))}.")
+    for readout, layer in product(settings.readouts, settings.layers):
+        check_layer(readout, layer)
+    for head in settings.heads:
+        check_name("--head", head, HEAD_COLUMNS)
+    if settings.heads and not settings.draws_figure:
+        raise FeatureError(
+            "--head adds columns to a figure or a page; give --out FILE.pdf or FILE.html. For a file of each image use "
+            "`densezero depth` and `densezero normals`."
+        )
 
 
 def _check_basis(settings: PcaSettings) -> None:
-    one_column = len(settings.models) * len(settings.readouts) == 1
+    one_column = len(settings.models) * len(settings.readouts) * max(1, len(settings.layers)) == 1
     stored = settings.stored_basis
     if stored is not None and not stored.is_file():
         raise FeatureError(
@@ -236,16 +262,19 @@ def _check_basis(settings: PcaSettings) -> None:
         raise OutputError(f"A basis is stored as safetensors; got {settings.save_basis}. Name it FILE.safetensors.")
     if settings.align and one_column:
         raise FeatureError(
-            "--align rotates the colours of further columns towards the first; give a second --model or --readout."
+            "--align rotates the colours of further columns towards the first; give a second --model or --readout, or "
+            "several layers."
         )
     if settings.align and settings.basis == EACH and not settings.draws_figure:
         raise FeatureError("--align with --basis each is drawn as one figure; give --out FILE.png, .pdf or .svg.")
 
 
 def _check_video(settings: PcaSettings) -> None:
-    counts: Sequence[Sequence[str]] = (settings.models, settings.readouts, settings.shows)
+    counts: Sequence[Sequence[object]] = (settings.models, settings.readouts, settings.shows, settings.layers)
     if any(len(given) > 1 for given in counts) or settings.basis == EACH:
-        raise FeatureError("A film has one --model, one --readout and one --show, and one basis for all of its frames.")
+        raise FeatureError(
+            "A film has one --model, one --readout or --layer, one --show, and one basis for all of its frames."
+        )
     if settings.out.suffix.lower() not in FILM_SUFFIXES:
         raise OutputError(f"Expected --out as a film ending in {', '.join(FILM_SUFFIXES)}; got {settings.out}.")
     if len(settings.inputs) != 1:

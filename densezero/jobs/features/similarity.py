@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -16,7 +17,7 @@ from densezero.features.figure.colours import check_colormap
 from densezero.features.figure.heat import HeatRow, draw_heat, plan_heat
 from densezero.features.figure.layout import FigurePlan, possible_files
 from densezero.features.similarity import patch_at, share_of, vector_similarity
-from densezero.features.sources import Source
+from densezero.features.sources import Source, shorten_models
 from densezero.images import FoundImage, read_rgb, resize_rgb
 from densezero.images.sizes import read_hw
 from densezero.jobs.features.settings import SimilaritySettings
@@ -37,7 +38,7 @@ def draw_similarity(settings: SimilaritySettings, listener: Listener | None = No
     Raises:
         DenseZeroError: if the request cannot be met, or no image can be drawn; nothing is written then.
     """
-    listener = listener or Listener()
+    listener, settings = listener or Listener(), _with_layer_in_title(settings)
     images = find_inputs(settings.inputs, None, listener, Counter())
     check_colormap(settings.style.colormap)
     shares = tuple(share_of(point, read_hw(images[0].path)) for point in settings.points)
@@ -56,6 +57,15 @@ def draw_similarity(settings: SimilaritySettings, listener: Listener | None = No
     for note in write_pages(settings.out, contents):
         listener.note(note)
     return RunSummary(settings.out, len(rows), len(failed), 0)
+
+
+def _with_layer_in_title(settings: SimilaritySettings) -> SimilaritySettings:
+    """Name the layer above the figure, unless the user has given a title."""
+    source = Source(settings.model, settings.readout, settings.layer)
+    if source.layer is None or settings.style.title:
+        return settings
+    title = f"{shorten_models([source.model])[source.model]}, {source.output}"
+    return replace(settings, style=replace(settings.style, title=title))
 
 
 def _make_rows(
@@ -88,7 +98,7 @@ class _Maps:
         self.settings, self.shares = settings, shares
         templates = load_templates(settings.templates)
         self.encoders = EncoderCache(settings.device, settings.dtype, settings.grid)
-        self.source = Source(settings.model, settings.readout)
+        self.source = Source(settings.model, settings.readout, settings.layer)
         self.encoders.check([self.source], listener.note)
         encoder = self.encoders.take(settings.model)
         _refuse_without_text(settings, encoder)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densezero.features.low_rank import LowRank
-from densezero.output.html import begin_page, data_address, data_tag, script_tag
+from densezero.output.html import begin_page, data_address, data_tag, pairs_table, script_tag
 from densezero.output.picture import encode_for_page
 
 _BODY = """
@@ -105,12 +105,11 @@ def make_feature_page(
         "in a sample of about 2,000 patches"
         for source in sources
     }
-    rows = [f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in {**about, **errors}.items()]
     parts = (
         begin_page(title, style, script),
         f"<h1>{escape(title)}</h1>",
         _BODY,
-        f"<details><summary>Settings</summary><table>{''.join(rows)}</table></details>",
+        f"<details><summary>Settings</summary>{pairs_table({**about, **errors})}</details>",
         data_tag("data", data),
         script_tag(script),
         "</body></html>",

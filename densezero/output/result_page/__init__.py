@@ -1,0 +1,1 @@
+"""The page of a result folder, for the browser: thumbnails of all images, with filters."""
