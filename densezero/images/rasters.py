@@ -217,6 +217,8 @@ def _opened_dataset(path: str | Path) -> Iterator[Any]:
             yield dataset
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    except UnicodeEncodeError as error:
+        raise InputError(f"{path}: expected a name in UTF-8, which rasterio needs; rename the file") from error
     except rasterio.errors.RasterioError as error:
         reason = " ".join(str(error.__cause__ or error).split())
         raise InputError(f"{path}: expected a whole raster, but it cannot be read ({reason}); copy it again") from error
@@ -251,13 +253,22 @@ def is_raster(path: str | Path, choice: BandChoice | None = None, *, or_large: b
 
 
 def read_place(path: str | Path) -> Place | None:
-    """Read where an image lies: a GeoTIFF, or an image with a world file beside it; None without georeference.
+    """Read where an image lies: a GeoTIFF, or an image with a world file beside it.
+
+    Returns:
+        None without georeference, and for a file that rasterio cannot read, such as AVIF or a name not in UTF-8.
 
     Raises:
-        InputError: if rasterio is not installed, or cannot read the file.
+        InputError: if rasterio is not installed.
     """
-    with _opened_dataset(path) as dataset:
-        return _place_of(dataset)
+    rasterio = load_rasterio(f"the place of {path}")
+    try:
+        with _opened_dataset(path) as dataset:
+            return _place_of(dataset)
+    except InputError as error:
+        if isinstance(error.__cause__, (rasterio.errors.RasterioIOError, UnicodeEncodeError)):
+            return None
+        raise
 
 
 def _place_of(dataset: Any) -> Place | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from densezero.errors import InputError, OutputError
 from densezero.images.rasters import Place, load_rasterio, read_place
+from densezero.images.sizes import read_hw
 from densezero.output.formats import CRS_NAMES
 from densezero.output.labels import check_labels
 from densezero.output.outlines import trace_regions
@@ -107,9 +108,10 @@ def refuse_other_crs(files: Iterable[Path], crs: str) -> None:
 
 def _may_have_place(path: Path) -> bool:
     try:
-        return read_place(path) is not None
+        read_hw(path)
     except InputError:
         return True  # reading it says what is wrong
+    return read_place(path) is not None
 
 
 def _advice(place: Place | None) -> str:

@@ -142,6 +142,11 @@ def test_a_place_is_read_from_the_file_or_a_world_file(tmp_path, bands):
     assert (place.crs, place.transform) == (None, rasterio.Affine(2, 0, 1000, 0, -2, 2000))
 
 
+def test_a_picture_that_rasterio_does_not_read_has_no_place(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.avif")
+    assert read_place(tmp_path / "a.avif") is None
+
+
 def test_what_cannot_be_read_is_named(tmp_path, bands):
     path = write(tmp_path / "a.tif", bands)
     with pytest.raises(InputError, match=r"a\.tif: expected band 7, but it has 4"):
