@@ -78,7 +78,7 @@ def open_footage(
 
     Args:
         path: of the film or the folder.
-        every: take the first of each so many frames. The others keep their numbers and times.
+        every: take one frame in this many, beginning with the first. Frames keep their numbers and times.
         folder_rate: pictures a second of a folder.
         keep_suffix: whether a film's name keeps its ending.
         progress: called with the frames counted so far and those in the film's header.

@@ -51,6 +51,6 @@ def mask_targets(results: Results, field: str = FIELD) -> dict[str, dict[int, st
         field: name of the field for the masks.
 
     Returns:
-        Field to value to class name; values count from 1, and 0 is no class.
+        The class name of each value, by the name of the field. Values count from 1; 0 means no class.
     """
     return {field: dict(enumerate(results.classes.names, 1))}

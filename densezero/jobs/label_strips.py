@@ -74,7 +74,7 @@ class LabelStrips:
         self._journal.append({"rows": self.rows}, durable=True)
 
     def strips(self, rows: int) -> Iterator[NDArray[np.integer]]:
-        """Read the labels from top to bottom, so many rows at a time."""
+        """Read the labels from top to bottom, this number of rows at a time."""
         with self._file.open("rb") as file:
             for top in range(0, self.hw[0], rows):
                 count = min(rows, self.hw[0] - top)

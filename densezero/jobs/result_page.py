@@ -106,7 +106,7 @@ def make_gallery(folder: Path, listener: Listener | None = None, *, overwrite: b
     listener = listener or Listener()
     output = OutputFolder(folder)
     if not folder.is_dir():
-        raise InputError(f"Expected an output folder of densezero; {folder} is no folder. Give what --out named.")
+        raise InputError(f"Expected an output folder of densezero; {folder} is no folder. Give the folder of --out.")
     with output.locked():
         earlier = read_earlier(output)
         content = _read_content(output, earlier)

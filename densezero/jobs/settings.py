@@ -62,7 +62,7 @@ class SegmentSettings(FolderSettings):
         classifier: a file that ``densezero fit`` wrote, in place of words and examples; or None.
         video: the input is one film, or a folder of its frames.
         smooth: weight of the frames before in the scores of a frame, at least 0 and below 1.
-        every: take the first of each so many frames.
+        every: take one frame in this many, beginning with the first.
         rate: frames a second of a folder.
         head: ``"ade20k"`` for the segmentation head of the model, or a head's file, in place of words; or None.
         preset: of a head, ``"ratio"`` or ``"official"``; how an image becomes the model input.

@@ -30,7 +30,7 @@ from densezero.vocabulary import load_class_list, load_templates, parse_inline
 def try_words(settings: TrySettings, listener: Listener | None = None) -> RunSummary:
     """Segment the image with every list, protocol and refinement, draw the masks, and tell the share of each class.
 
-    From the second way on, the share of pixels with the same class as in the first is told too.
+    For each way but the first, the listener also hears the share of pixels with the same class as in the first.
 
     The encoder runs once for every size and read-out that the protocols ask for.
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import tomllib
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -145,14 +144,11 @@ class Phase:
         side_px: side of the images, pixels; a multiple of the patch.
         batch: images of a batch, of all processes together.
         steps: number of steps.
-        learning_rate: above 0, warm-up and cosine begin anew with this phase and rise to this rate; 0 goes on with
-            those of the phases before.
     """
 
     side_px: int
     batch: int
     steps: int
-    learning_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -204,21 +200,6 @@ class PretrainSettings:
                 return number, step
             step -= phase.steps
         raise IndexError(f"the run has {self.steps} steps")
-
-    def learning_rate_at(self, step: int) -> float:
-        """Give the learning rate of a step: a linear rise to the highest rate, times a cosine to zero.
-
-        A phase with a learning rate of its own begins this anew (warm restart, arXiv 1608.03983).
-        """
-        number, _ = self.phase_at(step)
-        anew = [at for at, phase in enumerate(self.phases) if phase.learning_rate and at]
-        first = max((at for at in anew if at <= number), default=0)
-        last = min((at for at in anew if at > number), default=len(self.phases))
-        highest = self.phases[first].learning_rate or self.optimiser.learning_rate
-        step -= sum(phase.steps for phase in self.phases[:first])
-        steps = sum(phase.steps for phase in self.phases[first:last])
-        warm = min(1.0, (step + 1) / max(self.optimiser.warmup_steps, 1))
-        return highest * warm * (0.5 + 0.5 * math.cos(math.pi * step / steps))
 
     def to_json(self) -> str:
         """Write the settings as JSON."""
@@ -298,7 +279,8 @@ def _check_numbers(settings: PretrainSettings) -> None:
         raise InputError(f"Expected sides that are multiples of the patch, {patch} px; got {wrong[0]}.")
     if max(sides) > _LONGEST_PX:
         raise InputError(f"Expected sides of at most {_LONGEST_PX} px; got {str(max(sides))[:40]}.")
-    _check_phases(settings.phases)
+    if not settings.phases or any(min(phase.batch, phase.steps) < 1 for phase in settings.phases):
+        raise InputError("Expected at least one of [[phases]], each with a batch and steps of at least 1.")
     if settings.model.width % settings.model.heads:
         raise InputError(f"Expected model.width as a multiple of model.heads; got {settings.model.width}.")
     if settings.losses.dino and not settings.losses.local_crops:
@@ -310,14 +292,6 @@ def _check_numbers(settings: PretrainSettings) -> None:
         )
     if not (losses.contrast or losses.regions or losses.dino or losses.ibot):
         raise InputError("Expected at least one loss with a weight above 0.")
-
-
-def _check_phases(phases: tuple[Phase, ...]) -> None:
-    if not phases or any(min(phase.batch, phase.steps) < 1 for phase in phases):
-        raise InputError("Expected at least one of [[phases]], each with a batch and steps of at least 1.")
-    low, high = _RANGES["optimiser.learning_rate"]
-    if wrong := [phase.learning_rate for phase in phases if not low <= phase.learning_rate <= high]:
-        raise InputError(f"Expected the learning_rate of [[phases]] from {low:g} to {high:g}; got {wrong[0]:g}.")
 
 
 def _dotted(table: str, name: str) -> str:
@@ -337,7 +311,7 @@ def _build(kind: Any, values: Any, above: str) -> Any:
     try:
         return kind(**made)
     except TypeError:
-        missing = ", ".join(each.name for each in fields(kind) if each.default is MISSING and each.name not in made)
+        missing = ", ".join(name for name in known if name not in made)
         raise InputError(f"Expected {missing} in every one of [[{above}]].") from None
 
 

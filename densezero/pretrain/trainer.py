@@ -120,7 +120,7 @@ class Trainer:
             ModelError: if one of them is not finite; the weights are those before the step.
         """
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate_at(self.step)
+            group["lr"] = self.learning_rate()
         self.optimizer.zero_grad(set_to_none=True)
         count = self.settings.optimiser.accumulate
         sums: dict[str, float] = {}
@@ -133,6 +133,12 @@ class Trainer:
         self.optimizer.step()
         self.selves.update(self.step)
         return sums
+
+    def learning_rate(self) -> float:
+        """Rise linearly to the highest rate, then fall as a cosine to zero."""
+        optimiser, steps = self.settings.optimiser, self.settings.steps
+        warm = min(1.0, (self.step + 1) / max(optimiser.warmup_steps, 1))
+        return optimiser.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * self.step / steps))
 
     def state(self) -> dict[str, Any]:
         """Everything that later steps depend on."""

@@ -34,30 +34,6 @@ def test_a_file_sets_some_values_and_leaves_the_rest(tmp_path):
     assert PretrainSettings.from_dict(json.loads(read.to_json())) == read
 
 
-def make_phases(*rates, warmup_steps=0):
-    phases = [{"side_px": 28, "batch": 1, "steps": 4, "learning_rate": rate} for rate in rates]
-    optimiser = {"learning_rate": 0.5, "warmup_steps": warmup_steps}
-    return PretrainSettings.from_dict({"phases": phases, "optimiser": optimiser})
-
-
-def test_the_learning_rate_rises_then_falls_as_a_cosine_over_all_phases():
-    half = 2**-0.5
-    rates = [make_phases(0, 0).learning_rate_at(step) for step in range(8)]
-    assert rates[::2] == pytest.approx([0.5, 0.25 * (1 + half), 0.25, 0.25 * (1 - half)])
-    warm = make_phases(0, 0, warmup_steps=4)
-    shares = [warm.learning_rate_at(step) / rate for step, rate in enumerate(rates)]
-    assert shares == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1, 1, 1])
-
-
-def test_a_phase_with_a_learning_rate_of_its_own_begins_anew():
-    once, again = make_phases(0, 0, warmup_steps=2), make_phases(0, 0, 0.125, 0, warmup_steps=2)
-    for step in range(8):
-        assert again.learning_rate_at(step) == once.learning_rate_at(step)
-        assert again.learning_rate_at(8 + step) == pytest.approx(once.learning_rate_at(step) / 4)
-    with pytest.raises(InputError, match=r"learning_rate of .* from 0 to 10; got -1"):
-        make_phases(-1)
-
-
 @pytest.mark.parametrize(
     ("text", "says"),
     [
