@@ -28,6 +28,7 @@ from tests.output.scenes import scene_labels
 from tests.readers.read import OPENERS, READY
 
 PLACE = "DENSEZERO_READERS"
+SAMPLES = SHARED / "samples" / "ADEChallengeData2016"
 SCRIPT = Path(__file__).with_name("read.py")
 WARNINGS = "default,ignore::DeprecationWarning"  # a library may be older than its own libraries
 MAKE = f"tests/readers/make.sh FOLDER && {PLACE}=FOLDER"
@@ -52,10 +53,7 @@ def drawn(n_classes):
 
 def samples():
     """The labels of the sample photographs of ADE20K."""
-    folder = SHARED / "samples" / "ADEChallengeData2016"
-    if not folder.is_dir():
-        pytest.skip("the sample photographs are not there")
-    dataset = load_dataset("ade20k", folder, "val")
+    dataset = load_dataset("ade20k", SAMPLES, "val")
     maps = {f"{pair.name}.png": dataset.read_target(pair).astype(np.uint8) for pair in dataset.pairs[:2]}
     return dataset.classes, maps
 
@@ -89,7 +87,7 @@ def scenes(tmp_path_factory):
     made = {}
     folder = tmp_path_factory.mktemp("readers")
     for name, (classes, maps) in {
-        "samples": samples(),
+        **({"samples": samples()} if SAMPLES.is_dir() else {}),
         **{str(count): drawn(count) for count in (5, 254, 300)},
     }.items():
         forms = [form for form in OPENERS if not (len(classes) > 254 and form.split()[0] in EIGHT_BIT_FORMATS)]
@@ -112,6 +110,8 @@ def scenes(tmp_path_factory):
 @pytest.mark.parametrize("form", OPENERS)
 @pytest.mark.parametrize("scene", ["5", "254", "300", "samples"])
 def test_every_format_comes_back(scenes, scene, form):
+    if scene not in scenes:
+        pytest.skip("the sample photographs are not there")
     classes, maps, folder, forms = scenes[scene]
     if form not in forms:
         with pytest.raises(OutputError, match="at most 254 classes"):
