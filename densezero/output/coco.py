@@ -17,8 +17,8 @@ from densezero.output.coco_json import (
     annotation_of,
     categories_of,
     category_ids,
+    encode_masks,
     image_of,
-    piece_of,
     write_sections,
 )
 from densezero.output.labels import check_labels
@@ -41,11 +41,9 @@ def coco_pieces(labels: NDArray[np.integer], n_classes: int) -> list[Piece]:
     """
     check_labels(labels, n_classes)
     starts, ends, values = column_runs(labels)
-    pieces = []
-    for index in np.unique(values[values < n_classes]):
-        chosen = values == index
-        pieces.append(piece_of(int(index), starts[chosen], ends[chosen], labels.shape))
-    return pieces
+    inside = values < n_classes
+    present, masks = np.unique(values[inside], return_inverse=True)
+    return encode_masks(starts[inside], ends[inside], masks, present.tolist(), labels.shape)
 
 
 def write_coco(path: Path, images: Callable[[], Iterable[CocoImage]], classes: ClassList) -> None:

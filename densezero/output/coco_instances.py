@@ -16,9 +16,9 @@ from densezero.output.coco_json import (
     annotation_of,
     categories_of,
     category_ids,
+    encode_masks,
     image_of,
     labels_of,
-    piece_of,
     write_sections,
 )
 from densezero.output.cut_outlines import cut_regions
@@ -94,14 +94,13 @@ def region_pieces(labels: NDArray[np.integer], n_classes: int, min_area_px: int)
     """
     numbers, classes_of = _number_regions(labels, n_classes)
     starts, ends, values = column_runs(numbers)
-    order = np.argsort(values, kind="stable")
-    first = np.searchsorted(values[order], np.arange(1, len(classes_of) + 2))  # of each region's runs, and the end
-    pieces = []
-    for region, index in enumerate(classes_of):
-        runs = order[first[region] : first[region + 1]]
-        if (ends[runs] - starts[runs]).sum() >= min_area_px:
-            pieces.append(piece_of(index, starts[runs], ends[runs], labels.shape))
-    return pieces
+    areas = np.bincount(values, ends - starts, minlength=len(classes_of) + 1)
+    kept = areas >= min_area_px
+    kept[0] = False  # no class
+    inside = kept[values]
+    masks = (np.cumsum(kept) - 1)[values[inside]]
+    classes = [index for index, is_kept in zip(classes_of, kept[1:].tolist(), strict=True) if is_kept]
+    return encode_masks(starts[inside], ends[inside], masks, classes, labels.shape)
 
 
 def polygon_pieces(labels: NDArray[np.integer], n_classes: int, min_area_px: int) -> list[Piece]:

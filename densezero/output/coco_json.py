@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, BinaryIO
@@ -44,25 +44,46 @@ class CocoImage:
         return f"{self.stem}{PurePath(self.name).suffix}"
 
 
-def piece_of(index: int, starts: NDArray[np.int64], ends: NDArray[np.int64], hw: tuple[int, ...]) -> Piece:
-    """Make a mask from its runs.
+def encode_masks(
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    masks: NDArray[np.integer],
+    classes: Sequence[int],
+    hw: tuple[int, ...],
+) -> list[Piece]:
+    """Make masks from their runs.
 
     Args:
-        index: of its class.
         starts: (N,) where the runs begin, down the columns.
-        ends: (N,) where they end (exclusive).
+        ends: (N,) where they end (exclusive), before the next one begins.
+        masks: (N,) number of the mask that each run belongs to, from 0; each mask has a run.
+        classes: the class of each mask.
         hw: height and width of the image, pixels.
+
+    Returns:
+        The masks, by their numbers.
     """
     from pycocotools import mask as coco_mask  # every run imports this module, few write the format
 
+    if not len(classes):
+        return []
+    order = np.argsort(masks, kind="stable")
+    starts, ends = starts[order], ends[order]
+    first = np.flatnonzero(np.diff(masks[order], prepend=-1))  # run of each mask
+    last = np.append(first[1:], len(order)) - 1
+    outside = starts - np.append(0, ends[:-1])
+    outside[first] = starts[first]
+    counts = np.stack([outside, ends - starts], axis=1)  # outside, inside, outside, ...
     height, width = hw
-    edges = np.stack([starts, ends], axis=1).ravel()
-    counts = np.diff(edges, prepend=0, append=height * width).tolist()  # outside, inside, outside, ...
-    if counts[-1] == 0:  # as pycocotools has it, so that equal masks are equal text
-        counts.pop()
-    mask = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-    box = [float(side) for side in coco_mask.toBbox(mask)]
-    return [index, mask["counts"].decode("ascii"), int((ends - starts).sum()), box]
+    runs = []
+    for of_mask, rest in zip(np.split(counts, first[1:]), (height * width - ends[last]).tolist(), strict=True):
+        after = [rest] if rest else []  # as pycocotools has it, so that equal masks are equal text
+        runs.append({"size": [height, width], "counts": of_mask.ravel().tolist() + after})
+    encoded = coco_mask.frPyObjects(runs, height, width)
+    boxes = coco_mask.toBbox(encoded).tolist()
+    areas = np.add.reduceat(ends - starts, first).tolist()
+    texts = (mask["counts"].decode("ascii") for mask in encoded)
+    return [list(piece) for piece in zip(classes, texts, areas, boxes, strict=True)]
 
 
 def labels_of(image: CocoImage, n_classes: int) -> NDArray[np.uint16]:

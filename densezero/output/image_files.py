@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from densezero.errors import OutputError
 from densezero.output.coco_panoptic import PANOPTIC, encode_panoptic
 from densezero.output.confidence import encode_confidence
+from densezero.output.cut_outlines import INSET_PX, CutRegion, cut_regions
 from densezero.output.formats import CRS_NAMES
 from densezero.output.geojson import encode_geojson
 from densezero.output.geotiff import encode_geotiff
@@ -52,6 +53,16 @@ class ImageResult:
         return int(self.labels.shape[0]), int(self.labels.shape[1])
 
     @cached_property
+    def grey(self) -> bytes:
+        """The PNG of ``encode_grey``, which several formats share."""
+        return encode_grey(self.labels, self.classes)
+
+    @cached_property
+    def grey_from_1(self) -> bytes:
+        """The PNG of ``encode_grey_from_1``, which several formats share."""
+        return encode_grey_from_1(self.labels, self.classes)
+
+    @cached_property
     def rings(self) -> Rings:
         """The outlines of the labels, which several formats share.
 
@@ -60,6 +71,15 @@ class ImageResult:
         """
         check_labels(self.labels, len(self.classes))
         return trace_rings(self.labels, len(self.classes))
+
+    @cached_property
+    def inset_regions(self) -> list[CutRegion]:
+        """The regions as single rings that lie a little inside them, which several formats share.
+
+        Raises:
+            OutputError: if the labels do not belong to the classes.
+        """
+        return cut_regions(self.rings, INSET_PX)
 
 
 @dataclass(frozen=True)
@@ -100,8 +120,8 @@ def _photo(folder: str, is_flat: bool = False) -> Format:
 
 FORMATS: dict[str, Format] = {
     "labels": Format("labels", ".png", lambda result: encode_labels(result.labels, result.classes)),
-    "grey": Format("grey", ".png", lambda result: encode_grey(result.labels, result.classes)),
-    "grey-from-1": Format("grey-from-1", ".png", lambda result: encode_grey_from_1(result.labels, result.classes)),
+    "grey": Format("grey", ".png", lambda result: result.grey),
+    "grey-from-1": Format("grey-from-1", ".png", lambda result: result.grey_from_1),
     "overlay": Format("overlays", ".jpg", lambda result: encode_overlay(result.rgb, result.labels, result.classes)),
     "polygons": Format(
         "polygons", ".geojson", lambda result: encode_polygons(result.labels, result.classes, result.rings)
@@ -123,7 +143,7 @@ _LAYOUTS: dict[str, tuple[Format, ...]] = {
     ),
     "yolo": (
         _photo(f"yolo/{YOLO_IMAGES}"),
-        Format(f"yolo/labels/{SPLIT}", ".txt", lambda result: encode_yolo(result.rings, result.hw)),
+        Format(f"yolo/labels/{SPLIT}", ".txt", lambda result: encode_yolo(result.inset_regions, result.hw)),
     ),
     "yolo-semantic": (
         _photo(f"yolo-semantic/{YOLO_IMAGES}"),
@@ -142,7 +162,7 @@ _LAYOUTS: dict[str, tuple[Format, ...]] = {
         Format(
             "labelme-polygons",
             ".json",
-            lambda result: encode_labelme_polygons(result.rings, result.hw, result.classes, result.photo),
+            lambda result: encode_labelme_polygons(result.inset_regions, result.hw, result.classes, result.photo),
         ),
     ),
     "label-studio": (_photo("label-studio/images"),),

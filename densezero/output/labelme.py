@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from densezero.errors import OutputError
-from densezero.output.cut_outlines import INSET_PX, cut_regions
+from densezero.output.cut_outlines import CutRegion
 from densezero.output.labels import check_labels
-from densezero.output.outlines import Rings
 from densezero.output.picture import encode_flat_png
 from densezero.output.points_text import fill_in, points_text
 from densezero.vocabulary.classes import ClassList
@@ -44,14 +43,14 @@ def encode_labelme(labels: NDArray[np.integer], classes: ClassList, photo: str) 
     ).encode()
 
 
-def encode_labelme_polygons(rings: Rings, hw: tuple[int, int], classes: ClassList, photo: str) -> bytes:
-    """Encode the outlines of a label map as the annotations of a picture in LabelMe.
+def encode_labelme_polygons(regions: Sequence[CutRegion], hw: tuple[int, int], classes: ClassList, photo: str) -> bytes:
+    """Encode the regions of a label map as the annotations of a picture in LabelMe.
 
-    LabelMe fills the pixels that an outline runs through, so the outlines lie a little inside their regions. Then the
+    LabelMe fills the pixels that an outline runs through, so the rings lie a little inside their regions. Then the
     pixels that it fills are those of the region.
 
     Args:
-        rings: of the label map.
+        regions: of the label map, each as one ring with an inset of ``INSET_PX``.
         hw: height and width of the picture, pixels.
         classes: the C classes.
         photo: the name of the picture's file, which lies beside the JSON.
@@ -59,7 +58,6 @@ def encode_labelme_polygons(rings: Rings, hw: tuple[int, int], classes: ClassLis
     Returns:
         ASCII JSON with a shape of the type ``polygon`` for each connected region, its holes cut open.
     """
-    regions = cut_regions(rings, INSET_PX)
     shapes = [_shape("polygon", classes.names[region.label], None) for region in regions]
     points = (points_text(region.ring, _DECIMALS) for region in regions)
     return fill_in(_encode(shapes, hw, photo), points).encode()

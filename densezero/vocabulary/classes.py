@@ -70,7 +70,7 @@ class ClassList:
     def __len__(self) -> int:
         return len(self.entries)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The display names, in label order."""
         return tuple(entry.name for entry in self.entries)
