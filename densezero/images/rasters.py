@@ -5,7 +5,7 @@ This is the one place that imports rasterio, which the extra ``geo`` installs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,6 +69,11 @@ class BandChoice:
     def to_json(self) -> dict[str, Any]:
         """What was chosen, as plain values."""
         return {name: list(value) for name, value in vars(self).items() if value is not None}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> BandChoice:
+        """Read what ``to_json`` gave, among other values."""
+        return cls(*(tuple(values[name]) if name in values else None for name in ("bands", "value_range")))
 
 
 def parse_band_choice(bands: str | None, value_range: str | None) -> BandChoice:

@@ -11,10 +11,12 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from densezero.images.colours import read_orientation, rotate_upright, to_rgb
 from densezero.images.opening import opened_image
-from densezero.images.rasters import is_raster, opened_raster
+from densezero.images.rasters import BandChoice, is_raster, opened_raster
 
 
-def read_small(path: str | Path, hw: tuple[int, int], part_hw: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+def read_small(
+    path: str | Path, hw: tuple[int, int], part_hw: tuple[int, int] | None = None, choice: BandChoice | None = None
+) -> NDArray[np.uint8]:
     """Read an image file as ``read_rgb`` does, and resize it.
 
     A JPEG that is much larger is decoded at 1/2, 1/4 or 1/8 of its size, which takes a fraction of the time and differs
@@ -24,6 +26,7 @@ def read_small(path: str | Path, hw: tuple[int, int], part_hw: tuple[int, int] |
         path: the image file.
         hw: height and width of the result, each at least 1 pixel.
         part_hw: height and width of the upper left part that is read; None reads all.
+        choice: bands and range of a TIFF, where all of it is read.
 
     Returns:
         (h, w, 3) levels in [0, 255].
@@ -31,8 +34,8 @@ def read_small(path: str | Path, hw: tuple[int, int], part_hw: tuple[int, int] |
     Raises:
         InputError: as ``read_rgb``.
     """
-    if part_hw is None and is_raster(path, or_large=True):
-        with opened_raster(path) as raster:
+    if part_hw is None and is_raster(path, choice, or_large=True):
+        with opened_raster(path, choice) as raster:
             return raster.overview(hw)
     with opened_image(path) as image:
         stored_hw = (image.height, image.width)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from densezero.errors import DeviceFullError, InputError, VocabularyError
 from densezero.features.sources import Source, caption_columns, label_sources
+from densezero.images.rasters import BandChoice
 from densezero.images.read_ahead import readers
 from densezero.images.small import read_small
 from densezero.interrupts import Interrupts
@@ -75,11 +76,12 @@ class _Item:
 
 @dataclass(frozen=True)
 class _Content:
-    """What a page shows: items, their views after the photograph, and classes where there are any."""
+    """What a page shows: items, their views after the photograph, classes where there are any, and bands of TIFF."""
 
     file_views: tuple[View, ...]
     items: tuple[_Item, ...]
     classes: ClassList | None = None
+    choice: BandChoice | None = None
 
     @cached_property
     def has_photographs(self) -> bool:
@@ -160,7 +162,7 @@ def _content_of_maps(output: OutputFolder, earlier: Earlier) -> _Content:
     views = [View(name, place == 0 or name in _IN_THUMBNAILS, name in _WITH_LEGEND) for place, name in enumerate(shown)]
     rows = zip(*(files[name] for name in shown), strict=True) if shown else ((),) * len(earlier.entries)
     items = [_Item(entry.relative, entry, row) for entry, row in zip(earlier.entries.values(), rows, strict=True)]
-    return _Content(tuple(views), tuple(items), classes)
+    return _Content(tuple(views), tuple(items), classes, BandChoice.from_json(earlier.request or {}))
 
 
 def _file_of(name: str, entry: ImageEntry) -> str | None:
@@ -237,7 +239,8 @@ class _Thumbnails:
 
     def _state(self, item: _Item) -> tuple[Note | None, str, tuple[bool, ...]]:
         """The note of the thumbnail that is there, the key of one that is up to date, and which views can be drawn."""
-        key = make_key(item.entry.sha256, item.entry.hw, *(self._stamp(file) for file in self._shown(item)))
+        stamps = (self._stamp(file) for file in self._shown(item))
+        key = make_key(item.entry.sha256, item.entry.hw, self.content.choice, *stamps)
         there = tuple(reader is not None for reader in self._readers(item))
         return read_note(self.output.path(item.thumbnail)), key, there
 
@@ -256,7 +259,8 @@ class _Thumbnails:
         found: list[Reader | None] = []
         if self.content.has_photographs:
             photograph = item.photograph
-            found.append(partial(read_small, photograph) if photograph is not None and photograph.is_file() else None)
+            is_there = photograph is not None and photograph.is_file()
+            found.append(partial(read_small, photograph, choice=self.content.choice) if is_there else None)
         for file, view in zip(self._shown(item), self.content.file_views, strict=False):
             path = self.output.path(file or "")
             if file is None or not path.is_file():

@@ -2,8 +2,10 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from densezero.errors import InputError, OutputError
+from densezero.jobs.result_page import THUMBNAILS, make_gallery
 from densezero.jobs.segment import segment_images
 from densezero.pretrain.scenes import draw_scene
 from tests.jobs.photos import read_labels, settings, write_scenes
@@ -41,6 +43,16 @@ def test_a_geotiff_becomes_labels_and_maps(tmp_path, scene):
     assert (run["request"]["bands"], run["request"]["value_range"]) == ([3, 2, 1], [100, 2650])
     assert sum(run["images"][0]["pixels"].values()) == 42 * 64
     assert segment_images(asked).skipped == 1
+
+
+def test_the_gallery_shows_the_chosen_bands(tmp_path, scene):
+    asked = settings(scene, tmp_path / "out", save=("overlay",), bands="3,2,1", value_range="100,2650")
+    segment_images(asked)
+    make_gallery(tmp_path / "out")
+    with Image.open(next((tmp_path / "out" / THUMBNAILS).glob("*.jpg"))) as thumbnail:
+        shown = np.array(thumbnail)[40:, :256].astype(int)  # of 192 x 256 pixels, below the rows without data
+    drawn = Image.fromarray(draw_scene(3, (48, 64)).rgb).resize((256, 192))
+    assert np.abs(shown - np.array(drawn)[40:]).mean() < 6
 
 
 def test_other_bands_are_another_request(tmp_path, scene):
