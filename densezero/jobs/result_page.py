@@ -259,8 +259,10 @@ class _Thumbnails:
         found: list[Reader | None] = []
         if self.content.has_photographs:
             photograph = item.photograph
-            is_there = photograph is not None and photograph.is_file()
-            found.append(partial(read_small, photograph, choice=self.content.choice) if is_there else None)
+            if photograph is not None and photograph.is_file():
+                found.append(partial(read_small, photograph, choice=self.content.choice))
+            else:
+                found.append(None)
         for file, view in zip(self._shown(item), self.content.file_views, strict=False):
             path = self.output.path(file or "")
             if file is None or not path.is_file():
