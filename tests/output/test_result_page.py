@@ -241,7 +241,7 @@ def test_keys_move_through_the_list(page):
     for _ in range(60):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.title") == f"{10 * columns + 61:05}.jpg"
+    wait_until(page, f"document.activeElement.title === '{10 * columns + 61:05}.jpg'")
     page.keyboard.press("/")
     page.keyboard.type("o0042")  # an o in the search is a letter
     assert page.locator("#search").input_value() == "o0042" and shown_view(page) == 0
