@@ -39,7 +39,6 @@ from densezero.output.writer import plan_outputs
 HW, CLASSES, FEW_CLASSES = (512, 683), 150, 12
 LARGE = ("scores",)
 """Formats that grow with the number of classes times the pixels. The last row leaves them out."""
-MOST_PERCENT = 10
 
 
 def main() -> None:

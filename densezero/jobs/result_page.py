@@ -108,7 +108,9 @@ def make_gallery(folder: Path, listener: Listener | None = None, *, overwrite: b
     listener = listener or Listener()
     output = OutputFolder(folder)
     if not folder.is_dir():
-        raise InputError(f"Expected an output folder of densezero; {folder} is no folder. Give the folder of --out.")
+        raise InputError(
+            f"Expected the output folder of a run; {folder} is no folder. Give the folder that --out named."
+        )
     with output.locked():
         earlier = read_earlier(output)
         content = _read_content(output, earlier)

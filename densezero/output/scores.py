@@ -1,4 +1,4 @@
-"""Writes the scores of every class as a NumPy archive. To compress it would take as long as to segment the image."""
+"""Writes the scores of every class as a NumPy archive. It is not compressed, which would take seconds for an image."""
 
 import io
 

@@ -57,6 +57,24 @@ def make(tokenizer, work, **changes):
     return Trainer(PretrainSettings.from_dict({**SMALL, **nested}), Squares(), tokenizer, work, "cpu")
 
 
+def rates(trainer):
+    found = []
+    for step in range(trainer.settings.steps):
+        trainer.step = step
+        found.append(trainer.learning_rate())
+    return found
+
+
+def test_the_learning_rate_rises_then_falls_as_a_cosine_over_all_phases(tokenizer, tmp_path):
+    phases = [{"side_px": 56, "batch": 4, "steps": 3}, {"side_px": 84, "batch": 2, "steps": 5}]
+    fixed = {"learning_rate": 0.5, "warmup_steps": 0}
+    fall = rates(make(tokenizer, tmp_path, phases=phases, optimiser=fixed))
+    half = 2**-0.5  # the cosine of an eighth of a turn
+    assert fall[::2] == pytest.approx([0.5, 0.25 * (1 + half), 0.25, 0.25 * (1 - half)])
+    warm = rates(make(tokenizer, tmp_path, phases=phases, optimiser={**fixed, "warmup_steps": 4}))
+    assert np.divide(warm, fall) == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1, 1, 1])
+
+
 def ignore(moment):
     pass
 

@@ -10,7 +10,7 @@ from densezero.errors import ModelError
 
 
 def read_config_json(file: Path) -> dict[str, Any]:
-    """Read the settings in a file; an empty dictionary if there is no such file.
+    """Read a JSON file of settings. A missing file gives an empty dictionary.
 
     Raises:
         ModelError: if it cannot be read, or holds no JSON object.
